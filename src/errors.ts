@@ -1,0 +1,61 @@
+/**
+ * What went wrong, as a word a program can test. One code a kind of remedy: what the user has to do about it differs.
+ *
+ * - `INPUT`      an input of the action is missing, misspelt or contradicts another
+ * - `FILE_LIST`  the file list is not valid
+ * - `DATA_SET`   the images do not allow the data set that was asked for (conflicting labels, no training image …)
+ * - `ZIP`        a zip is damaged or not safe to read
+ * - `DOWNLOAD`   a file can't be had from its address
+ * - `OWNCLOUD`   the ownCloud (or other WebDAV server) refuses or lacks something
+ * - `NETWORK`    a server can't be reached or stopped answering
+ * - `DISK`       the local disk is full or can't be written
+ * - `CANCELLED`  the run was cancelled
+ */
+export type ErrorCode =
+  | 'INPUT'
+  | 'FILE_LIST'
+  | 'DATA_SET'
+  | 'ZIP'
+  | 'DOWNLOAD'
+  | 'OWNCLOUD'
+  | 'NETWORK'
+  | 'DISK'
+  | 'CANCELLED';
+
+/**
+ * The base of every error this project throws on purpose. The message is written for a scientist: what happened, where
+ * (input, file, entry, server), what was found, what was expected, what to do. It never holds a secret: no download
+ * address, no password, no text of the file list.
+ */
+export class DiatomError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'DiatomError';
+    this.code = code;
+  }
+}
+
+/** The message of anything that can be thrown, for places where the type is not known. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The system or library code (`ENOSPC`, `ECONNRESET`, `UND_ERR_BODY_TIMEOUT` …) of a thrown value or of its causes. */
+export function systemCodeOf(thrown: unknown): string | undefined {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (error instanceof DiatomError) continue;
+    if ('code' in error && typeof error.code === 'string') return error.code;
+    if (error instanceof AggregateError) {
+      const inner = error.errors.map(systemCodeOf).find((code) => code !== undefined);
+      if (inner !== undefined) return inner;
+    }
+  }
+  return undefined;
+}
+
+/** Throws the one error that stands for a cancelled run. */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new DiatomError('CANCELLED', 'The run was cancelled.', { cause: signal.reason });
+}

@@ -1,0 +1,117 @@
+import type { Readable } from 'node:stream';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { DiatomError, systemCodeOf } from '../errors.ts';
+import { explainNetworkFailure } from './network-failure.ts';
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** A stream needs a `content-length` among the headers: many WebDAV servers store nothing without it. */
+  readonly body?: Readable | Uint8Array | string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long the server may think before it answers; uploads of large files need more than the default. */
+  readonly answerTimeoutMs?: number | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Must be read to its end or destroyed, else the connection stays open. */
+  readonly body: Readable & { text(): Promise<string>; dump(): Promise<void> };
+}
+
+/** A request that got no answer, or an answer that broke off. Trying again may help when `transient`. */
+export class NetworkError extends DiatomError {
+  readonly transient: boolean;
+
+  constructor(message: string, options: { transient: boolean; cause: unknown }) {
+    super('NETWORK', message, { cause: options.cause });
+    this.name = 'NetworkError';
+    this.transient = options.transient;
+  }
+}
+
+export interface HttpClientOptions {
+  /** The proxy for an address, or `undefined` for a direct connection. */
+  readonly proxyFor?: ((url: URL) => URL | undefined) | undefined;
+  /** How long a connection may take to open. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long a server may send nothing in the middle of an answer, or think before one. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/**
+ * Sends single requests: it never follows a redirect (a redirect may carry a password or a body to another place, so
+ * whoever asks decides), never decompresses, has a time-out on everything, and honours proxies.
+ */
+export interface HttpClient {
+  /** @throws NetworkError when no answer comes; DiatomError `CANCELLED` when the signal is aborted. */
+  send(request: HttpRequest): Promise<HttpResponse>;
+  close(): Promise<void>;
+}
+
+export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
+  const { proxyFor, connectTimeoutMs = 30_000, idleTimeoutMs = 60_000 } = options;
+  const settings = {
+    connect: { timeout: connectTimeoutMs },
+    headersTimeout: idleTimeoutMs,
+    bodyTimeout: idleTimeoutMs,
+  };
+  const direct = new Agent(settings);
+  const proxies = new Map<string, Dispatcher>();
+
+  function dispatcherFor(url: URL): Dispatcher {
+    const proxy = proxyFor?.(url);
+    if (!proxy) return direct;
+    // Proxies commonly allow CONNECT to port 443 only (Squid's default), so plain http goes through without a tunnel.
+    const proxyTunnel = url.protocol === 'https:';
+    const key = `${proxyTunnel} ${proxy.href}`;
+    const known = proxies.get(key);
+    if (known) return known;
+    const made = new ProxyAgent({ ...settings, uri: proxy.href, proxyTunnel });
+    proxies.set(key, made);
+    return made;
+  }
+
+  return {
+    async send({ method, url, headers, body, signal, answerTimeoutMs }) {
+      try {
+        const answer = await dispatcherFor(url).request({
+          origin: url.origin,
+          path: url.pathname + url.search,
+          // WebDAV's methods are not in undici's type; it passes any token on.
+          method: method as Dispatcher.HttpMethod,
+          headers: { 'user-agent': 'diatom-actions', ...headers },
+          ...(body === undefined ? {} : { body }),
+          ...(signal ? { signal } : {}),
+          ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
+        });
+        return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      } catch (error) {
+        throw asNetworkError(error, url, signal);
+      }
+    },
+    async close() {
+      await Promise.all([direct, ...proxies.values()].map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+}
+
+/**
+ * What a failed request or a broken answer is to the user: a cancelled run, one of our own errors (a body that we
+ * generate can fail with one), or a NetworkError with a sentence about it.
+ */
+export function asNetworkError(error: unknown, url: URL, signal?: AbortSignal): DiatomError {
+  if (signal?.aborted) return new DiatomError('CANCELLED', 'The run was cancelled.', { cause: error });
+  if (error instanceof DiatomError) return error;
+  const { sentence, transient } = explainNetworkFailure(systemCodeOf(error), url, error);
+  return new NetworkError(sentence, { transient, cause: error });
+}
+
+/** One value of a header that may come more than once: the first. */
+export function headerOf(response: Pick<HttpResponse, 'headers'>, name: string): string | undefined {
+  const value = response.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
