@@ -81,8 +81,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         const answer = await dispatcherFor(url).request({
           origin: url.origin,
           path: url.pathname + url.search,
-          // WebDAV's methods are not in undici's type; it passes any token on.
-          method: method as Dispatcher.HttpMethod,
+          method: checkedMethod(method),
           headers: { 'user-agent': 'diatom-actions', ...headers },
           ...(body === undefined ? {} : { body }),
           ...(signal ? { signal } : {}),
@@ -97,6 +96,16 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       await Promise.all([direct, ...proxies.values()].map((dispatcher) => dispatcher.destroy()));
     },
   };
+}
+
+/** undici sends every method that is a token (RFC 9110, 5.6.2), WebDAV's too; its type lists the common ones only. */
+function isSendable(method: string): method is Dispatcher.HttpMethod {
+  return /^[A-Z]+$/.test(method);
+}
+
+function checkedMethod(method: string): Dispatcher.HttpMethod {
+  if (isSendable(method)) return method;
+  throw new TypeError(`An HTTP method must be upper-case letters, found “${method}”`);
 }
 
 /**
