@@ -1,0 +1,232 @@
+import { gunzipSync } from 'node:zlib';
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import * as z from 'zod/mini';
+import { DiatomError } from '../errors.ts';
+import { N_TEST_ALLOWED, type NTest, parseNTest } from './n-test.ts';
+import { foldName, whyUnsafeName } from './safe-name.ts';
+
+/** One zip of the file list, checked. */
+export interface FileListEntry {
+  /** Secret: it may carry a token. */
+  readonly fileUrl: string;
+  readonly downloadedFileName: string;
+  /** The folder inside the zip that holds the images; `.` for the whole zip. */
+  readonly explodedFolderName: string;
+  readonly speciesLabel: string;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string | undefined;
+  readonly nTest: NTest | undefined;
+}
+
+/** The longest list we unpack, in bytes: a million entries; beyond it, it is no file list. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
+
+const safeName = (description: string) =>
+  z.string().check(
+    z.refine((name) => whyUnsafeName(name) === undefined, { error: (issue) => unsafeNameSentence(issue.input) }),
+    z.meta({ description }),
+  );
+
+function unsafeNameSentence(name: unknown): string {
+  return `${quote(name)} is not a safe name: it ${whyUnsafeName(String(name))}`;
+}
+
+/** A value for a message; an address that stands in the wrong place stays as secret as in the right one. */
+function quote(value: unknown): string {
+  const text = String(value);
+  return /:\/\/|^www\./i.test(text) || text.length > 300 ? 'the text there' : `“${text}”`;
+}
+
+/** The folder without the slash that some people write at its end. */
+function trimFolder(folder: string): string {
+  return folder.replace(/\/$/, '');
+}
+
+const entrySchema = z.strictObject({
+  file_url: z
+    .string()
+    .check(
+      z.refine(isWebAddress, { error: 'is not an address that begins with http:// or https://' }),
+      z.meta({ description: 'Address of the zip, http or https. A public share link is fine.', format: 'uri' }),
+    ),
+  downloaded_file_name: safeName('Name of the zip in data/downloads. One name a zip.').check(
+    z.refine((name) => !/\.part(\.json)?$/i.test(name), {
+      error: 'ends with .part, which is kept for unfinished downloads',
+    }),
+  ),
+  exploded_folder_name: z.string().check(
+    z.refine((folder) => folder === '.' || folder.split('/').every((part) => whyUnsafeName(part) === undefined), {
+      error: (issue) => `“${String(issue.input)}” is not a folder inside a zip, such as Hannaea or export/Hannaea`,
+    }),
+    z.meta({ description: 'Folder inside the zip that holds the images; “.” for the whole zip.' }),
+  ),
+  species_label: safeName('Label of the images: the name of their folder in train and test.'),
+  sha256: z.optional(
+    z
+      .string()
+      .check(
+        z.regex(/^[0-9a-fA-F]{64}$/, 'is not a SHA-256 of 64 hexadecimal digits'),
+        z.meta({ description: 'SHA-256 of the zip; the download is checked against it.' }),
+      ),
+  ),
+  n_test: z.optional(
+    z.union([z.number(), z.string()]).check(
+      z.refine((value) => parseNTest(String(value)) !== undefined, {
+        error: (issue) => `is ${quote(issue.input)}, allowed is ${N_TEST_ALLOWED}`,
+      }),
+      z.meta({ description: `How many images of this zip go to test: ${N_TEST_ALLOWED}. Overrides n-test.` }),
+    ),
+  ),
+});
+
+const fileListSchema = z
+  .array(entrySchema)
+  .check(z.minLength(1, 'is empty: it needs at least one entry'), z.meta({ title: 'Diatom file list' }));
+
+/** The JSON Schema of a file list, made from the validator itself. */
+export function fileListJsonSchema(): object {
+  return z.toJSONSchema(fileListSchema);
+}
+
+/**
+ * Reads and checks a file list.
+ *
+ * @param text compact or pretty JSON, or base64 of gzip of it
+ * @param where how errors name the text: the input or the path it came from
+ * @throws DiatomError `FILE_LIST` with all faults of the list in one message, which never quotes an address or the text
+ */
+export function parseFileList(text: string, where: string): FileListEntry[] {
+  const json = parseJson(unpack(text, where), where);
+  const parsed = fileListSchema.safeParse(json, { error: sentenceOfIssue });
+  const faults = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${place(path)}${message}`);
+  faults.push(...clashes(textsOf(json, 'downloaded_file_name')), ...labelVariants(textsOf(json, 'species_label')));
+  if (!parsed.success || faults.length > 0) {
+    const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
+    throw new DiatomError('FILE_LIST', [`The file list (${where}) has ${count}:`, ...faults].join('\n- '));
+  }
+  return parsed.data.map((entry) => ({
+    fileUrl: entry.file_url,
+    downloadedFileName: entry.downloaded_file_name.normalize('NFC'),
+    explodedFolderName: trimFolder(entry.exploded_folder_name),
+    speciesLabel: entry.species_label.normalize('NFC'),
+    sha256: entry.sha256?.toLowerCase(),
+    nTest: entry.n_test === undefined ? undefined : parseNTest(String(entry.n_test)),
+  }));
+}
+
+function isWebAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') && url.hostname !== '';
+}
+
+/** The JSON text, unpacked when it came as base64 of gzip. */
+function unpack(text: string, where: string): string {
+  const trimmed = text.replace(/^\uFEFF/, '').trim();
+  if (!/^[A-Za-z0-9+/=\s]+$/.test(trimmed)) return trimmed;
+  const bytes = Buffer.from(trimmed, 'base64');
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
+    throw new DiatomError(
+      'FILE_LIST',
+      `The file list (${where}) is neither JSON, which begins with “[”, nor base64 of gzip, which begins with “H4sI”.`,
+    );
+  }
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_LIST_BYTES })
+      .toString('utf8')
+      .replace(/^\uFEFF/, '');
+  } catch (cause) {
+    throw new DiatomError(
+      'FILE_LIST',
+      `The file list (${where}) looks like base64 of gzip, but can’t be unpacked: it is cut off or damaged. Make it again from the JSON file.`,
+      { cause },
+    );
+  }
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The engine's own message quotes the text, which is a secret, so the place comes from a parser that gives offsets.
+    const errors: ParseError[] = [];
+    parse(text, errors, { disallowComments: true });
+    const first = errors[0];
+    const before = text.slice(0, first?.offset ?? text.length).split('\n');
+    const column = (before.at(-1)?.length ?? 0) + 1;
+    const problem = first ? printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, ' ') : 'Invalid Syntax';
+    throw new DiatomError(
+      'FILE_LIST',
+      `The file list (${where}) is not valid JSON: ${problem.toLowerCase()} at line ${before.length}, column ${column}. Common causes are a comma too many or missing, or typographic quotes.`,
+    );
+  }
+}
+
+/** Sentences for the faults that the schema itself finds. None quotes a value that may be an address. */
+function sentenceOfIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return `unknown key ${issue.keys.map((key) => `“${key}”`).join(', ')}; allowed are ${Object.keys(entrySchema.shape).join(', ')}`;
+    case 'invalid_type':
+    case 'invalid_union':
+      if (issue.input === undefined) return 'is missing';
+      return `is ${kindOf(issue.input)}, expected ${issue.code === 'invalid_type' ? withArticle(issue.expected) : 'a number or a text'}`;
+    default:
+      return undefined;
+  }
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : withArticle(Array.isArray(value) ? 'array' : typeof value);
+}
+
+function withArticle(type: string): string {
+  const word = type === 'string' ? 'text' : type;
+  return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`;
+}
+
+/** Where in the list a fault is, as a reader counts: from 1. */
+function place(path: readonly PropertyKey[]): string {
+  const [index, key] = path;
+  if (typeof index !== 'number') return path.length === 0 ? 'the list ' : '';
+  return key === undefined ? `entry ${index + 1}: ` : `entry ${index + 1}, ${String(key)}: `;
+}
+
+/** The texts under one key of every entry, also of a list that has faults elsewhere; `undefined` for anything else. */
+function textsOf(list: unknown, key: string): (string | undefined)[] {
+  if (!Array.isArray(list)) return [];
+  return list.map((entry: unknown) => {
+    const value =
+      typeof entry === 'object' && entry !== null ? Object.entries(entry).find(([k]) => k === key)?.[1] : '';
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  });
+}
+
+/** Download names that would meet as one file. */
+function clashes(names: readonly (string | undefined)[]): string[] {
+  const first = new Map<string, number>();
+  return names.flatMap((name, index) => {
+    if (name === undefined) return [];
+    const earlier = first.get(foldName(name));
+    if (earlier === undefined) {
+      first.set(foldName(name), index);
+      return [];
+    }
+    return [
+      `entry ${index + 1}, downloaded_file_name: ${quote(name)} is taken by entry ${earlier + 1}; each zip needs its own`,
+    ];
+  });
+}
+
+/** Labels that differ only in case or Unicode form: one folder on some machines, two on others. */
+function labelVariants(labels: readonly (string | undefined)[]): string[] {
+  const first = new Map<string, string>();
+  return labels.flatMap((label, index) => {
+    if (label === undefined) return [];
+    const earlier = first.get(foldName(label)) ?? label;
+    first.set(foldName(label), earlier);
+    if (earlier.normalize('NFC') === label.normalize('NFC')) return [];
+    return [
+      `entry ${index + 1}, species_label: ${quote(label)} and ${quote(earlier)} differ only in upper and lower case; write one of them`,
+    ];
+  });
+}

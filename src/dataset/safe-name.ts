@@ -1,0 +1,46 @@
+/** The longest name of a file or folder, in UTF-8 bytes, that ext4, APFS, NTFS and ownCloud all take. */
+export const MAX_NAME_BYTES = 255;
+
+/** Characters that Windows and ownCloud refuse in a name, and the two separators. */
+const UNSAFE_CHARACTERS = /[\p{Cc}\\/:*?"<>|]/u;
+
+/** Names of devices on Windows, with any extension (learn.microsoft.com, "Naming Files, Paths, and Namespaces"). */
+const RESERVED_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i;
+
+/**
+ * Why `name` can't be the name of one file or folder on Linux, Windows, macOS and ownCloud alike; `undefined` when it
+ * can. The reason completes the sentence "… is not a safe name: it …".
+ */
+export function whyUnsafeName(name: string): string | undefined {
+  if (name === '') return 'is empty';
+  if (name === '.' || name === '..') return 'stands for a folder, not for a name';
+  const found = UNSAFE_CHARACTERS.exec(name)?.[0];
+  if (found !== undefined) {
+    const shown = /\p{Cc}/u.test(found) ? 'a control character' : `the character ${found}`;
+    return `holds ${shown}`;
+  }
+  if (/^\s|[\s.]$/.test(name)) return 'begins with a space, or ends with a space or a dot';
+  if (RESERVED_NAME.test(name)) return 'is reserved on Windows';
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`;
+  return undefined;
+}
+
+/** The nearest safe name to any name: every unsafe character becomes `_`. Length is the caller's matter. */
+export function toSafeName(name: string): string {
+  const replaced = name
+    .normalize('NFC')
+    .replace(new RegExp(UNSAFE_CHARACTERS, 'gu'), '_')
+    .replace(/^\s|[\s.]$/g, '_');
+  return RESERVED_NAME.test(replaced) ? `_${replaced}` : replaced || '_';
+}
+
+/** Equal for two names that meet as one file on a file system that ignores case or Unicode form (NTFS, APFS). */
+export function foldName(name: string): string {
+  return name.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
+}
+
+/** The order of everything that ends in an archive: by Unicode code point, the same on every machine and locale. */
+export function compareCodePoints(a: string, b: string): number {
+  // UTF-8 keeps the order of code points; UTF-16, which `<` compares, does not above U+FFFF.
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
