@@ -1,0 +1,267 @@
+import { type Html, html } from './html.ts';
+import { REPORT_STYLE } from './report-style.ts';
+
+/** A small picture of the data set for the gallery. */
+export interface ReportSample {
+  /** The image's name in the data set. */
+  readonly fileName: string;
+  readonly split: 'train' | 'test';
+  /** One that browsers show: see `showableMediaType`. */
+  readonly mediaType: string;
+  /** The image file's bytes; the caller keeps the sum of all samples small (2 MB). */
+  readonly data: Uint8Array;
+}
+
+export interface ReportClass {
+  readonly label: string;
+  /** Numbers of images. */
+  readonly train: number;
+  readonly test: number;
+  readonly samples: readonly ReportSample[];
+  /** How many images of this class the gallery doesn't show. */
+  readonly notShown: number;
+}
+
+/** Everything the report says. Nothing in it may depend on the clock, the machine or the order of downloads. */
+export interface ReportData {
+  readonly seed: string;
+  readonly options: readonly { readonly label: string; readonly value: string }[];
+  readonly classes: readonly ReportClass[];
+  readonly leftOut: readonly {
+    readonly reason: string;
+    readonly count: number;
+    readonly examples: readonly string[];
+  }[];
+  readonly warnings: readonly string[];
+  readonly sources: readonly {
+    /** Name of the downloaded zip. */
+    readonly fileName: string;
+    /** In hexadecimal. */
+    readonly sha256: string;
+    readonly label: string;
+    /** How many images of the zip are in the data set, and how many of them in test. */
+    readonly images: number;
+    readonly test: number;
+  }[];
+  /** Images of kinds that browsers don't show, such as TIFF: extension without dot. */
+  readonly unshowable: readonly { readonly extension: string; readonly count: number }[];
+}
+
+const SHOWABLE: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  bmp: 'image/bmp',
+  avif: 'image/avif',
+};
+
+/** The media type of an image file that every current browser shows, by its name; `undefined` for others (TIFF). */
+export function showableMediaType(fileName: string): string | undefined {
+  return SHOWABLE[/\.([a-z]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? ''];
+}
+
+/**
+ * The report on a data set as one HTML page: no script, no network, pictures embedded, equal bytes for equal data. The
+ * page's content security policy lets it load nothing, whatever a file name in it may hold.
+ */
+export function reportHtml(report: ReportData): string {
+  const train = sum(report.classes.map((entry) => entry.train));
+  const test = sum(report.classes.map((entry) => entry.test));
+  const page = html`<!doctype html>
+<html lang="en-GB">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>Diatom data set: ${images(train + test)} in ${classes(report.classes.length)}</title>
+<style>${{ markup: REPORT_STYLE }}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>Diatom data set</h1>
+<p class="lead">${summarySentence(report, train, test)}</p>
+<dl class="figures">
+<div><dt>Images</dt><dd>${number(train + test)}</dd></div>
+<div><dt>Classes</dt><dd>${number(report.classes.length)}</dd></div>
+<div class="train"><dt>Train</dt><dd>${number(train)}</dd></div>
+<div class="test"><dt>Test</dt><dd>${number(test)}</dd></div>
+<div class="wide"><dt>Seed</dt><dd class="code">${report.seed}</dd></div>
+</dl>
+</header>
+${warnings(report)}
+${balance(report, train, test)}
+${gallery(report)}
+${leftOut(report)}
+${sources(report)}
+${options(report)}
+</main>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+function summarySentence(report: ReportData, train: number, test: number): string {
+  const share = train + test === 0 ? 0 : Math.round((100 * test) / (train + test));
+  const zips = report.sources.length === 1 ? 'one zip' : `${number(report.sources.length)} zips`;
+  return `From ${zips}. A model learns from the train images; the test images, ${share} % of all, are kept aside to judge it.`;
+}
+
+function warnings({ warnings: sentences }: ReportData): Html {
+  if (sentences.length === 0) return html``;
+  return html`<section class="alert" aria-labelledby="warnings">
+<h2 id="warnings">${sentences.length === 1 ? 'One thing to look at' : `${sentences.length} things to look at`}</h2>
+<ul>
+${sentences.map((sentence) => html`<li>${sentence}</li>\n`)}</ul>
+</section>`;
+}
+
+/** A table with a bar in each row: it wraps long names, prints across pages and reads well aloud, as no single plot does. */
+function balance({ classes: entries }: ReportData, train: number, test: number): Html {
+  const totals = entries.map((entry) => entry.train + entry.test);
+  const largest = Math.max(1, ...totals);
+  const smallest = Math.min(largest, ...totals);
+  const range =
+    entries.length < 2
+      ? ''
+      : smallest === largest
+        ? `Every class has ${images(largest)}.`
+        : `The largest class has ${images(largest)}, the smallest ${number(smallest)}.`;
+  return html`<section aria-labelledby="balance">
+<h2 id="balance">Class balance</h2>
+<p class="soft">${range}</p>
+<div class="panel">
+<table class="balance">
+<thead>
+<tr><th scope="col">Class</th><th class="bar" scope="col">${legend('in-train', 'train')} &ensp; ${legend('in-test', 'test')}</th><th class="number" scope="col">Train</th><th class="number" scope="col">Test</th><th class="number" scope="col">All</th></tr>
+</thead>
+<tbody>
+${entries.map(
+  (entry, index) =>
+    html`<tr><th scope="row"><a href="#class-${index + 1}"><bdi>${entry.label}</bdi></a></th><td class="bar">${bar(entry, largest)}</td>${countCells(entry.train, entry.test)}</tr>\n`,
+)}</tbody>
+<tfoot>
+<tr><th scope="row">All</th><td class="bar"></td>${countCells(train, test)}</tr>
+</tfoot>
+</table>
+</div>
+</section>`;
+}
+
+function countCells(train: number, test: number): Html {
+  return html`<td class="number" data-name="Train">${number(train)}</td><td class="number" data-name="Test">${number(test)}</td><td class="number" data-name="All">${number(train + test)}</td>`;
+}
+
+function legend(className: string, name: string): Html {
+  return html`<span class="legend"><svg aria-hidden="true" viewBox="0 0 8 8"><rect class="${className}" width="8" height="8" rx="2"/></svg>${name}</span>`;
+}
+
+function bar({ train, test, label }: ReportClass, largest: number): Html {
+  const inTrain = percent(train, largest);
+  return html`<svg role="img" aria-label="${label}: ${number(train)} train, ${number(test)} test"><rect class="in-train" width="${inTrain}%" height="100%"/><rect class="in-test" x="${inTrain}%" width="${percent(test, largest)}%" height="100%"/></svg>`;
+}
+
+function gallery({ classes: entries, unshowable }: ReportData): Html {
+  if (entries.length === 0) return html``;
+  const unshown = unshowable.map(({ extension, count }) => `${number(count)} .${extension}`).join(', ');
+  return html`<section aria-labelledby="gallery">
+<h2 id="gallery">A few images of each class</h2>
+${unshown === '' ? html`` : html`<p class="soft">These can’t be shown in a browser, but are in the data set: ${unshown}.</p>`}
+${entries.map(
+  (entry, index) => html`<section class="class" aria-labelledby="class-${index + 1}">
+<header><h3 id="class-${index + 1}"><bdi>${entry.label}</bdi></h3><p class="soft">${galleryNote(entry)}</p></header>
+${
+  entry.samples.length === 0
+    ? html``
+    : html`<ul class="images">
+${entry.samples.map((sample) => figure(sample, entry.label))}</ul>
+`
+}</section>
+`,
+)}</section>`;
+}
+
+function galleryNote(entry: ReportClass): string {
+  if (entry.samples.length === 0) return `${images(entry.notShown)}, none of them shown here`;
+  return entry.notShown === 0 ? 'all images' : `and ${number(entry.notShown)} more`;
+}
+
+function figure({ fileName, split, mediaType, data }: ReportSample, label: string): Html {
+  const source = `data:${mediaType};base64,${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`;
+  return html`<li><figure><img alt="${label}, ${split} image ${fileName}" src="${source}"><figcaption><span class="split ${split}">${split}</span><bdi>${fileName}</bdi></figcaption></figure></li>
+`;
+}
+
+function leftOut({ leftOut: reasons }: ReportData): Html {
+  if (reasons.length === 0) return html``;
+  return html`<section aria-labelledby="left-out">
+<h2 id="left-out">Left out</h2>
+<p class="soft">What the zips hold and the data set doesn’t.</p>
+<div class="panel">
+<table>
+<thead><tr><th scope="col">Why</th><th class="number" scope="col">Files</th><th scope="col">For example</th></tr></thead>
+<tbody>
+${reasons.map(
+  ({ reason, count, examples }) =>
+    html`<tr><th scope="row">${reason}</th><td class="number">${number(count)}</td><td>${examples.map((example) => html`<bdi class="hash code">${example}</bdi>`)}</td></tr>\n`,
+)}</tbody>
+</table>
+</div>
+</section>`;
+}
+
+function sources({ sources: zips }: ReportData): Html {
+  if (zips.length === 0) return html``;
+  return html`<section aria-labelledby="sources">
+<h2 id="sources">Where the images come from</h2>
+<p class="soft">Each zip with its SHA-256, so that a model can be traced to the files it learnt from.</p>
+<div class="panel">
+<table>
+<thead><tr><th scope="col">Zip</th><th scope="col">Class</th><th class="number" scope="col">Images</th><th class="number" scope="col">Test</th></tr></thead>
+<tbody>
+${zips.map(
+  (zip) =>
+    html`<tr><th scope="row"><bdi>${zip.fileName}</bdi><span class="hash code">${zip.sha256}</span></th><td><bdi>${zip.label}</bdi></td><td class="number">${number(zip.images)}</td><td class="number">${number(zip.test)}</td></tr>\n`,
+)}</tbody>
+</table>
+</div>
+</section>`;
+}
+
+function options({ options: entries }: ReportData): Html {
+  if (entries.length === 0) return html``;
+  return html`<section aria-labelledby="options">
+<h2 id="options">How it was made</h2>
+<p class="soft">The same zips with these options and this seed give the same data set again.</p>
+<div class="panel">
+<dl class="options">
+${entries.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>\n`)}</dl>
+</div>
+</section>`;
+}
+
+function images(count: number): string {
+  return count === 1 ? '1 image' : `${number(count)} images`;
+}
+
+function classes(count: number): string {
+  return count === 1 ? '1 class' : `${number(count)} classes`;
+}
+
+/** 1234567 as 1,234,567, whatever the machine's language. */
+function number(count: number): string {
+  return count.toLocaleString('en-GB');
+}
+
+/** A share of the widest bar with two decimals, so that the same page comes out everywhere. */
+function percent(part: number, whole: number): string {
+  return ((100 * part) / whole).toFixed(2);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, value) => total + value, 0);
+}
