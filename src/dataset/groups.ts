@@ -1,0 +1,95 @@
+import { DiatomError } from '../errors.ts';
+
+/** What grouping needs to know of an image. */
+export interface GroupableImage {
+  readonly label: string;
+  readonly zipName: string;
+  /** Path inside the zip. */
+  readonly path: string;
+  /** Equal for two images exactly when their bytes are equal. */
+  readonly content: string;
+  /** The same for the same image in every run: CRC-32 and size, which a zip's directory tells without reading it. */
+  readonly fingerprint: string;
+}
+
+/** Images that must lie on one side of the split. */
+export interface Group<Image> {
+  readonly images: readonly Image[];
+  /**
+   * What the group is made of, each a name that stays the same when the data set grows: the key of `group-by` with its
+   * label, or the fingerprint of an image that has none.
+   */
+  readonly keys: readonly string[];
+}
+
+/**
+ * Puts images together that would leak from train to test: those with the same `group-by` key under one label, and
+ * identical ones, whatever their label. A group that overlaps another through an identical image is one with it.
+ *
+ * @throws DiatomError `INPUT` when `groupBy` matches no image of a label
+ */
+export function groupImages<Image extends GroupableImage>(
+  images: readonly Image[],
+  groupBy: RegExp | undefined,
+): Group<Image>[] {
+  const keys = images.map((image) => groupKey(image, groupBy));
+  if (groupBy) requireMatches(images, keys, groupBy);
+
+  // Union-find over the images: every key and every content leads to the first image that has it.
+  const parent = images.map((_, index) => index);
+  const rootOf = (index: number): number => {
+    let root = index;
+    for (let next = parent[root]; next !== undefined && next !== root; next = parent[root]) root = next;
+    parent[index] = root;
+    return root;
+  };
+  const first = new Map<string, number>();
+  images.forEach((image, index) => {
+    for (const name of [`content ${image.content}`, keys[index]]) {
+      if (name === undefined) continue;
+      const earlier = first.get(name);
+      if (earlier === undefined) first.set(name, index);
+      else {
+        // The lower root wins, so that groups come out in the order of their first images.
+        const [low, high] = [rootOf(earlier), rootOf(index)].sort((a, b) => a - b);
+        if (low !== undefined && high !== undefined) parent[high] = low;
+      }
+    }
+  });
+
+  const groups = new Map<number, { images: Image[]; keys: Set<string> }>();
+  images.forEach((image, index) => {
+    const root = rootOf(index);
+    const group = groups.get(root) ?? { images: [], keys: new Set<string>() };
+    groups.set(root, group);
+    group.images.push(image);
+    group.keys.add(keys[index] ?? `image ${image.fingerprint}`);
+  });
+  return [...groups.values()].map(({ images, keys }) => ({ images, keys: [...keys] }));
+}
+
+function groupKey(image: GroupableImage, groupBy: RegExp | undefined): string | undefined {
+  const match = groupBy?.exec(image.path.normalize('NFC'));
+  // A slash can be in no label, so two labels never meet in one key.
+  return match ? `group ${image.label}/${match[1] ?? match[0]}` : undefined;
+}
+
+function requireMatches(
+  images: readonly GroupableImage[],
+  keys: readonly (string | undefined)[],
+  groupBy: RegExp,
+): void {
+  const matched = new Map<string, { any: boolean; example: string }>();
+  images.forEach((image, index) => {
+    const label = matched.get(image.label) ?? { any: false, example: image.path };
+    matched.set(image.label, { ...label, any: label.any || keys[index] !== undefined });
+  });
+  const without = [...matched].filter(([, { any }]) => !any);
+  const [label, example] = without[0] ?? [];
+  if (label === undefined) return;
+  const others = without.length > 1 ? ` (and in ${without.length - 1} other labels)` : '';
+  throw new DiatomError(
+    'INPUT',
+    `Input group-by: ${groupBy} matches no image of the label “${label}”${others}; a path there is “${example?.example}”. Without groups, crops of one specimen could stand in train and in test. Change the expression, or leave group-by empty.`,
+  );
+}

@@ -1,0 +1,77 @@
+import { findFolder } from './find-folder.ts';
+import { compareCodePoints } from './safe-name.ts';
+
+/** What is known of a file in a zip from the zip's directory alone. */
+export interface ZippedFile {
+  /** Path inside the zip, with `/`. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
+/** Why files of a zip are not in the data set. */
+export type LeftOutReason = 'system file' | 'not an image' | 'empty' | 'outside the folder' | 'duplicate';
+
+export interface LeftOut {
+  readonly reason: LeftOutReason;
+  readonly zipName: string;
+  readonly path: string;
+}
+
+export interface Selection<File extends ZippedFile> {
+  /** In code-point order of their paths. */
+  readonly images: File[];
+  readonly leftOut: LeftOut[];
+  readonly warnings: string[];
+  /** The folder as the zip spells it, `''` for the whole zip. */
+  readonly folder: string;
+}
+
+/** Files that macOS and Windows add to folders and zips on their own. */
+const SYSTEM_FILE = /(^|\/)(__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._[^/]*$)/i;
+
+/** Whether a path ends like an image; `extensions` are lower-case, without the dot. */
+export function isImagePath(path: string, extensions: ReadonlySet<string>): boolean {
+  return !SYSTEM_FILE.test(path) && extensions.has(extensionOf(path));
+}
+
+/** The part after the last dot of a path's last name, lower-case; `''` without one. */
+export function extensionOf(path: string): string {
+  return /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
+}
+
+/**
+ * Chooses the images of one file list entry: the files below its folder whose names end like images. Everything else
+ * is counted with a reason.
+ *
+ * @throws DiatomError `FILE_LIST` when the folder is not in the zip
+ */
+export function selectImages<File extends ZippedFile>(
+  files: readonly File[],
+  options: { readonly zipName: string; readonly folder: string; readonly extensions: ReadonlySet<string> },
+): Selection<File> {
+  const { zipName, extensions } = options;
+  const candidates = files.filter(({ path }) => !SYSTEM_FILE.test(path));
+  const { folder, warning } = findFolder(
+    options.folder,
+    candidates.map(({ path }) => path),
+    zipName,
+  );
+  const images: File[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const file of files) {
+    const reason = whyLeftOut(file, folder, extensions);
+    if (reason === undefined) images.push(file);
+    else leftOut.push({ reason, zipName, path: file.path });
+  }
+  images.sort((a, b) => compareCodePoints(a.path, b.path));
+  return { images, leftOut, warnings: warning === undefined ? [] : [warning], folder };
+}
+
+function whyLeftOut(file: ZippedFile, folder: string, extensions: ReadonlySet<string>): LeftOutReason | undefined {
+  if (SYSTEM_FILE.test(file.path)) return 'system file';
+  if (!extensions.has(extensionOf(file.path))) return 'not an image';
+  if (folder !== '' && !file.path.startsWith(`${folder}/`)) return 'outside the folder';
+  if (file.bytes === 0) return 'empty';
+  return undefined;
+}
