@@ -1,0 +1,130 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { diskFailure } from './disk-failure.ts';
+import { readEntry, streamEntry } from './entry-data.ts';
+import { readDirectory } from './zip-directory.ts';
+import { zipFault } from './zip-fault.ts';
+import { checkSizes, DEFAULT_ZIP_LIMITS, type LocatedEntry, locateEntries, type ZipLimits } from './zip-limits.ts';
+
+export { DEFAULT_ZIP_LIMITS, type ZipLimits } from './zip-limits.ts';
+
+/** A file in a zip. Sizes in bytes. */
+export interface ZipEntry {
+  /** Decoded, '/'-separated, without '.' components. Names that differ only in case or Unicode form are different paths. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly compressedBytes: number;
+  /** As the directory says; that the content has it is checked when it is read. */
+  readonly crc32: number;
+  /** Only on an entry that is not accepted: why reading it would fail (it is encrypted, a symbolic link …). */
+  readonly fault?: string | undefined;
+}
+
+/** A zip whose directory was read and found safe. */
+export interface OpenZip {
+  /** How errors name this zip. */
+  readonly name: string;
+  /** Files only (folders are implied), in code-point order of their paths. */
+  readonly entries: readonly ZipEntry[];
+  /**
+   * An entry's content, up to 1 GiB. Any number of reads may run at a time; each needs memory for the entry, packed and
+   * unpacked.
+   *
+   * @throws DiatomError `ZIP` unless CRC-32, size and the entry's own header agree with the directory.
+   */
+  read(entry: ZipEntry): Promise<Buffer>;
+  /** The same for entries of any size, in pieces and in flat memory; a wrong CRC-32 or size throws after the last. */
+  stream(entry: ZipEntry): AsyncIterable<Uint8Array>;
+  /** Waits for running reads. Windows can't delete or move the file before. */
+  close(): Promise<void>;
+}
+
+export interface OpenZipOptions {
+  /** How errors name this zip: the name it was downloaded as. */
+  readonly name: string;
+  readonly limits?: ZipLimits | undefined;
+  /** Which paths matter; all, by default. */
+  readonly accept?: ((path: string) => boolean) | undefined;
+}
+
+/**
+ * Opens a zip and checks its directory; nothing is unpacked yet, and never written anywhere.
+ *
+ * Some faults make a zip untrustworthy as a whole, whichever entry has them: a path that leads elsewhere (absolute, a
+ * drive, “..”, a backslash not made on Windows), one path twice, overlapping entries, sizes beyond the limits, a list of
+ * entries that is damaged or incomplete. Others concern only their entry: it is a symbolic link or a device, encrypted,
+ * compressed in a way we can't read, has a control character or more than 255 bytes in its name. These
+ * refuse the zip only if `accept` wants the entry, so that a PDF nobody needs can't stop a run; a control character in
+ * the path of an entry that is not wanted is shown as a picture (Finder's “Icon\r” becomes “Icon␍”).
+ *
+ * @throws DiatomError `ZIP` that names zip and entry; `DISK` when the file can't be read.
+ */
+export async function openZip(path: string, options: OpenZipOptions): Promise<OpenZip> {
+  const { name, limits = DEFAULT_ZIP_LIMITS, accept = () => true } = options;
+  const file = await open(path).catch((error) => {
+    throw diskFailure('read', path, error);
+  });
+  try {
+    const entries = await readEntries(path, file, name, limits);
+    const refused = entries.find((entry) => entry.fault !== undefined && accept(entry.path));
+    if (refused?.fault !== undefined) throw zipFault(name, refused.path, refused.fault);
+    return reader(path, file, name, entries);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readEntries(
+  path: string,
+  file: FileHandle,
+  name: string,
+  limits: ZipLimits,
+): Promise<readonly LocatedEntry[]> {
+  const { size } = await file.stat();
+  const { entries, directoryStart } = await readDirectory(name, file, size, limits.maxEntries).catch((error) => {
+    throw diskFailure('read', path, error);
+  });
+  checkSizes(name, entries, limits);
+  return locateEntries(name, entries, directoryStart)
+    .filter((entry) => !entry.isFolder)
+    .map((entry) => ({ entry, key: Buffer.from(entry.path) }))
+    .sort((a, b) => a.key.compare(b.key)) // UTF-8 sorts by code points; JavaScript's strings sort by UTF-16 units
+    .map(({ entry }) => entry);
+}
+
+function reader(path: string, file: FileHandle, name: string, entries: readonly LocatedEntry[]): OpenZip {
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+
+  function locate(entry: ZipEntry): LocatedEntry {
+    const located = byPath.get(entry.path);
+    if (!located) throw new RangeError(`The zip “${name}” has no entry “${entry.path}”`);
+    if (located.fault !== undefined) throw zipFault(name, located.path, located.fault);
+    return located;
+  }
+
+  return {
+    name,
+    entries: entries.map(({ path, bytes, compressedBytes, crc32, fault }) => ({
+      path,
+      bytes,
+      compressedBytes,
+      crc32,
+      ...(fault === undefined ? {} : { fault }),
+    })),
+    async read(entry) {
+      try {
+        return await readEntry(name, file, locate(entry));
+      } catch (error) {
+        throw diskFailure('read', path, error);
+      }
+    },
+    async *stream(entry) {
+      try {
+        yield* streamEntry(name, file, locate(entry));
+      } catch (error) {
+        throw diskFailure('read', path, error);
+      }
+    },
+    close: () => file.close(),
+  };
+}

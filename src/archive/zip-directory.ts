@@ -1,0 +1,246 @@
+import type { FileHandle } from 'node:fs/promises';
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { messageOf, systemCodeOf } from '../errors.ts';
+import { readEntryPath } from './entry-path.ts';
+import { DOWNLOAD_AGAIN, quoteName, ZIP_AGAIN, zipFault } from './zip-fault.ts';
+
+/** An entry as the zip's directory describes it. Sizes in bytes. */
+export interface DirectoryEntry {
+  readonly path: string;
+  readonly isFolder: boolean;
+  readonly bytes: number;
+  readonly compressedBytes: number;
+  readonly crc32: number;
+  /** 0 is stored, 8 is deflate; of others `fault` tells. */
+  readonly method: number;
+  /** The name as it stands in the file, to be compared with the local header's. */
+  readonly rawName: Buffer;
+  readonly headerOffset: number;
+  /** Why this entry can't be used (the rest of a sentence), though the zip can. */
+  readonly fault: string | undefined;
+}
+
+export interface ZipDirectory {
+  /** In the directory's order, folders included. */
+  readonly entries: readonly DirectoryEntry[];
+  readonly directoryStart: number;
+}
+
+/**
+ * Reads a zip's directory.
+ *
+ * @throws DiatomError `ZIP` when the file is no zip, is cut short, split over several files or damaged, has more
+ * entries than `maxEntries` or than its end record says, an unsafe name, or one name twice.
+ */
+export async function readDirectory(
+  zip: string,
+  file: FileHandle,
+  fileBytes: number,
+  maxEntries: number,
+): Promise<ZipDirectory> {
+  const zipFile = await openDirectory(zip, file, fileBytes);
+  if (zipFile.entryCount > maxEntries) {
+    throw zipFault(
+      zip,
+      undefined,
+      `it has ${zipFile.entryCount} entries, more than ${maxEntries}. Split it into several zips.`,
+    );
+  }
+  // @types/yauzl calls the position in the directory a boolean; it is a number.
+  const directoryStart = Number(zipFile.readEntryCursor);
+  const entries: DirectoryEntry[] = [];
+  const seen = new Set<string>();
+  try {
+    for await (const raw of zipFile.eachEntry()) {
+      const { danger, ...entry } = describe(raw);
+      if (danger !== undefined) {
+        throw zipFault(zip, entry.path || raw.fileNameRaw.toString('latin1'), `${danger} ${ZIP_AGAIN}`);
+      }
+      if (!entry.isFolder && seen.has(entry.path)) {
+        throw zipFault(
+          zip,
+          entry.path,
+          `is there twice: programs don’t agree on which of the two files counts. ${ZIP_AGAIN}`,
+        );
+      }
+      if (!entry.isFolder) seen.add(entry.path);
+      entries.push(entry);
+    }
+  } catch (error) {
+    throw isYauzls(error) ? directoryFault(zip, entries, error) : error;
+  }
+  await checkDirectoryEnd(zip, file, entries.length, Number(zipFile.readEntryCursor));
+  return { entries, directoryStart };
+}
+
+async function openDirectory(zip: string, file: FileHandle, fileBytes: number): Promise<ZipFile> {
+  try {
+    return await fromRandomAccessReaderPromise(new DirectoryReader(file, fileBytes), fileBytes, {
+      autoClose: false,
+      // Names are decoded and sizes checked by ourselves, so that an error can name the entry.
+      decodeStrings: false,
+      validateEntrySizes: false,
+    });
+  } catch (error) {
+    if (!isYauzls(error)) throw error;
+    if (messageOf(error).startsWith('multi-disk')) throw splitFault(zip, error);
+    if (!messageOf(error).startsWith('End of central directory')) throw directoryFault(zip, [], error);
+    throw await noEndFault(zip, file, error);
+  }
+}
+
+/** yauzl's errors are plain; the system's have a code, and must not be taken for a fault of the zip. */
+function isYauzls(error: unknown): boolean {
+  return error instanceof Error && error.constructor === Error && systemCodeOf(error) === undefined;
+}
+
+function splitFault(zip: string, cause: unknown): Error {
+  return zipFault(
+    zip,
+    undefined,
+    'it is one part of a zip that was split into several files (.z01, .z02 …). Ask its owner for the zip in one piece.',
+    cause,
+  );
+}
+
+function directoryFault(zip: string, before: readonly DirectoryEntry[], cause: unknown): Error {
+  const last = before.at(-1);
+  const place = last ? `, after the entry ${quoteName(last.path)}` : '';
+  if (messageOf(cause).startsWith('strong encryption')) {
+    return zipFault(zip, undefined, `it is encrypted${place}. ${ZIP_AGAIN}`, cause);
+  }
+  return zipFault(
+    zip,
+    undefined,
+    `its list of entries is damaged${place} (${messageOf(cause)}). ${DOWNLOAD_AGAIN}`,
+    cause,
+  );
+}
+
+/** A file without an end record is a zip that was cut short, or no zip at all: its first bytes tell. */
+async function noEndFault(zip: string, file: FileHandle, cause: unknown): Promise<Error> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
+  const start = buffer.subarray(0, bytesRead).toString('latin1').trimStart();
+  if (start.startsWith('PK\x03\x04')) {
+    return zipFault(zip, undefined, `it is cut short: its end is missing. ${DOWNLOAD_AGAIN}`, cause);
+  }
+  if (start.startsWith('PK\x07\x08')) return splitFault(zip, cause);
+  if (bytesRead === 0) return zipFault(zip, undefined, `the file is empty. ${DOWNLOAD_AGAIN}`, cause);
+  const found = OTHER_FORMATS.find(([signature]) => start.startsWith(signature))?.[1] ?? 'something else';
+  return zipFault(
+    zip,
+    undefined,
+    `it is not a zip but ${found}. Give the address of a zip file; other archives have to be unpacked and zipped.`,
+    cause,
+  );
+}
+
+const OTHER_FORMATS = [
+  ['Rar!', 'a RAR archive'],
+  ['7z\xbc\xaf', 'a 7z archive'],
+  ['\x1f\x8b', 'a gzip file (.tar.gz, .tgz)'],
+  ['<', 'a web page'],
+] as const;
+
+/**
+ * After the last entry no further one may follow. Old programs write a count that wrapped round at 65,536, and a
+ * crafted zip may show some of its entries to one program and all to another: images would be left out unnoticed.
+ */
+async function checkDirectoryEnd(zip: string, file: FileHandle, count: number, end: number): Promise<void> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, end);
+  if (bytesRead === 4 && buffer.readUInt32LE() === 0x02014b50) {
+    throw zipFault(zip, undefined, `it has more entries than the ${count} that its end record tells of. ${ZIP_AGAIN}`);
+  }
+}
+
+function describe(entry: Entry): DirectoryEntry & { readonly danger: string | undefined } {
+  const { path, isFolder, danger, fault } = readEntryPath(entry);
+  return {
+    path,
+    isFolder,
+    danger,
+    bytes: entry.uncompressedSize,
+    compressedBytes: entry.compressedSize,
+    crc32: entry.crc32,
+    method: entry.compressionMethod,
+    rawName: entry.fileNameRaw,
+    headerOffset: entry.relativeOffsetOfLocalHeader,
+    fault: fault ?? (isFolder ? undefined : contentFault(entry)),
+  };
+}
+
+/** File types in the upper half of the external attributes: the mode of Unix (inode(7)). */
+const FILE_TYPES = new Map([
+  [0x1000, 'a named pipe'],
+  [0x2000, 'a device'],
+  [0x4000, 'a folder with the name of a file'],
+  [0x6000, 'a device'],
+  [0xa000, 'a symbolic link'],
+  [0xc000, 'a socket'],
+]);
+
+/** Compression methods by number (APPNOTE.TXT 4.4.5). */
+const METHODS = new Map([
+  [1, 'Shrink'],
+  [6, 'Implode'],
+  [9, 'Deflate64'],
+  [12, 'bzip2'],
+  [14, 'LZMA'],
+  [20, 'Zstandard'],
+  [93, 'Zstandard'],
+  [95, 'XZ'],
+  [98, 'PPMd'],
+]);
+
+function contentFault(entry: Entry): string | undefined {
+  const type = FILE_TYPES.get((entry.externalFileAttributes >>> 16) & 0xf000);
+  if (type !== undefined) return `is ${type}, not a file. Ask its owner to zip the file itself.`;
+  if (entry.isEncrypted()) return `is encrypted. ${ZIP_AGAIN}`;
+  const method = entry.compressionMethod;
+  if (method !== 0 && method !== 8) {
+    const name = METHODS.get(method) ?? 'unknown';
+    return `is compressed with method ${method} (${name}); only Store (0) and Deflate (8) can be read. Ask its owner to zip the folder again with the method Deflate (7-Zip: “Compression method”; “zip -r” does so by itself).`;
+  }
+  if (method === 0 && entry.compressedSize !== entry.uncompressedSize) {
+    return `is stored uncompressed in ${entry.compressedSize} bytes, though it has ${entry.uncompressedSize}. ${DOWNLOAD_AGAIN}`;
+  }
+  return undefined;
+}
+
+/** yauzl reads each entry with two tiny reads; this serves them from a window, so that a directory is read in few. */
+class DirectoryReader extends RandomAccessReader {
+  readonly #file: FileHandle;
+  readonly #fileBytes: number;
+  #window = Buffer.alloc(0);
+  #windowStart = 0;
+
+  constructor(file: FileHandle, fileBytes: number) {
+    super();
+    this.#file = file;
+    this.#fileBytes = fileBytes;
+  }
+
+  override read(
+    target: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
+    this.#copy(target, offset, length, position).then(() => done(null), done);
+  }
+
+  async #copy(target: Buffer, offset: number, length: number, position: number): Promise<void> {
+    // Before anything is read: a damaged offset can be larger than any file, and than what a read accepts.
+    if (position + length > this.#fileBytes) throw new Error('it points beyond the end of the file');
+    if (position < this.#windowStart || position + length > this.#windowStart + this.#window.length) {
+      const size = Math.min(Math.max(length, 2 ** 20), this.#fileBytes - position);
+      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(size), 0, size, position);
+      this.#window = buffer.subarray(0, bytesRead);
+      this.#windowStart = position;
+      if (bytesRead < length) throw new Error('the file became shorter while it was read');
+    }
+    const start = position - this.#windowStart;
+    this.#window.copy(target, offset, start, start + length);
+  }
+}
