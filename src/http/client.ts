@@ -62,34 +62,39 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const direct = new Agent(settings);
   const proxies = new Map<string, Dispatcher>();
 
-  function dispatcherFor(url: URL): Dispatcher {
-    const proxy = proxyFor?.(url);
+  function dispatcherFor(url: URL, proxy: URL | undefined): Dispatcher {
     if (!proxy) return direct;
     // Proxies commonly allow CONNECT to port 443 only (Squid's default), so plain http goes through without a tunnel.
     const proxyTunnel = url.protocol === 'https:';
     const key = `${proxyTunnel} ${proxy.href}`;
     const known = proxies.get(key);
     if (known) return known;
-    const made = new ProxyAgent({ ...settings, uri: proxy.href, proxyTunnel });
+    const made = new ProxyAgent({ ...settings, proxyTls: settings.connect, uri: proxy.href, proxyTunnel });
     proxies.set(key, made);
     return made;
   }
 
   return {
     async send({ method, url, headers, body, signal, answerTimeoutMs }) {
+      const proxy = proxyFor?.(url);
       try {
-        const answer = await dispatcherFor(url).request({
+        const answer = await dispatcherFor(url, proxy).request({
           origin: url.origin,
           path: url.pathname + url.search,
           method: checkedMethod(method),
           headers: { 'user-agent': 'diatom-actions', ...headers },
           ...(body === undefined ? {} : { body }),
           ...(signal ? { signal } : {}),
-          ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
+          // Said with every request too: behind a proxy without a tunnel, undici forgets the agent's own settings.
+          headersTimeout: answerTimeoutMs ?? idleTimeoutMs,
+          bodyTimeout: idleTimeoutMs,
         });
+        // An answer that breaks before anybody reads it would end the process with an unhandled 'error' event; whoever
+        // reads it later still gets the error.
+        answer.body.on('error', () => {});
         return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
-        throw asNetworkError(error, url, signal);
+        throw asNetworkError(error, url, signal, proxy);
       }
     },
     async close() {
@@ -112,10 +117,10 @@ function checkedMethod(method: string): Dispatcher.HttpMethod {
  * What a failed request or a broken answer is to the user: a cancelled run, one of our own errors (a body that we
  * generate can fail with one), or a NetworkError with a sentence about it.
  */
-export function asNetworkError(error: unknown, url: URL, signal?: AbortSignal): DiatomError {
+export function asNetworkError(error: unknown, url: URL, signal?: AbortSignal, proxy?: URL): DiatomError {
   if (signal?.aborted) return new DiatomError('CANCELLED', 'The run was cancelled.', { cause: error });
   if (error instanceof DiatomError) return error;
-  const { sentence, transient } = explainNetworkFailure(systemCodeOf(error), url, error);
+  const { sentence, transient } = explainNetworkFailure(systemCodeOf(error), url, error, proxy);
   return new NetworkError(sentence, { transient, cause: error });
 }
 

@@ -45,8 +45,39 @@ const TRANSIENT_FAULTS = new Map([
   ['ENETUNREACH', 'cannot be reached from this runner'],
 ]);
 
-/** Puts the code of a failed connection (Node's, OpenSSL's or undici's) into a sentence about the server. */
-export function explainNetworkFailure(code: string | undefined, url: URL, error: unknown): NetworkFailure {
+/**
+ * Puts the code of a failed connection (Node's, OpenSSL's or undici's) into a sentence about the server, and about the
+ * proxy when the request went through one.
+ */
+export function explainNetworkFailure(
+  code: string | undefined,
+  url: URL,
+  error: unknown,
+  proxy?: URL | undefined,
+): NetworkFailure {
+  if (!proxy) return explainServerFailure(code, url, error);
+  const refusal = explainProxyRefusal(url, error, proxy);
+  if (refusal) return refusal;
+  const failure = explainServerFailure(code, url, error);
+  const via = `The request went through the proxy ${proxy.host}, which may be the cause: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide about that.`;
+  return { ...failure, sentence: `${failure.sentence} ${via}` };
+}
+
+/** undici tells what a proxy answered to CONNECT, and every 407, in the text of its error only. */
+function explainProxyRefusal(url: URL, error: unknown, proxy: URL): NetworkFailure | undefined {
+  const status = Number(/^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(messageOf(error))?.[1]);
+  if (Number.isNaN(status)) return undefined;
+  const remedy =
+    status === 407
+      ? 'it wants a user name and a password: write them into the proxy’s address (http://user:password@proxy:port)'
+      : `ask whoever runs the proxy to let ${url.host} through, or add that name to NO_PROXY`;
+  return {
+    sentence: `The proxy ${proxy.host} refused to connect to ${url.host} (HTTP ${status}): ${remedy}.`,
+    transient: status >= 500,
+  };
+}
+
+function explainServerFailure(code: string | undefined, url: URL, error: unknown): NetworkFailure {
   const server = `The server ${url.host}`;
   if (code === 'ENOTFOUND') {
     return {

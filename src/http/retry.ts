@@ -20,11 +20,17 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   maxRetryAfterMs: 300_000,
 };
 
-/** What an attempt's failure means for the next one. `afterMs` is the server's own wish (Retry-After). */
-export type RetryVerdict = { readonly retry: false } | { readonly retry: true; readonly afterMs?: number | undefined };
+/**
+ * What an attempt's failure means for the next one. `afterMs` is the server's own wish (Retry-After). `progress` says
+ * that the attempt has brought the work forward for good: the tries and the waits are counted anew from it, so that a
+ * big file gets through a bad line. Whoever says so must make sure that this can't go on for ever.
+ */
+export type RetryVerdict =
+  | { readonly retry: false }
+  | { readonly retry: true; readonly afterMs?: number | undefined; readonly progress?: boolean | undefined };
 
 export interface RetryNotice {
-  /** The attempt that failed, counted from 1. */
+  /** The attempt that failed, counted from 1 since the start or the last progress. */
   readonly attempt: number;
   readonly tries: number;
   readonly waitMs: number;
@@ -54,10 +60,12 @@ export async function withRetries<T>(attempt: (number: number) => Promise<T>, op
     } catch (error) {
       throwIfCancelled(signal);
       const verdict = judge(error);
+      if (verdict.retry && verdict.progress) number = 1;
       if (!verdict.retry || number >= policy.tries) throw error;
       if (verdict.afterMs !== undefined && verdict.afterMs > policy.maxRetryAfterMs) throw error;
       const ceiling = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (number - 1));
-      const waitMs = verdict.afterMs ?? Math.round(random() * ceiling);
+      // A Retry-After of 0, or a date just past, is no reason to hammer at a server that has turned us away.
+      const waitMs = verdict.afterMs || Math.round(random() * ceiling);
       onRetry?.({ attempt: number, tries: policy.tries, waitMs, error });
       await sleep(waitMs, undefined, signal ? { signal } : {}).catch(() => throwIfCancelled(signal));
     }

@@ -1,0 +1,74 @@
+import { STATUS_CODES } from 'node:http';
+import { DiatomError, systemCodeOf } from '../errors.ts';
+import { type HttpResponse, headerOf, NetworkError } from '../http/client.ts';
+import { parseRetryAfter, type RetryVerdict } from '../http/retry.ts';
+import { shareAdvice, shareServiceOf } from './share-link.ts';
+
+/** A failure that may be gone when the download is tried again. */
+export class PassingFailure extends DiatomError {
+  /** The server's wish for the wait before the next try, in milliseconds (Retry-After). */
+  readonly afterMs: number | undefined;
+
+  constructor(message: string, afterMs?: number | undefined) {
+    super('DOWNLOAD', message);
+    this.name = 'PassingFailure';
+    this.afterMs = afterMs;
+  }
+}
+
+/** Whether a failed attempt is worth another one. */
+export function judgeFailure(error: unknown): RetryVerdict {
+  if (error instanceof NetworkError) return { retry: error.transient };
+  if (error instanceof PassingFailure) return { retry: true, afterMs: error.afterMs };
+  return { retry: false };
+}
+
+/** The same list as rclone's, and 500: over-loaded share servers answer with it too. 509 is a bandwidth limit. */
+const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504, 509]);
+
+/** What an answer that is not the file means, as an error that also knows whether trying again may help. */
+export function statusFailure(response: HttpResponse, asked: URL, answered: URL): DiatomError {
+  const { status } = response;
+  const name = STATUS_CODES[status];
+  const answer = `The server ${answered.host} answers ${status}${name ? ` (${name})` : ''}`;
+  const advice = shareAdvice(shareServiceOf(asked) ?? shareServiceOf(answered));
+  if (PASSING_STATUSES.has(status)) {
+    const afterMs = parseRetryAfter(headerOf(response, 'retry-after'));
+    const wish = afterMs === undefined ? '' : ` It asks to be left alone for ${Math.ceil(afterMs / 1_000)} seconds.`;
+    return new PassingFailure(`${answer}: it is overloaded or out of order.${wish} Run this again later.`, afterMs);
+  }
+  return new DiatomError('DOWNLOAD', `${answer}${meaningOf(status)}. ${advice}`);
+}
+
+function meaningOf(status: number): string {
+  switch (status) {
+    case 401:
+      return ': the file needs a sign-in, or the user name or password in its address is wrong';
+    case 403:
+      return ': the file may not be downloaded with this link, which has expired or is not open to everybody';
+    case 404:
+      return ': there is no file under this link, which is misspelt, was withdrawn, or its file was moved or deleted';
+    case 410:
+      return ': the file or its link was withdrawn';
+    default:
+      return ', expected 200 and the file';
+  }
+}
+
+/** A local file that can't be read or written, in a sentence (Node's system error codes). */
+export function diskFailure(error: unknown, directory: string): DiatomError {
+  const code = systemCodeOf(error) ?? 'no code';
+  const remedy =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'the disk is full. Free some space, or use a runner with a larger disk'
+      : 'check that the folder exists and that this user may write there';
+  return new DiatomError('DISK', `The download can’t be written to ${directory} (${code}): ${remedy}.`, {
+    cause: error,
+  });
+}
+
+/** Puts the name of the file before the message of its failure; a cancelled run is nobody's failure and stays as it is. */
+export function withFileName(error: unknown, fileName: string): unknown {
+  if (!(error instanceof DiatomError) || error.code === 'CANCELLED') return error;
+  return new DiatomError(error.code, `${fileName}: ${error.message}`, { cause: error });
+}

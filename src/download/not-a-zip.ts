@@ -1,0 +1,108 @@
+import { DiatomError } from '../errors.ts';
+import { type ShareService, shareAdvice, shareServiceOf } from './share-link.ts';
+import { beginsLikeZip } from './zip-signature.ts';
+
+/** Enough of a page to recognise whose it is; never more is read of an answer that is no zip. */
+const SAMPLE_BYTES = 64 * 1024;
+
+/**
+ * Passes the chunks of a zip on as they come, once its first bytes are seen to be a zip's.
+ *
+ * @throws what `refuse` makes of the first bytes (up to 64 KiB; none for an empty body) when they are not.
+ */
+export async function* zipChunks(
+  body: AsyncIterable<Buffer>,
+  refuse: (sample: Buffer) => DiatomError,
+): AsyncGenerator<Buffer, void, undefined> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of body) {
+    if (!head) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    const isZip = beginsLikeZip(head);
+    if (isZip) {
+      yield head;
+      head = undefined;
+    } else if (isZip === false && head.length >= SAMPLE_BYTES) {
+      throw refuse(head);
+    }
+  }
+  if (head) throw refuse(head);
+}
+
+/** Where an answer that should have been a zip came from. */
+export interface AnswerOrigin {
+  readonly asked: URL;
+  /** After all redirects. */
+  readonly answered: URL;
+  readonly contentType: string | undefined;
+}
+
+/** Says in words what came instead of a zip: an empty file, a page of a service, or some other kind of file. */
+export function notAZip(sample: Buffer, origin: AnswerOrigin): DiatomError {
+  return new DiatomError('DOWNLOAD', describe(sample, origin));
+}
+
+function describe(sample: Buffer, { asked, answered, contentType }: AnswerOrigin): string {
+  const host = answered.host;
+  if (sample.length === 0) {
+    return `The file on ${host} is empty (0 bytes), expected a zip: look at it where it is stored, and upload it there again.`;
+  }
+  const text = sample.toString('utf8');
+  if (!/^text\/html\b/i.test(contentType ?? '') && !/^\s*<(!doctype|html|head|body|\?xml)/i.test(withoutMark(text))) {
+    return `What ${host} sends is no zip: it begins with the bytes ${hex(sample)}${kindOf(sample)}, a zip begins with 50 4B 03 04 (“PK”). Put the images into a .zip file and share that.`;
+  }
+  if (/quota exceeded|too many users have viewed or downloaded/i.test(text)) {
+    return `${host} sends a page instead of the zip: too many downloads of this file within the last day, and Google Drive has closed it for up to 24 hours. Try again tomorrow, or share a copy of the file, or another place for it.`;
+  }
+  const service = shareServiceOf(answered) ?? shareServiceOf(asked) ?? serviceOfPage(text);
+  return `${host} sends a web page instead of the zip, which looks like ${PAGE_OF[service ?? 'other']}. ${shareAdvice(service)}`;
+}
+
+const PAGE_OF: Readonly<Record<ShareService | 'other', string>> = {
+  microsoft: 'the sign-in or error page of SharePoint or OneDrive: the link has expired, or is not open to everybody',
+  'onedrive-personal': 'the sign-in page of a personal OneDrive',
+  owncloud:
+    'a page of ownCloud or Nextcloud: the link has expired, wants a password or a sign-in, or shows the file instead of downloading it',
+  dropbox: 'a page of Dropbox: the link has expired, was withdrawn, or is not open to everybody',
+  google: 'a page of Google Drive: the file is not open to everybody, was deleted, or is no zip but a Google document',
+  other: 'a sign-in page, an error page, or a page about the file',
+};
+
+/** Self-hosted services have any host name, so only their pages tell. */
+function serviceOfPage(text: string): ShareService | undefined {
+  if (/owncloud|nextcloud|opencloud/i.test(text)) return 'owncloud';
+  if (/sharepoint|login\.microsoftonline\.com/i.test(text)) return 'microsoft';
+  return undefined;
+}
+
+/** Other files that people share by mistake, by their first bytes. */
+const OTHER_KINDS: readonly (readonly [string, string])[] = [
+  ['\x1f\x8b', 'gzip'],
+  ['Rar!', 'RAR'],
+  ['7z\xbc\xaf', '7-Zip'],
+  ['\xfd7zX', 'xz'],
+  ['BZh', 'bzip2'],
+  ['MZ', 'a Windows program'],
+  ['%PDF', 'PDF'],
+  ['\x89PNG', 'a PNG image'],
+  ['\xff\xd8\xff', 'a JPEG image'],
+  ['{', 'JSON text'],
+];
+
+function kindOf(sample: Buffer): string {
+  const head = sample.toString('latin1', 0, 8);
+  const kind = OTHER_KINDS.find(([signature]) => head.startsWith(signature))?.[1];
+  return kind ? ` (${kind})` : '';
+}
+
+function hex(sample: Buffer): string {
+  return [...sample.subarray(0, 4)].map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ');
+}
+
+/** Without the byte order mark that some servers put before a page. */
+function withoutMark(text: string): string {
+  return text.replace(/^\uFEFF/, '');
+}

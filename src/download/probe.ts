@@ -1,0 +1,56 @@
+import type { HttpClient } from '../http/client.ts';
+import { headerOf } from '../http/client.ts';
+import { withRetries } from '../http/retry.ts';
+import { networkChunks } from './attempt.ts';
+import type { DownloadRequest } from './download-file.ts';
+import { judgeFailure, statusFailure, withFileName } from './failure.ts';
+import { notAZip, zipChunks } from './not-a-zip.ts';
+import { contentLengthOf, contentRangeOf } from './part-file.ts';
+import { getFollowingRedirects } from './redirect.ts';
+import { downloadAddressOf } from './share-link.ts';
+
+/** Enough to see a zip's first four bytes, and of a page enough to see whose it is. */
+const PROBE_RANGE = 'bytes=0-4095';
+
+/** A preflight has to answer in seconds. */
+const PROBE_POLICY = { tries: 2, firstDelayMs: 1_000, maxDelayMs: 1_000, maxRetryAfterMs: 5_000 };
+
+/**
+ * Looks whether a download would work, by its first bytes; nothing is stored. `bytes` is the size of the whole file,
+ * where the server tells.
+ *
+ * @throws the same errors as `downloadFile`, apart from those about the file's end and sum.
+ */
+export async function probeDownload(
+  request: DownloadRequest,
+  options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
+): Promise<{ bytes: number | undefined }> {
+  try {
+    const url = downloadAddressOf(request.url);
+    return await withRetries(() => probe(url, options), {
+      policy: PROBE_POLICY,
+      signal: options.signal,
+      judge: judgeFailure,
+    });
+  } catch (error) {
+    throw withFileName(error, request.fileName);
+  }
+}
+
+async function probe(
+  asked: URL,
+  options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
+): Promise<{ bytes: number | undefined }> {
+  const answer = await getFollowingRedirects(asked, { range: PROBE_RANGE }, options);
+  const { response, url } = answer;
+  const origin = { asked, answered: url, contentType: headerOf(response, 'content-type') };
+  if (response.status === 200 || response.status === 206) {
+    // The first chunk that gets through is a zip's; leaving the loop ends the connection if there is more to come.
+    for await (const _ of zipChunks(networkChunks(answer, options.signal), (sample) => notAZip(sample, origin))) break;
+    return { bytes: response.status === 206 ? contentRangeOf(response)?.total : contentLengthOf(response) };
+  }
+  await response.body.dump();
+  // An empty file has no first byte to send.
+  if (response.status === 416) throw notAZip(Buffer.alloc(0), origin);
+  throw statusFailure(response, asked, url);
+}
