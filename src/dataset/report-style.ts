@@ -32,13 +32,13 @@ code, .code { font-family: ui-monospace, "Cascadia Mono", "SF Mono", Menlo, Cons
 a { color: inherit; text-decoration-color: var(--line); text-underline-offset: .2em; }
 a:hover { text-decoration-color: currentColor; }
 
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .75rem; margin: 1.75rem 0 0; }
+.figures { display: grid; grid-template-columns: repeat(4, 1fr) minmax(9rem, 1.7fr); gap: .75rem; margin: 1.75rem 0 0; }
 .figures div { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: .8rem 1rem .9rem; }
 .figures .train { border-top: .25rem solid var(--train); padding-top: .6rem; }
 .figures .test { border-top: .25rem solid var(--test); padding-top: .6rem; }
 .figures dt { color: var(--soft); font-size: .85rem; }
 .figures dd { margin: 0; font-size: 1.6rem; font-weight: 650; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.figures dd.code { font-size: 1rem; font-weight: 500; line-height: 1.92rem; overflow-wrap: anywhere; }
+.figures dd.code { font-size: .95rem; font-weight: 500; line-height: 1.4; padding-top: .2rem; overflow-wrap: anywhere; }
 
 .alert { background: var(--alert-bg); border-left: .25rem solid var(--alert); border-radius: .5rem; padding: .9rem 1.1rem; margin: 1.5rem 0 0; }
 .alert h2 { margin: 0 0 .3rem; font-size: 1rem; color: var(--alert); letter-spacing: 0; }
@@ -61,8 +61,8 @@ tfoot th, tfoot td { border-top-width: 2px; font-weight: 650; }
 .balance td { vertical-align: middle; }
 .balance thead th, .balance tbody th { padding-top: .35rem; padding-bottom: .35rem; }
 .balance .bar { width: 48%; padding-top: .25rem; padding-bottom: .25rem; }
-.balance th[scope=row] { max-width: 20rem; line-height: 1.3; }
-.bar svg { display: block; width: 100%; height: 1.15rem; }
+.balance tbody th { max-width: 20rem; line-height: 1.3; }
+td.bar svg { display: block; width: 100%; height: 1.15rem; }
 .in-train { fill: var(--train); }
 .in-test { fill: var(--test); }
 
@@ -71,8 +71,8 @@ tfoot th, tfoot td { border-top-width: 2px; font-weight: 650; }
 .class header p { margin: 0; font-size: .9rem; }
 .images { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem; list-style: none; margin: 0; padding: 0; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; height: 100%; }
-figure img { display: block; width: 100%; height: 8.5rem; object-fit: contain; background: var(--plate); padding: .5rem; }
-figcaption { display: flex; gap: .5rem; align-items: flex-start; padding: .45rem .6rem .55rem; font-size: .75rem; line-height: 1.35; }
+figure img { display: block; width: 100%; height: 7.5rem; object-fit: contain; background: var(--plate); padding: .5rem; }
+figcaption { display: flex; flex-direction: column; gap: .25rem; align-items: flex-start; padding: .45rem .6rem .55rem; font-size: .75rem; line-height: 1.35; }
 figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
 .split { flex: none; border-radius: .3rem; padding: 0 .4rem; font-weight: 600; }
 .split.train { background: var(--train); color: var(--on-train); }
@@ -89,17 +89,17 @@ figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
   .panel { padding: .2rem .8rem; }
   .figures { grid-template-columns: 1fr 1fr; }
   .figures .wide { grid-column: 1 / -1; }
-  .balance, .balance tbody, .balance tfoot { display: block; }
-  .balance thead { display: none; }
-  .balance tr { display: grid; grid-template-columns: repeat(3, auto) 1fr; gap: 0 .9rem; padding: .55rem 0; border-top: 1px solid var(--line); }
-  .balance tr:first-child { border-top: 0; }
-  .balance tfoot tr { border-top-width: 2px; }
-  .balance tr > * { border: 0; padding: 0; max-width: none; width: auto; }
-  .balance tr > th, .balance .bar { grid-column: 1 / -1; }
-  .balance .bar { width: 100%; padding: .2rem 0 .1rem; }
-  .balance tfoot .bar { display: none; }
-  .balance .number { text-align: left; font-size: .85rem; color: var(--soft); }
-  .balance .number::before { content: attr(data-name) " "; }
+  .stack, .stack thead, .stack tbody, .stack tfoot { display: block; }
+  .stack thead th:not(.bar) { display: none; }
+  .stack tr { display: grid; grid-template-columns: repeat(3, auto) 1fr; gap: 0 .9rem; padding: .55rem 0; border-top: 1px solid var(--line); }
+  .stack thead tr { border-top: 0; padding: 0; }
+  .stack tfoot tr { border-top-width: 2px; }
+  .stack tr > th, .stack tr > td { border: 0; padding: 0; max-width: none; width: auto; }
+  .stack tr > th, .stack tr > .across { grid-column: 1 / -1; }
+  .stack tr > .bar { padding: .25rem 0 .15rem; width: auto; }
+  .stack tfoot tr > .bar { display: none; }
+  .stack tr > .number { text-align: left; font-size: .85rem; color: var(--soft); }
+  .stack tr > .number::before { content: attr(data-name) " "; }
   .images { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
   .options > div { display: block; }
   .options { display: block; }

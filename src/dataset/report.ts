@@ -135,17 +135,17 @@ function balance({ classes: entries }: ReportData, train: number, test: number):
 <h2 id="balance">Class balance</h2>
 <p class="soft">${range}</p>
 <div class="panel">
-<table class="balance">
+<table class="balance stack">
 <thead>
-<tr><th scope="col">Class</th><th class="bar" scope="col">${legend('in-train', 'train')} &ensp; ${legend('in-test', 'test')}</th><th class="number" scope="col">Train</th><th class="number" scope="col">Test</th><th class="number" scope="col">All</th></tr>
+<tr><th scope="col">Class</th><th class="bar across" scope="col">${legend('in-train', 'train')} &ensp; ${legend('in-test', 'test')}</th><th class="number" scope="col">Train</th><th class="number" scope="col">Test</th><th class="number" scope="col">All</th></tr>
 </thead>
 <tbody>
 ${entries.map(
   (entry, index) =>
-    html`<tr><th scope="row"><a href="#class-${index + 1}"><bdi>${entry.label}</bdi></a></th><td class="bar">${bar(entry, largest)}</td>${countCells(entry.train, entry.test)}</tr>\n`,
+    html`<tr><th scope="row"><a href="#class-${index + 1}"><bdi>${breakable(entry.label)}</bdi></a></th><td class="bar across">${bar(entry, largest)}</td>${countCells(entry.train, entry.test)}</tr>\n`,
 )}</tbody>
 <tfoot>
-<tr><th scope="row">All</th><td class="bar"></td>${countCells(train, test)}</tr>
+<tr><th scope="row">All</th><td class="bar across"></td>${countCells(train, test)}</tr>
 </tfoot>
 </table>
 </div>
@@ -173,7 +173,7 @@ function gallery({ classes: entries, unshowable }: ReportData): Html {
 ${unshown === '' ? html`` : html`<p class="soft">These can’t be shown in a browser, but are in the data set: ${unshown}.</p>`}
 ${entries.map(
   (entry, index) => html`<section class="class" aria-labelledby="class-${index + 1}">
-<header><h3 id="class-${index + 1}"><bdi>${entry.label}</bdi></h3><p class="soft">${galleryNote(entry)}</p></header>
+<header><h3 id="class-${index + 1}"><bdi>${breakable(entry.label)}</bdi></h3><p class="soft">${galleryNote(entry)}</p></header>
 ${
   entry.samples.length === 0
     ? html``
@@ -192,7 +192,7 @@ function galleryNote(entry: ReportClass): string {
 
 function figure({ fileName, split, mediaType, data }: ReportSample, label: string): Html {
   const source = `data:${mediaType};base64,${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`;
-  return html`<li><figure><img alt="${label}, ${split} image ${fileName}" src="${source}"><figcaption><span class="split ${split}">${split}</span><bdi>${fileName}</bdi></figcaption></figure></li>
+  return html`<li><figure><img alt="${label}, ${split} image ${fileName}" src="${source}"><figcaption><span class="split ${split}">${split}</span><bdi>${breakable(fileName)}</bdi></figcaption></figure></li>
 `;
 }
 
@@ -220,12 +220,12 @@ function sources({ sources: zips }: ReportData): Html {
 <h2 id="sources">Where the images come from</h2>
 <p class="soft">Each zip with its SHA-256, so that a model can be traced to the files it learnt from.</p>
 <div class="panel">
-<table>
+<table class="stack">
 <thead><tr><th scope="col">Zip</th><th scope="col">Class</th><th class="number" scope="col">Images</th><th class="number" scope="col">Test</th></tr></thead>
 <tbody>
 ${zips.map(
   (zip) =>
-    html`<tr><th scope="row"><bdi>${zip.fileName}</bdi><span class="hash code">${zip.sha256}</span></th><td><bdi>${zip.label}</bdi></td><td class="number">${number(zip.images)}</td><td class="number">${number(zip.test)}</td></tr>\n`,
+    html`<tr><th scope="row"><bdi>${breakable(zip.fileName)}</bdi><span class="hash code">${zip.sha256}</span></th><td class="across"><bdi>${breakable(zip.label)}</bdi></td><td class="number" data-name="Images">${number(zip.images)}</td><td class="number" data-name="Test">${number(zip.test)}</td></tr>\n`,
 )}</tbody>
 </table>
 </div>
@@ -250,6 +250,11 @@ function images(count: number): string {
 
 function classes(count: number): string {
   return count === 1 ? '1 class' : `${number(count)} classes`;
+}
+
+/** A name that may be broken after underscores, hyphens and dots, where browsers would break it only in an emergency. */
+function breakable(name: string): Html[] {
+  return name.split(/(?<=[_.-])(?=[^_.-])/).map((part, index) => (index === 0 ? html`${part}` : html`<wbr>${part}`));
 }
 
 /** 1234567 as 1,234,567, whatever the machine's language. */
