@@ -47,19 +47,19 @@ export interface ReportData {
   readonly unshowable: readonly { readonly extension: string; readonly count: number }[];
 }
 
-const SHOWABLE: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  bmp: 'image/bmp',
-  avif: 'image/avif',
-};
+const SHOWABLE = new Map([
+  ['png', 'image/png'],
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['gif', 'image/gif'],
+  ['webp', 'image/webp'],
+  ['bmp', 'image/bmp'],
+  ['avif', 'image/avif'],
+]);
 
 /** The media type of an image file that every current browser shows, by its name; `undefined` for others (TIFF). */
 export function showableMediaType(fileName: string): string | undefined {
-  return SHOWABLE[/\.([a-z]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? ''];
+  return SHOWABLE.get(/\.([a-z]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? '');
 }
 
 /**
