@@ -1,0 +1,104 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { probeDownload } from '../download/probe.ts';
+import { messageOf, systemCodeOf, throwIfCancelled } from '../errors.ts';
+import { formatBytes } from '../format.ts';
+import { checkWriteAccess } from '../owncloud/check-access.ts';
+import { connect } from '../owncloud/connect.ts';
+import { checkDataDir } from './data-dir.ts';
+import type { Inputs, UploadInputs } from './inputs.ts';
+import { escapeMarkdown, markdownTable } from './markdown.ts';
+import type { RunContext } from './prepare.ts';
+
+/** One line of the preflight: what was looked at, and a sentence about it. */
+export interface Finding {
+  readonly subject: string;
+  readonly ok: boolean;
+  readonly sentence: string;
+}
+
+/**
+ * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
+ * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
+ */
+export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal'>): Promise<Finding[]> {
+  const { fileList, upload } = inputs;
+  const labels = new Set(fileList.map(({ speciesLabel }) => speciesLabel));
+  const sizes: (number | undefined)[] = [];
+  const downloads = fileList.map((entry) =>
+    find(entry.downloadedFileName, context.signal, async () => {
+      const { bytes } = await probeDownload(
+        { url: entry.fileUrl, fileName: entry.downloadedFileName, sha256: entry.sha256 },
+        context,
+      );
+      sizes.push(bytes);
+      return bytes === undefined
+        ? 'can be had; the server does not tell its size'
+        : `can be had, ${formatBytes(bytes)}`;
+    }),
+  );
+  const server = upload && find('ownCloud', context.signal, () => checkServer(upload, context));
+  const folder = find('data-dir', context.signal, async () => {
+    await checkDataDir(inputs.dataDir, inputs.workspace);
+    return `${inputs.dataDir} may be used`;
+  });
+  const found = await Promise.all([...downloads, folder, ...(server ? [server] : [])]);
+  const list = { subject: 'File list', ok: true, sentence: `${fileList.length} zips, ${labels.size} labels` };
+  return [list, ...found, await find('Disk', context.signal, () => checkDisk(inputs, sizes))];
+}
+
+/** The preflight as one table. */
+export function checkMarkdown(findings: readonly Finding[]): string {
+  const rows = findings.map(({ subject, ok, sentence }) => [
+    ok ? '✅' : '❌',
+    escapeMarkdown(subject),
+    escapeMarkdown(sentence),
+  ]);
+  return `## Check\n\n${markdownTable(['', 'What', 'Found'], rows)}\n`;
+}
+
+async function find(subject: string, signal: AbortSignal, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return { subject, ok: true, sentence: await look() };
+  } catch (error) {
+    throwIfCancelled(signal);
+    return { subject, ok: false, sentence: messageOf(error) };
+  }
+}
+
+async function checkServer(
+  upload: UploadInputs,
+  { http, signal }: Pick<RunContext, 'http' | 'signal'>,
+): Promise<string> {
+  const warnings: string[] = [];
+  const remote = await connect(upload, { http, signal, onWarning: (message) => warnings.push(message) });
+  await checkWriteAccess(remote, upload.folder, { signal });
+  const folder = upload.folder === '' ? 'the top folder' : `“${upload.folder}”`;
+  return [`${remote.description}: signed in, wrote and deleted a file in ${folder}`, ...warnings].join('. ');
+}
+
+async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {
+  const known = sizes.filter((size) => size !== undefined);
+  const download = known.reduce((sum, size) => sum + size, 0);
+  // The zips, the images (hardly smaller in a zip), and an archive of the images alone or of both.
+  const copies = inputs.mode === 'dry-run' ? 1 : inputs.archiveContent === 'data' ? 4 : 3;
+  const need = download * copies;
+  const { bavail, bsize } = await statfs(await nearestFolder(inputs.workspace));
+  const free = bavail * bsize;
+  const some = known.length < inputs.fileList.length ? ' (at least: not every size is known)' : '';
+  const sentence = `about ${formatBytes(need)} needed${some}, ${formatBytes(free)} free at ${inputs.workspace}`;
+  if (need > free) {
+    throw new Error(`${sentence}. Free some space, use a runner with a larger disk, or set archive-content: results.`);
+  }
+  return sentence;
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  try {
+    await statfs(path);
+    return path;
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    return nearestFolder(dirname(path));
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { DiatomError, systemCodeOf } from '../errors.ts';
+import { invalidInput } from '../runner/inputs.ts';
+
+/** Marks a folder as made by this action: only such a folder is ever emptied. */
+const MARKER = '.diatom-actions';
+const MARKER_TEXT =
+  'This folder was made by the action “Prepare a diatom data set”. The next run deletes what is in downloads and results.\n';
+
+export interface DataDir {
+  readonly path: string;
+  readonly downloads: string;
+  readonly results: string;
+}
+
+/**
+ * Checks that a run may use the data folder, and changes nothing.
+ *
+ * @param path absolute
+ * @throws DiatomError `INPUT` when it lies outside the workspace, is the workspace, or holds files of somebody else
+ */
+export async function checkDataDir(path: string, workspace: string): Promise<void> {
+  await requireInside(path, workspace);
+  const found = await readdir(path).catch((error: unknown) => {
+    if (systemCodeOf(error) === 'ENOENT') return undefined;
+    throw invalidInput('data-dir', path, 'a folder', { cause: error });
+  });
+  const own = found?.includes(MARKER) ? [MARKER, 'downloads', 'results'] : [];
+  const foreign = found?.filter((name) => !own.includes(name)) ?? [];
+  if (foreign.length > 0) {
+    throw new DiatomError(
+      'INPUT',
+      `Input data-dir: the folder ${path} holds files that this action did not make (${foreign.slice(0, 5).join(', ')}${foreign.length > 5 ? ' …' : ''}), and a run would have to empty it. Choose another folder, or move them away.`,
+    );
+  }
+}
+
+/**
+ * Makes the data folder ready for a run: creates it, or empties it when an earlier run made it. Unfinished downloads
+ * stay, so that they can be resumed.
+ *
+ * @throws DiatomError as `checkDataDir` does
+ */
+export async function openDataDir(path: string, workspace: string): Promise<DataDir> {
+  await checkDataDir(path, workspace);
+  const dataDir = { path, downloads: join(path, 'downloads'), results: join(path, 'results') };
+  await rm(dataDir.results, { recursive: true, force: true });
+  await mkdir(dataDir.downloads, { recursive: true });
+  await mkdir(dataDir.results, { recursive: true });
+  await writeFile(join(path, MARKER), MARKER_TEXT);
+  for (const name of await readdir(dataDir.downloads)) {
+    if (!/\.part(\.json)?$/.test(name)) await rm(join(dataDir.downloads, name), { recursive: true, force: true });
+  }
+  return dataDir;
+}
+
+/** Symbolic links are followed before the comparison: a link in the workspace may lead out of it. */
+async function requireInside(path: string, workspace: string): Promise<void> {
+  const below = relative(await realPathOf(workspace), await realPathOf(path));
+  if (below !== '' && below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below)) return;
+  throw invalidInput('data-dir', path, `a folder inside the workspace ${workspace}, and not the workspace itself`);
+}
+
+/** The real path of what exists, with the rest appended. */
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    return join(await realPathOf(dirname(path)), relative(dirname(path), path));
+  }
+}

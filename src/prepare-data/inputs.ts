@@ -1,0 +1,195 @@
+import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type FileListEntry, parseFileList } from '../dataset/file-list.ts';
+import { N_TEST_ALLOWED, type NTest, parseNTest } from '../dataset/n-test.ts';
+import type { PlanOptions } from '../dataset/plan.ts';
+import { whyUnsafeName } from '../dataset/safe-name.ts';
+import { DiatomError } from '../errors.ts';
+import type { OwncloudSettings } from '../owncloud/connect.ts';
+import { booleanInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { mask } from '../runner/log.ts';
+
+/** Where the archive goes on the server. */
+export interface UploadInputs extends OwncloudSettings {
+  /** Below the address, `''` for the top folder. */
+  readonly folder: string;
+  /** How many earlier archives stay; `undefined`: all. */
+  readonly keepLast: number | undefined;
+}
+
+/** The inputs of the action, checked. */
+export interface Inputs {
+  readonly mode: 'run' | 'dry-run' | 'check';
+  /** Absolute path of the workspace. */
+  readonly workspace: string;
+  readonly fileList: readonly FileListEntry[];
+  readonly nTest: NTest;
+  readonly plan: PlanOptions;
+  /** Lower-case, without dots. */
+  readonly imageExtensions: readonly string[];
+  /** Absolute path. Whether it may be used is `openDataDir`'s matter. */
+  readonly dataDir: string;
+  readonly archiveContent: 'data' | 'results';
+  readonly archivePrefix: string;
+  readonly keepArchive: boolean;
+  /** `undefined` when nothing is to be uploaded. */
+  readonly upload: UploadInputs | undefined;
+  readonly concurrency: number;
+  readonly cache: boolean;
+  /** `''` when no artifact is wanted. */
+  readonly artifactName: string;
+}
+
+/**
+ * Reads and checks all inputs, and hides the secret ones from the log before anything else can show them.
+ *
+ * @throws DiatomError `INPUT` or `FILE_LIST`, naming the input, the value found and what is allowed
+ */
+export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
+  mask(textInput('owncloud-password'));
+  const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  const mode = booleanInput('check') ? 'check' : booleanInput('dry-run') ? 'dry-run' : 'run';
+  const upload = booleanInput('upload') ? uploadInputs() : undefined;
+  const inputs: Omit<Inputs, 'fileList'> = {
+    mode,
+    workspace,
+    nTest: nTestInput(),
+    plan: planInputs(),
+    imageExtensions: imageExtensionsInput(),
+    dataDir: resolve(workspace, textInput('data-dir') || 'data'),
+    archiveContent: oneOfInput('archive-content', ['data', 'results']),
+    archivePrefix: safeNameInput('archive-prefix', 'diatom_set'),
+    keepArchive: booleanInput('keep-archive'),
+    upload: mode === 'dry-run' ? undefined : upload,
+    concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
+    cache: booleanInput('cache'),
+    artifactName: safeNameInput('artifact-name', ''),
+  };
+  const fileList = await fileListInput(workspace);
+  requireSensibleSplit(inputs, fileList);
+  return { ...inputs, fileList };
+}
+
+async function fileListInput(workspace: string): Promise<FileListEntry[]> {
+  const text = textInput('file-list');
+  const path = textInput('file-list-path');
+  if ((text === '') === (path === '')) {
+    const found = text === '' ? 'neither is set' : 'both are set';
+    throw new DiatomError(
+      'INPUT',
+      `Inputs file-list and file-list-path: ${found}; set one of them. (A secret that does not exist, or that a pull request from a fork may not read, arrives empty.)`,
+    );
+  }
+  const list =
+    text === '' ? parseFileList(await readListFile(workspace, path), path) : parseFileList(text, 'input file-list');
+  for (const { fileUrl } of list) {
+    mask(fileUrl);
+    // The form in which requests and their errors would name it, where the two differ.
+    mask(new URL(fileUrl).href);
+  }
+  return list;
+}
+
+async function readListFile(workspace: string, path: string): Promise<string> {
+  try {
+    return await readFile(resolve(workspace, path), 'utf8');
+  } catch (cause) {
+    throw invalidInput('file-list-path', path, `the path of a file that exists, from ${workspace}`, { cause });
+  }
+}
+
+function nTestInput(): NTest {
+  const text = textInput('n-test');
+  const nTest = parseNTest(text);
+  if (nTest === undefined) throw invalidInput('n-test', text, N_TEST_ALLOWED);
+  return nTest;
+}
+
+function planInputs(): PlanOptions {
+  const split = oneOfInput('split', ['shuffle', 'stable']);
+  const seed = textInput('seed');
+  if (seed !== '' && !/^[A-Za-z0-9._-]{1,64}$/.test(seed)) {
+    throw invalidInput('seed', seed, '1 to 64 letters, digits, “.”, “_” or “-”');
+  }
+  if (split === 'stable' && seed === '') {
+    throw new DiatomError(
+      'INPUT',
+      'Input split: stable needs a seed, the same in every run: with a random one, every run would draw another split. Set the input seed, for example to 1.',
+    );
+  }
+  return {
+    split,
+    seed: seed || String(randomInt(2 ** 32)),
+    groupBy: groupByInput(),
+    duplicates: oneOfInput('duplicates', ['keep-together', 'drop', 'error']),
+    labelConflicts: oneOfInput('label-conflicts', ['error', 'warn']),
+  };
+}
+
+function groupByInput(): RegExp | undefined {
+  const text = textInput('group-by');
+  if (text === '') return undefined;
+  try {
+    return new RegExp(text, 'u');
+  } catch (cause) {
+    throw invalidInput('group-by', text, 'a JavaScript regular expression, such as ^([^_]+)_', { cause });
+  }
+}
+
+function imageExtensionsInput(): string[] {
+  const text = textInput('image-extensions');
+  const extensions = text
+    .split(/[\s,]+/)
+    .filter((word) => word !== '')
+    .map((word) => word.replace(/^\./, '').toLowerCase());
+  if (extensions.length === 0 || extensions.some((extension) => !/^[a-z0-9]+$/.test(extension))) {
+    throw invalidInput(
+      'image-extensions',
+      text,
+      'endings of file names separated by commas or spaces, such as jpg, png',
+    );
+  }
+  return [...new Set(extensions)];
+}
+
+function safeNameInput(name: string, fallback: string): string {
+  const value = textInput(name) || fallback;
+  const reason = value === '' ? undefined : whyUnsafeName(value);
+  if (reason !== undefined) throw invalidInput(name, value, `a safe file name, and this one ${reason}`);
+  return value;
+}
+
+function uploadInputs(): UploadInputs {
+  const url = textInput('owncloud-url');
+  const username = textInput('owncloud-username');
+  const folder = textInput('owncloud-folder').replace(/^\/+|\/+$/g, '');
+  if (url === '') {
+    throw new DiatomError(
+      'INPUT',
+      'Input owncloud-url is missing: the archive is to be uploaded. Set the server’s address, or upload: false to keep the archive in the workspace.',
+    );
+  }
+  const unsafe = folder === '' ? undefined : folder.split('/').find((part) => whyUnsafeName(part) !== undefined);
+  if (unsafe !== undefined) {
+    throw invalidInput('owncloud-folder', folder, `a folder such as data/sets; “${unsafe}” ${whyUnsafeName(unsafe)}`);
+  }
+  return {
+    url,
+    username,
+    password: textInput('owncloud-password'),
+    folder,
+    keepLast: wholeNumberInput('keep-last', { min: 0, max: 1_000_000 }),
+  };
+}
+
+/** A stable split of counts is found out before anything is downloaded. */
+function requireSensibleSplit({ plan, nTest }: Omit<Inputs, 'fileList'>, fileList: readonly FileListEntry[]): void {
+  if (plan.split !== 'stable') return;
+  const count = fileList.map((entry) => entry.nTest ?? nTest).find(({ kind }) => kind === 'count');
+  if (count?.kind !== 'count') return;
+  throw new DiatomError(
+    'INPUT',
+    `Input split: stable needs a percentage as n-test (and n_test of each entry), such as 20%, found ${count.count}: with a fixed number, every new image could push another out of test.`,
+  );
+}

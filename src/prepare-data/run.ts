@@ -1,0 +1,80 @@
+import { DiatomError, messageOf } from '../errors.ts';
+import { createHttpClient } from '../http/client.ts';
+import { fail, info, warn } from '../runner/log.ts';
+import { setOutputs, writeSummary } from '../runner/outputs.ts';
+import { proxyFor } from '../runner/proxy.ts';
+import { check, checkMarkdown } from './check.ts';
+import { readInputs } from './inputs.ts';
+import { type Outcome, prepare } from './prepare.ts';
+import { summaryMarkdown } from './summary.ts';
+
+/**
+ * Runs the action: inputs → preparation → outputs and summary. Whatever is thrown ends the run red; a signal of the
+ * runner (SIGINT, then SIGTERM) cancels it in an orderly way.
+ */
+export async function run(): Promise<void> {
+  const { env } = process;
+  const cancel = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => cancel.abort(new Error(signal));
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const http = createHttpClient({ proxyFor });
+  let archived: Outcome | undefined;
+  try {
+    const inputs = await readInputs(env);
+    const context = { http, env, signal: cancel.signal, now: new Date() };
+    if (inputs.mode === 'check') {
+      await runCheck(await check(inputs, context));
+      return;
+    }
+    const outcome = await prepare(inputs, {
+      ...context,
+      onArchived: (before) => {
+        archived = before;
+        setOutputs(outputsOf(before));
+      },
+    });
+    setOutputs(outputsOf(outcome));
+    for (const warning of outcome.warnings) warn(warning);
+    await writeSummary(summaryMarkdown(outcome));
+  } catch (error) {
+    const message = failureMessage(error);
+    fail(message);
+    if (archived) await writeSummary(summaryMarkdown(archived, message));
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await http.close();
+  }
+}
+
+async function runCheck(findings: Awaited<ReturnType<typeof check>>): Promise<void> {
+  for (const { subject, ok, sentence } of findings) info(`${ok ? 'ok    ' : 'FAILED'} ${subject}: ${sentence}`);
+  await writeSummary(checkMarkdown(findings));
+  const faults = findings.filter(({ ok }) => !ok);
+  if (faults.length > 0) {
+    fail(['A run would fail:', ...faults.map(({ subject, sentence }) => `- ${subject}: ${sentence}`)].join('\n'));
+  }
+}
+
+function outputsOf({ seed, classes, dataDir, archive }: Outcome): Record<string, string | number> {
+  const counts = [...classes.values()];
+  return {
+    'data-dir': dataDir,
+    seed,
+    'train-count': counts.reduce((sum, { train }) => sum + train, 0),
+    'test-count': counts.reduce((sum, { test }) => sum + test, 0),
+    classes: JSON.stringify(Object.fromEntries(classes)),
+    'archive-name': archive?.name ?? '',
+    'archive-path': archive?.path ?? '',
+    'archive-url': archive?.delivery?.url ?? '',
+    'archive-sha256': archive?.facts.sha256 ?? '',
+    'archive-bytes': archive?.facts.bytes ?? '',
+    'manifest-path': archive?.manifestPath ?? '',
+  };
+}
+
+/** Errors of ours speak for themselves; anything else is a fault of this action, and says so. */
+function failureMessage(error: unknown): string {
+  if (error instanceof DiatomError) return error.message;
+  const details = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
+}

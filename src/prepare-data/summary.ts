@@ -1,0 +1,109 @@
+import type { ClassCount } from '../dataset/manifest.ts';
+import { formatBytes } from '../format.ts';
+import { escapeMarkdown, markdownList, markdownTable } from './markdown.ts';
+import type { ArchiveOutcome, Outcome } from './prepare.ts';
+import { countLeftOut } from './report-data.ts';
+import { VERIFIED } from './upload.ts';
+
+/** More classes than this make the chart unreadable; the table stays. */
+const MAX_CHART_CLASSES = 60;
+
+/**
+ * The job summary of a run, as GitHub Markdown.
+ *
+ * @param failure why the upload failed, when it did
+ */
+export function summaryMarkdown(outcome: Outcome, failure?: string): string {
+  const { archive, classes, seed, warnings, leftOut } = outcome;
+  const sections = [
+    archive ? '## Diatom data set' : '## Diatom data set (dry run: nothing archived, nothing uploaded)',
+    failure === undefined ? '' : `> [!CAUTION]\n> ${escapeMarkdown(failure)}`,
+    factsTable(outcome),
+    warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
+    `### Classes\n\n${classTable(classes)}`,
+    classChart(classes),
+    leftOut.length === 0 ? '' : `### Left out\n\n${leftOutTable(leftOut)}`,
+    `The same zips, options and seed \`${seed}\` give the same split again.`,
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function factsTable({ archive, classes, seed }: Outcome): string {
+  const { train, test } = totals(classes);
+  const rows = [
+    ['Images', `${train + test}: ${train} train, ${test} test`],
+    ['Classes', String(classes.size)],
+    ['Seed', `\`${seed}\``],
+    ...(archive ? archiveRows(archive) : []),
+  ];
+  return markdownTable(['', ''], rows);
+}
+
+function archiveRows({ name, path, facts, delivery }: ArchiveOutcome): string[][] {
+  const rows = [
+    ['Archive', `\`${name}\`, ${formatBytes(facts.bytes)}`],
+    ['SHA-256', `\`${facts.sha256}\``],
+  ];
+  if (delivery) {
+    const server = escapeMarkdown(delivery.server);
+    const folder = escapeMarkdown(delivery.folder === '' ? 'the top folder' : delivery.folder);
+    const place = delivery.page === undefined ? folder : `[${folder}](${delivery.page})`;
+    rows.push(['Uploaded to', `${place} on ${server}, ${VERIFIED[delivery.verified]}`]);
+    rows.push(['WebDAV address', `\`${delivery.url}\``]);
+    if (delivery.removed.length > 0) rows.push(['Deleted there', delivery.removed.map(escapeMarkdown).join(', ')]);
+  }
+  if (path !== undefined) rows.push(['Local archive', `\`${path}\``]);
+  return rows;
+}
+
+function classTable(classes: ReadonlyMap<string, ClassCount>): string {
+  const rows = [...classes].map(([label, { train, test }]) => [
+    escapeMarkdown(label),
+    String(train),
+    String(test),
+    String(train + test),
+  ]);
+  const { train, test } = totals(classes);
+  const sum = ['**All**', `**${train}**`, `**${test}**`, `**${train + test}**`];
+  return markdownTable(['Class', 'Train', 'Test', 'Images'], [...rows, sum], ['Train', 'Test', 'Images']);
+}
+
+/** A bar a class. The second series is drawn over the first, so the bars look stacked: all images, and test of them. */
+function classChart(classes: ReadonlyMap<string, ClassCount>): string {
+  if (classes.size > MAX_CHART_CLASSES) return '';
+  const counts = [...classes.values()];
+  const labels = [...classes.keys()].map((label) => `"${label.replaceAll('"', '')}"`);
+  return [
+    '```mermaid',
+    '---',
+    'config:',
+    '  xyChart:',
+    '    width: 900',
+    `    height: ${120 + 28 * classes.size}`,
+    '---',
+    'xychart-beta horizontal',
+    '  title "Images per class (all, and test in front)"',
+    `  x-axis [${labels.join(', ')}]`,
+    '  y-axis "Images"',
+    `  bar [${counts.map(({ train, test }) => train + test).join(', ')}]`,
+    `  bar [${counts.map(({ test }) => test).join(', ')}]`,
+    '```',
+  ].join('\n');
+}
+
+function leftOutTable(leftOut: Outcome['leftOut']): string {
+  const rows = countLeftOut(leftOut).map(({ reason, count, examples }) => [
+    reason,
+    String(count),
+    examples.map(escapeMarkdown).join('<br>'),
+  ]);
+  return markdownTable(['Why', 'Files', 'For example'], rows, ['Files']);
+}
+
+function totals(classes: ReadonlyMap<string, ClassCount>): ClassCount {
+  const counts = [...classes.values()];
+  return {
+    train: counts.reduce((sum, { train }) => sum + train, 0),
+    test: counts.reduce((sum, { test }) => sum + test, 0),
+  };
+}

@@ -1,0 +1,34 @@
+import { getInput } from '@actions/core';
+import { DiatomError } from '../errors.ts';
+
+/** A text; `''` when it is not set. */
+export function textInput(name: string): string {
+  return getInput(name);
+}
+
+/** `true` or `false`, nothing else: a typing error must not silently mean one of them. */
+export function booleanInput(name: string): boolean {
+  return oneOfInput(name, ['true', 'false']) === 'true';
+}
+
+/** One of the words that an input allows. */
+export function oneOfInput<const Word extends string>(name: string, allowed: readonly Word[]): Word {
+  const value = getInput(name);
+  const word = allowed.find((candidate) => candidate === value);
+  if (word === undefined) throw invalidInput(name, value, allowed.join(' or '));
+  return word;
+}
+
+/** A whole number within bounds, both included; `undefined` when it is not set. */
+export function wholeNumberInput(name: string, { min, max }: { min: number; max: number }): number | undefined {
+  const value = getInput(name);
+  if (value === '') return undefined;
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw invalidInput(name, value, `a whole number from ${min} to ${max}`);
+}
+
+/** The one form in which every wrong input is refused. */
+export function invalidInput(name: string, value: string, allowed: string, options?: { cause: unknown }): DiatomError {
+  return new DiatomError('INPUT', `Input ${name} is “${value}”, allowed is ${allowed}.`, options);
+}
