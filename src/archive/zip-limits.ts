@@ -39,29 +39,25 @@ export function checkSizes(zip: string, entries: readonly DirectoryEntry[], limi
     total += bytes;
     packed += compressedBytes;
     if (bytes > maxEntryBytes) {
-      throw zipFault(zip, path, `unpacks to ${inMegabytes(bytes)}, more than ${inMegabytes(maxEntryBytes)}. ${advice}`);
+      throw zipFault(zip, path, `unpacks to ${inBytes(bytes)}, more than ${inBytes(maxEntryBytes)}. ${advice}`);
     }
     if (passesRatio(bytes, compressedBytes)) {
       throw zipFault(
         zip,
         path,
-        `unpacks from ${inMegabytes(compressedBytes)} to ${inMegabytes(bytes)}, more than ${maxRatio} times as much. ${advice}`,
+        `unpacks from ${inBytes(compressedBytes)} to ${inBytes(bytes)}, more than ${maxRatio} times as much. ${advice}`,
       );
     }
   }
   const all = `its ${entries.length} entries unpack`;
   if (total > maxTotalBytes) {
-    throw zipFault(
-      zip,
-      undefined,
-      `${all} to ${inMegabytes(total)}, more than ${inMegabytes(maxTotalBytes)}. ${advice}`,
-    );
+    throw zipFault(zip, undefined, `${all} to ${inBytes(total)}, more than ${inBytes(maxTotalBytes)}. ${advice}`);
   }
   if (passesRatio(total, packed)) {
     throw zipFault(
       zip,
       undefined,
-      `${all} from ${inMegabytes(packed)} to ${inMegabytes(total)}, more than ${maxRatio} times as much. ${advice}`,
+      `${all} from ${inBytes(packed)} to ${inBytes(total)}, more than ${maxRatio} times as much. ${advice}`,
     );
   }
 }
@@ -99,7 +95,7 @@ export function locateEntries(
   });
 }
 
-/** Sizes up to a few megabytes keep their decimals, so that a limit and what passes it never read alike. */
-function inMegabytes(bytes: number): string {
-  return `${(bytes / 1e6).toLocaleString('en-US', { maximumFractionDigits: 3 })} MB`;
+/** To the byte, so that a limit and what passes it never read alike. */
+function inBytes(bytes: number): string {
+  return `${bytes.toLocaleString('en-US')} bytes`;
 }

@@ -1,0 +1,266 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createArchive } from '../../src/archive/archive-writer.ts';
+import { openZip } from '../../src/archive/open-zip.ts';
+import { directoryRecord, endRecords, localHeader } from '../../src/archive/zip-records.ts';
+import { buildZip, extraField, numbers } from '../helpers/zip-builder.ts';
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'archive-writer-'));
+  path = join(folder, 'set.zip');
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+async function contents(archive: string): Promise<Map<string, Buffer>> {
+  const zip = await openZip(archive, { name: 'set.zip' });
+  const found = new Map<string, Buffer>();
+  for (const entry of zip.entries) found.set(entry.path, await zip.read(entry));
+  await zip.close();
+  return found;
+}
+
+describe('the bytes', () => {
+  test('are those of APPNOTE.TXT: stored, UTF-8, 1980-01-01, mode 0644, no extra field, sizes before the data', async () => {
+    const writer = await createArchive(path);
+    await writer.addBuffer('results/train/Größe/a.png', Buffer.from('an image'));
+    await writer.addBuffer('results/manifest.csv', Buffer.from(''));
+    await writer.finish();
+    const entries = [
+      { name: 'results/train/Größe/a.png', data: 'an image' },
+      { name: 'results/manifest.csv', data: '' },
+    ];
+    expect(await readFile(path)).toEqual(buildZip({ entries }));
+  });
+
+  test('have zip64 end records from 65,535 entries on, and 65,600 entries are read back', async () => {
+    const writer = await createArchive(path);
+    for (let index = 0; index < 65_600; index++) await writer.addBuffer(`${index}.txt`, Buffer.from(`${index}`));
+    expect(await writer.finish()).toMatchObject({ entries: 65_600, bytes: (await stat(path)).size });
+    const bytes = await readFile(path);
+    expect(bytes.subarray(-98, -94)).toEqual(numbers([4, 0x06064b50]));
+    const zip = await openZip(path, { name: 'set.zip' });
+    expect(zip.entries).toHaveLength(65_600);
+    const last = zip.entries.find((entry) => entry.path === '65599.txt');
+    if (!last) throw new Error('the last entry is missing');
+    expect(String(await zip.read(last))).toBe('65599');
+    await zip.close();
+  });
+
+  test('are the same in another time zone, with another umask and locale, from another folder', async () => {
+    await mkdir(join(folder, 'elsewhere'));
+    const module = new URL('../../src/archive/archive-writer.ts', import.meta.url);
+    const script = `
+      const [umask, out, file] = process.argv.slice(1);
+      process.umask(Number.parseInt(umask, 8));
+      const { createArchive } = await import(${JSON.stringify(module.href)});
+      const writer = await createArchive(out);
+      await writer.addBuffer('results/train/Größe/a.png', Buffer.alloc(100_000, 7));
+      await writer.addFile('downloads/b.bin', file);
+      console.log(JSON.stringify(await writer.finish()));`;
+    const file = join(folder, 'b.bin');
+    await writeFile(file, Buffer.alloc(3e6, 'diatom'));
+    const runs = [
+      { umask: '000', tz: 'Pacific/Kiritimati', locale: 'C', cwd: folder, out: 'one.zip' },
+      { umask: '077', tz: 'America/Adak', locale: 'tr_TR.UTF-8', cwd: join(folder, 'elsewhere'), out: '../two.zip' },
+    ];
+    const facts = [];
+    for (const { umask, tz, locale, cwd, out } of runs) {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--input-type=module', '-e', script, umask, out, file],
+        { cwd, env: { ...process.env, TZ: tz, LC_ALL: locale, NODE_OPTIONS: '' } },
+      );
+      facts.push(JSON.parse(stdout));
+    }
+    expect(facts[0]).toEqual(facts[1]);
+    expect((await readFile(join(folder, 'one.zip'))).equals(await readFile(join(folder, 'two.zip')))).toBe(true);
+  });
+});
+
+test('what finish tells is true of the file, and progress ends at its size', async () => {
+  const progress: number[] = [];
+  const writer = await createArchive(path, { onProgress: (bytes) => progress.push(bytes) });
+  for (let index = 0; index < 20; index++) await writer.addBuffer(`${index}.png`, randomBytes(1000 * index));
+  const facts = await writer.finish();
+  const bytes = await readFile(path);
+  expect(facts).toEqual({
+    bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha1: createHash('sha1').update(bytes).digest('hex'),
+    entries: 20,
+  });
+  expect(progress.at(-1)).toBe(bytes.length);
+  expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+});
+
+test('a file is added as it is, empty or larger than a piece of a copy', async () => {
+  const big = randomBytes(2_500_000);
+  await writeFile(join(folder, 'big'), big);
+  await writeFile(join(folder, 'empty'), '');
+  const writer = await createArchive(path);
+  await writer.addFile('big', join(folder, 'big'));
+  await writer.addFile('empty', join(folder, 'empty'));
+  await writer.finish();
+  const found = await contents(path);
+  expect(found.get('big')?.equals(big)).toBe(true);
+  expect(found.get('empty')?.length).toBe(0);
+});
+
+test('calls may overlap: entries come in the order of the calls', async () => {
+  const writer = await createArchive(path);
+  const content = randomBytes(2e6);
+  await writeFile(join(folder, 'file'), content);
+  const done = await Promise.all([
+    writer.addFile('b', join(folder, 'file')),
+    writer.addBuffer('a', Buffer.from('1')),
+    writer.addBuffer('c', Buffer.from('2')),
+    writer.finish(),
+  ]);
+  expect(done[3].entries).toBe(3);
+  const expected = [
+    { name: 'b', data: content },
+    { name: 'a', data: '1' },
+    { name: 'c', data: '2' },
+  ];
+  expect((await readFile(path)).equals(buildZip({ entries: expected }))).toBe(true);
+});
+
+test('any safe names and contents come back from our reader', async () => {
+  const part = fc
+    .string({ unit: 'binary', minLength: 1, maxLength: 20 })
+    .filter((text) => !/[\p{Cc}\u2028\u2029\\/]/u.test(text) && text !== '.' && text !== '..');
+  const name = fc
+    .array(part, { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.join('/'))
+    .filter((text) => !/^[A-Za-z]:/.test(text));
+  const files = fc.uniqueArray(fc.tuple(name, fc.uint8Array({ maxLength: 300 })), {
+    selector: ([text]) => text,
+    maxLength: 10,
+  });
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(files, async (entries) => {
+      const archive = join(folder, `${run++}.zip`);
+      const writer = await createArchive(archive);
+      for (const [text, data] of entries) await writer.addBuffer(text, data);
+      await writer.finish();
+      const expected = entries.map(([text, data]) => [text, Buffer.from(data)] as const);
+      expect(await contents(archive)).toEqual(new Map(expected));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+describe('what can’t be done', () => {
+  test.each(['', '/a', '../a', 'a/../b', 'a\\b', 'C:a', 'a//b', './a', 'a/', 'a\nb', `${'x'.repeat(256)}`, 'a\ud800'])(
+    'a name that can’t be unpacked everywhere: %j',
+    async (name) => {
+      const writer = await createArchive(path);
+      await expect(writer.addBuffer(name, Buffer.from('x'))).rejects.toMatchObject({ code: 'ZIP' });
+      await writer.abort();
+    },
+  );
+
+  test('a name twice', async () => {
+    const writer = await createArchive(path);
+    await writer.addBuffer('a.png', Buffer.from('1'));
+    await expect(writer.addBuffer('a.png', Buffer.from('2'))).rejects.toThrow('“a.png”: it is there already');
+    await writer.abort();
+  });
+
+  test('a file in the place of the archive is kept', async () => {
+    await writeFile(path, 'precious');
+    await expect(createArchive(path)).rejects.toMatchObject({ code: 'DISK', message: expect.stringContaining(path) });
+    expect(await readFile(path, 'utf8')).toBe('precious');
+  });
+
+  test('a missing folder, or a missing file to add, is an error of the disk that names it', async () => {
+    const nowhere = join(folder, 'none', 'set.zip');
+    await expect(createArchive(nowhere)).rejects.toMatchObject({
+      code: 'DISK',
+      message: expect.stringContaining(nowhere),
+    });
+    const writer = await createArchive(path);
+    const missing = join(folder, 'missing.png');
+    const failure = await writer.addFile('a.png', missing).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'DISK', message: expect.stringContaining(missing) });
+    // The archive would lack the file: nothing can finish it any more.
+    await expect(writer.addBuffer('b.png', Buffer.from('x'))).rejects.toBe(failure);
+    await expect(writer.finish()).rejects.toBe(failure);
+    await writer.abort();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a file that changes while it is added is an error that names it', async () => {
+    const source = join(folder, 'growing.png');
+    await writeFile(source, 'before');
+    // Progress is told first for the header, which is written after the checksum was made and before the copy.
+    const writer = await createArchive(path, { onProgress: () => appendFileSync(source, ' and after') });
+    await expect(writer.addFile('growing.png', source)).rejects.toMatchObject({
+      code: 'DISK',
+      message: expect.stringContaining(`${source} changed`),
+    });
+    await writer.abort();
+  });
+
+  test('nothing more is written once the run is cancelled', async () => {
+    const run = new AbortController();
+    const writer = await createArchive(path, { signal: run.signal });
+    await writer.addBuffer('a.png', Buffer.from('1'));
+    run.abort();
+    const { size } = await stat(path);
+    await expect(writer.addBuffer('b.png', Buffer.from('2'))).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(writer.finish()).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect((await stat(path)).size).toBe(size);
+    await writer.abort();
+    expect(await readdir(folder)).toEqual([]);
+    await expect(createArchive(path, { signal: run.signal })).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+test('abort ends a step that is under way, removes the file, may come twice, and leaves a finished archive alone', async () => {
+  const source = join(folder, 'source');
+  await writeFile(source, randomBytes(5e6));
+  const writer = await createArchive(path);
+  const adding = expect(writer.addFile('a', source)).rejects.toThrow('is closed');
+  await writer.abort();
+  await adding;
+  await writer.abort();
+  expect(await readdir(folder)).toEqual(['source']);
+
+  const second = await createArchive(path);
+  await second.addFile('a', source);
+  await second.finish();
+  await second.abort();
+  expect((await contents(path)).get('a')?.equals(await readFile(source))).toBe(true);
+});
+
+test('the zip64 fields of entries beyond 4 GiB are those of APPNOTE.TXT', async () => {
+  const entry = { name: Buffer.from('a'), bytes: 5e9, crc32: 1, offset: 6e9 };
+  const local = localHeader(entry);
+  expect(local.subarray(18, 26)).toEqual(Buffer.alloc(8, 0xff));
+  expect(local.subarray(31)).toEqual(extraField(1, numbers([8, 5e9], [8, 5e9])));
+  const central = directoryRecord(entry);
+  expect(central.subarray(47)).toEqual(extraField(1, numbers([8, 5e9], [8, 5e9], [8, 6e9])));
+  const far = directoryRecord({ ...entry, bytes: 5 });
+  expect(far.readUInt32LE(24)).toBe(5);
+  expect(far.subarray(47)).toEqual(extraField(1, numbers([8, 6e9])));
+  expect(endRecords(65_534, 0xffffffff - 1, 1)).toHaveLength(22);
+  for (const end of [endRecords(65_535, 0, 1), endRecords(1, 0xffffffff, 1), endRecords(1, 0, 0xffffffff)]) {
+    expect(end).toHaveLength(98);
+  }
+});
