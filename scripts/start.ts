@@ -1,0 +1,155 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { messageOf } from '../src/errors.ts';
+import { ROOT, readActionMetadata } from './action-metadata.ts';
+import { startFileServer } from './demo/file-server.ts';
+import { startOwncloudServer } from './demo/owncloud-server.ts';
+import { createSample } from './demo/sample-zips.ts';
+import { type ActionResult, type RunActionOptions, startAction } from './run-action.ts';
+import { askPassword } from './start/ask-password.ts';
+import { helpText, parseOptions, UsageError } from './start/options.ts';
+
+/** What the action also gets from the caller's environment when it works for a person: the way to the internet. */
+const NETWORK_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+
+/** A run's inputs and where it happens. */
+interface Prepared {
+  readonly inputs: Record<string, string>;
+  readonly workspace: string;
+  /** Where the embedded ownCloud keeps its files, when it is used. */
+  readonly owncloudDirectory?: string;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const metadata = readActionMetadata('prepare-data');
+  const options = parseOptions(args, metadata.inputs);
+  if (options.help) {
+    process.stdout.write(helpText(metadata));
+    return 0;
+  }
+  const password = await passwordFor(options.inputs);
+  if (password === undefined) return 130;
+  const servers: { close(): Promise<void> }[] = [];
+  try {
+    const prepared = await prepare({ ...options.inputs, 'owncloud-password': password }, servers);
+    const result = await run(prepared);
+    if (result.exitCode === 0) process.stdout.write(farewell(prepared, result));
+    return result.exitCode;
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+  }
+}
+
+/** The password for a server that the person has named; `''` where none is needed. */
+async function passwordFor(inputs: Readonly<Record<string, string>>): Promise<string | undefined> {
+  if (!inputs['owncloud-url'] || inputs['upload'] === 'false' || inputs['dry-run'] === 'true') return '';
+  const known = process.env['OWNCLOUD_PASSWORD'];
+  if (known !== undefined || !process.stdin.isTTY) return known ?? '';
+  return askPassword('Password of the ownCloud (an app password is best; just Enter for a link without one): ');
+}
+
+/** Sets up what the run needs. The servers it starts are added to `servers`, for the caller to close in any case. */
+async function prepare(given: Record<string, string>, servers: { close(): Promise<void> }[]): Promise<Prepared> {
+  const demo = join(ROOT, 'demo');
+  if (given['file-list-path']) {
+    // npm runs scripts in the checkout; the person may be in another folder.
+    const workspace = process.env['INIT_CWD'] ?? process.cwd();
+    const inputs = { ...given, 'file-list-path': resolve(workspace, given['file-list-path']) };
+    if (given['owncloud-url'] || given['upload']) return { inputs, workspace };
+    process.stdout.write(
+      'Nothing is uploaded, because no --owncloud-url is given: the archive stays on this machine.\n\n',
+    );
+    return { inputs: { ...inputs, upload: 'false' }, workspace };
+  }
+
+  process.stdout.write('Drawing a sample of diatom-like images …\n');
+  const sample = await createSample(join(demo, 'zips'));
+  const files = await startFileServer(join(demo, 'zips'));
+  servers.push(files);
+  const list = join(demo, 'file-list.json');
+  await writeFile(list, `${JSON.stringify(sample.fileList(files.url), undefined, 2)}\n`);
+  const inputs = { 'n-test': '10', seed: 'demo', ...given, 'file-list-path': list };
+  if (given['owncloud-url'] || given['upload'] === 'false') return { inputs, workspace: demo };
+
+  const owncloudDirectory = join(demo, 'owncloud');
+  await mkdir(owncloudDirectory, { recursive: true });
+  const login = { username: 'diatom', password: 'demo' };
+  const owncloud = await startOwncloudServer({ directory: owncloudDirectory, ...login });
+  servers.push(owncloud);
+  process.stdout.write(`Zips are served at ${files.url}, an embedded ownCloud at ${owncloud.url}\n\n`);
+  return {
+    inputs: {
+      'owncloud-folder': 'diatoms',
+      ...inputs,
+      'owncloud-url': owncloud.url,
+      'owncloud-username': login.username,
+      'owncloud-password': login.password,
+    },
+    workspace: demo,
+    owncloudDirectory,
+  };
+}
+
+async function run({ inputs, workspace }: Prepared): Promise<ActionResult> {
+  const action: RunActionOptions = {
+    action: 'prepare-data',
+    inputs,
+    workspace,
+    inheritOutput: true,
+    env: {
+      ...networkVariables(),
+      // A person reads: no commands for a runner, and a bar for progress.
+      CI: undefined,
+      GITHUB_ACTIONS: undefined,
+      RUNNER_TOOL_CACHE: join(ROOT, 'node_modules', '.cache', 'diatom-actions'),
+    },
+  };
+  const running = startAction(action);
+  // Ctrl-C reaches the action as well, which cleans up and ends; this process waits for it.
+  const forward = (signal: NodeJS.Signals): void => running.kill(signal);
+  const wait = (): void => {};
+  process.on('SIGINT', wait).on('SIGTERM', forward);
+  return running.result.finally(() => process.off('SIGINT', wait).off('SIGTERM', forward));
+}
+
+function networkVariables(): Record<string, string | undefined> {
+  const names = NETWORK_VARIABLES.flatMap((name) => [name, name.toUpperCase()]);
+  return Object.fromEntries(names.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
+}
+
+/** Where everything is, and what comes next. */
+function farewell({ owncloudDirectory, inputs }: Prepared, { outputs }: ActionResult): string {
+  const data = outputs['data-dir'];
+  if (!data || inputs['check'] === 'true') return '';
+  const stored = [owncloudDirectory ?? '', inputs['owncloud-folder'] ?? '', outputs['archive-name'] ?? ''];
+  const places: [string, string | undefined][] = [
+    ['Report', join(data, 'results', 'report.html')],
+    ['Images', join(data, 'results')],
+    ['Manifest', outputs['manifest-path']],
+    ['Archive', outputs['archive-path']],
+    ['Uploaded', owncloudDirectory ? join(...stored) : undefined],
+  ];
+  const found = places.flatMap(([name, path]) => (path && existsSync(path) ? [`  ${name.padEnd(10)}${path}`] : []));
+  return [
+    '',
+    `Done: ${outputs['train-count']} images to train with, ${outputs['test-count']} to test with (seed ${outputs['seed']}).`,
+    '',
+    ...found,
+    ...(outputs['archive-url'] ? [`  ${'Address'.padEnd(10)}${outputs['archive-url']}`] : []),
+    '',
+    'Next',
+    '  Look at the report: open it in a browser.',
+    '  Your own images:  npm start -- --file-list my-list.json     (README.md says what it holds)',
+    '  All options:      npm start -- --help',
+    '  On GitHub:        copy the workflow in README.md',
+    '',
+  ].join('\n');
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof UsageError ? error.message : `Error: ${messageOf(error)}`}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,132 @@
+import { parseArgs } from 'node:util';
+import type { ActionMetadata } from '../action-metadata.ts';
+import { wrap } from './wrap.ts';
+
+/** A command line that can't be understood; the message says what to write instead. */
+export class UsageError extends Error {}
+
+export interface StartOptions {
+  readonly help: boolean;
+  /** Inputs of the action by name. */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** Inputs that the command line gives another form. */
+const PASSWORD = 'owncloud-password';
+const FILE_LIST = 'file-list';
+const FILE_LIST_PATH = 'file-list-path';
+
+/**
+ * Reads a command line whose options are the inputs of an action. Inputs that are `true` or `false` by default are
+ * switches: `--dry-run`, `--dry-run=false` and `--no-dry-run` all work. `--file-list` takes a path, not the list.
+ *
+ * @throws UsageError
+ */
+export function parseOptions(args: readonly string[], inputs: ActionMetadata['inputs']): StartOptions {
+  const switches = Object.keys(inputs).filter((name) => isSwitch(inputs[name]));
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries([
+      ...Object.keys(inputs).map((name) => [name, { type: switches.includes(name) ? 'boolean' : 'string' }] as const),
+      ['help', { type: 'boolean', short: 'h' }] as const,
+    ]),
+  });
+  const given: Record<string, string> = {};
+  let help = false;
+  for (const [index, token] of tokens.entries()) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') {
+      const before = tokens[index - 1];
+      const isValue = before?.kind === 'option' && switches.includes(before.name) && before.value === undefined;
+      if (!isValue || !/^(true|false)$/.test(token.value)) {
+        throw new UsageError(`“${token.value}” is not an option: options begin with --, see --help.`);
+      }
+      given[before.name] = token.value;
+    } else if (token.name === 'help') help = true;
+    else addOption(given, token, inputs, switches);
+  }
+  return { help, inputs: given };
+}
+
+function addOption(
+  given: Record<string, string>,
+  { name, rawName, value }: { name: string; rawName: string; value?: string | undefined },
+  inputs: ActionMetadata['inputs'],
+  switches: readonly string[],
+): void {
+  if (name === PASSWORD) {
+    throw new UsageError(
+      `${rawName} is not taken: other users of this machine could read it from the list of processes. Set the environment variable OWNCLOUD_PASSWORD instead, or leave it out and type it when asked.`,
+    );
+  }
+  const negated = switches.find((candidate) => name === `no-${candidate}`);
+  if (negated !== undefined) given[negated] = 'false';
+  else if (!rawName.startsWith('--') || !Object.hasOwn(inputs, name)) {
+    throw new UsageError(
+      `There is no option ${rawName}. Did you mean --${nearest(name, optionNames(inputs))}? See --help.`,
+    );
+  } else if (value === undefined && !switches.includes(name)) {
+    throw new UsageError(`${rawName} needs a value: ${rawName} VALUE, see --help.`);
+  } else given[name === FILE_LIST ? FILE_LIST_PATH : name] = value ?? 'true';
+}
+
+function isSwitch(input: ActionMetadata['inputs'][string] | undefined): boolean {
+  return input?.default === 'true' || input?.default === 'false';
+}
+
+function optionNames(inputs: ActionMetadata['inputs']): string[] {
+  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help'];
+}
+
+/** All options with what `action.yml` says about them, for a terminal of at least `width` columns. */
+export function helpText({ description, inputs }: ActionMetadata, width = 90): string {
+  const lines = [
+    ...wrap(description, width),
+    '',
+    'npm start                                   a try with generated images, nothing to set up',
+    'npm start -- --file-list my-list.json       your own images, see README.md',
+    '',
+    ...wrap(
+      'Without --file-list the images are generated ones. Without --owncloud-url they go to a server inside this command, and your own images stay on this machine. Files appear in the folder you are in, those of a try in demo/. The password of the ownCloud is asked for, or taken from the environment variable OWNCLOUD_PASSWORD.',
+      width,
+    ),
+    '',
+    'Options:',
+    '',
+    '  -h, --help',
+    '      This text.',
+  ];
+  for (const [name, input] of Object.entries(inputs)) {
+    if (name === PASSWORD || name === FILE_LIST_PATH) continue;
+    const value = name === FILE_LIST ? 'FILE' : 'VALUE';
+    const text =
+      name === FILE_LIST
+        ? 'Path of the file list: a JSON file with one object a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `sha256` and `n_test`).'
+        : input.description;
+    const fallback = input.default ? ` Default: ${input.default}.` : '';
+    const form = isSwitch(input) ? `--[no-]${name}` : `--${name} ${value}`;
+    lines.push('', `  ${form}`, ...wrap(`${text}${fallback}`, width - 6).map((line) => `      ${line}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The candidate with the fewest changed letters (Levenshtein distance). */
+export function nearest(word: string, candidates: readonly string[]): string {
+  const ranked = candidates.map((candidate) => ({ candidate, changes: distance(word, candidate) }));
+  return ranked.sort((a, b) => a.changes - b.changes)[0]?.candidate ?? '';
+}
+
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (row[column - 1] ?? 0) + (to[column - 1] === letter ? 0 : 1);
+      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}
