@@ -1,0 +1,77 @@
+import type { FileStat, ResponseDataDetailed, WebDAVClient } from 'webdav';
+import { DiatomError } from '../errors.ts';
+import { statusOf } from './webdav-error.ts';
+
+/** What a server says about one file or folder. */
+export interface RemoteFile {
+  readonly type: 'file' | 'directory';
+  /** Bytes; `undefined` when the server does not say. */
+  readonly size: number | undefined;
+  /** Hexadecimal, lower case; `undefined` when the server has none. */
+  readonly sha1: string | undefined;
+  /** ownCloud's letters (`oc:permissions`): C and K create, D delete, N and V rename and move … */
+  readonly permissions: string | undefined;
+  /** What a public link allows, as a sum: 1 read, 2 change, 4 create, 8 delete. Only on the link's top folder. */
+  readonly linkPermissions: number | undefined;
+}
+
+/** `resourcetype` comes first: it exists everywhere, and the library reads the first group of properties only. */
+const PROPERTIES = `<?xml version="1.0" encoding="utf-8"?>
+<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><d:resourcetype/><d:getcontentlength/><oc:checksums/><oc:permissions/><oc:public-link-permission/></d:prop></d:propfind>`;
+
+/**
+ * Asks for one file or folder (PROPFIND, Depth 0).
+ *
+ * @param path from the remote's root, beginning with `/`; a folder's should end with it
+ * @throws WebdavError with status 404 when it does not exist
+ */
+export async function lookUp(client: WebDAVClient, path: string, signal?: AbortSignal): Promise<RemoteFile> {
+  let answer: FileStat | ResponseDataDetailed<FileStat>;
+  try {
+    answer = await client.stat(path, {
+      details: true,
+      data: PROPERTIES,
+      headers: { 'content-type': 'application/xml; charset=utf-8' },
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (error instanceof DiatomError || statusOf(error) !== undefined) throw error;
+    throw new DiatomError(
+      'OWNCLOUD',
+      'The server’s answer about a file is not WebDAV: check owncloud-url, and whether a proxy or a sign-in page answers in its place.',
+      { cause: error },
+    );
+  }
+  const { type, props } = 'data' in answer ? answer.data : answer;
+  return {
+    type,
+    size: numberIn(props?.getcontentlength),
+    sha1: sha1In(props?.['checksums']),
+    permissions: typeof props?.['permissions'] === 'string' ? props['permissions'] : undefined,
+    linkPermissions: numberIn(props?.['public-link-permission']),
+  };
+}
+
+/** Like `lookUp`, but `undefined` for what does not exist. */
+export async function lookUpIfThere(
+  client: WebDAVClient,
+  path: string,
+  signal?: AbortSignal,
+): Promise<RemoteFile | undefined> {
+  try {
+    return await lookUp(client, path, signal);
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+function numberIn(value: unknown): number | undefined {
+  const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** `<oc:checksums><oc:checksum>SHA1:… MD5:… ADLER32:…</oc:checksum></oc:checksums>`, as the library's parser gives it. */
+function sha1In(checksums: unknown): string | undefined {
+  return /SHA1:([0-9a-f]{40})/i.exec(JSON.stringify(checksums ?? ''))?.[1]?.toLowerCase();
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DiatomError } from '../errors.ts';
+import type { Remote } from './connect.ts';
+import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import { lookUp, lookUpIfThere, type RemoteFile } from './remote-file.ts';
+import { judgeWebdav, statusOf } from './webdav-error.ts';
+
+/** What is to be stored. `body` is called for each attempt. */
+export interface Content {
+  readonly bytes: number;
+  /** Hexadecimal, lower case. */
+  readonly sha1: string;
+  body(): Readable;
+}
+
+/**
+ * How far the server's copy was compared.
+ *
+ * - `checksum`  by a SHA-1 sum that the server made of what it got
+ * - `size`      by its size: the server has no sums
+ * - `no`        not at all: it can't be read back
+ */
+export type Verified = 'checksum' | 'size' | 'no';
+
+/** How long a clean-up may take after a failure or a cancelled run: the runner kills a step 7.5 s after its signal. */
+const CLEAN_UP_MS = 6_000;
+
+/**
+ * A name for the time of the upload. ownCloud and Nextcloud refuse names that end in `.part` or `.filepart`
+ * (owncloud/core lib/public/Files/FileInfo.php, BLACKLIST_FILES_REGEX; Nextcloud's `forbidden_filename_extensions`).
+ */
+export function temporaryPath(path: string): string {
+  return `${path}.uploading-${randomBytes(4).toString('hex')}`;
+}
+
+/**
+ * Stores a file and compares what the server then has. When an attempt ends without a clear answer, the server is asked
+ * first whether the file is there: it often is, and sending gigabytes again would be in vain. What differs is sent again
+ * once.
+ *
+ * @throws DiatomError `OWNCLOUD` when the server refuses, or twice stores something else than was sent
+ */
+export async function putVerified(
+  remote: Remote,
+  path: string,
+  content: Content,
+  options: RemoteOptions,
+): Promise<Verified> {
+  let damaged: string | undefined;
+  return retrying(options, async (number) => {
+    if (number > 1 && damaged === undefined) {
+      const found = await lookUpIfThere(remote.client, path, options.signal);
+      if (found && faultOf(found, content, remote) === undefined) return verifiedBy(found, remote);
+    }
+    for (;;) {
+      const sumOfServer = await put(remote, path, content, options);
+      const found = await lookUpIfThere(remote.client, path, options.signal);
+      const differs = sumOfServer !== undefined && sumOfServer !== content.sha1;
+      const fault = found ? faultOf(found, content, remote) : 'nothing is there';
+      if (found && fault === undefined && !differs) return sumOfServer ? 'checksum' : verifiedBy(found, remote);
+      const message = `The server ${remote.rootUrl.host} said that it stored “${path}”, but ${fault ?? 'its checksum differs'}.`;
+      if (damaged !== undefined) {
+        throw new DiatomError(
+          'OWNCLOUD',
+          `${message} A full disk, a proxy or a sign-in page can be the cause: ask the server’s administrator.`,
+        );
+      }
+      options.onWarning?.(`${message} It is sent again.`);
+      damaged = message;
+    }
+  });
+}
+
+/** Sends a file once, without comparing. @returns the sum that Nextcloud made of what it got. */
+export async function put(
+  remote: Remote,
+  path: string,
+  { bytes, sha1, body }: Content,
+  options: RemoteOptions,
+): Promise<string | undefined> {
+  const data = body();
+  try {
+    const answer = await remote.client.customRequest(path, {
+      method: 'PUT',
+      data,
+      headers: {
+        'content-type': 'application/octet-stream',
+        // The library leaves it out for a stream; Infinite Scale then answers 400, and others store nothing.
+        'content-length': String(bytes),
+        // ownCloud and Infinite Scale compare it and refuse what differs.
+        'oc-checksum': `SHA1:${sha1}`,
+        // Nextcloud only remembers OC-Checksum, but makes a sum when asked so (apps/dav/lib/Connector/Sabre/File.php).
+        ...(remote.product === 'nextcloud' ? { 'x-hash': 'sha1' } : {}),
+      },
+      ...withSignal(options),
+    });
+    return answer.headers.get('x-hash-sha1')?.toLowerCase();
+  } finally {
+    data.destroy();
+  }
+}
+
+/**
+ * Gives a stored file its name. Nothing is ever overwritten. A move may have worked although its answer got lost or a
+ * proxy gave up (owncloud/core issue 31633): what counts is that the file is there and its temporary name is not.
+ *
+ * @throws DiatomError `OWNCLOUD` when the name is taken or the server refuses
+ */
+export async function moveIntoPlace(
+  remote: Remote,
+  { from, to, content }: { readonly from: string; readonly to: string; readonly content: Content },
+  options: RemoteOptions,
+): Promise<void> {
+  const hasMoved = async () => {
+    const target = await lookUpIfThere(remote.client, to, options.signal);
+    if (!target || faultOf(target, content, remote) !== undefined) return false;
+    return (await lookUpIfThere(remote.client, from, options.signal)) === undefined;
+  };
+  await retrying(options, async (number) => {
+    if (number > 1 && (await hasMoved())) return;
+    try {
+      await remote.client.moveFile(from, to, { overwrite: false, ...withSignal(options) });
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      // A refusal that will not pass needs a look too: the first of two moves may have worked unheard.
+      if (!judgeWebdav(error).retry && (await hasMoved())) return;
+      throw statusOf(error) === 412 ? nameTaken(remote, to) : error;
+    }
+  });
+}
+
+/** @throws DiatomError `OWNCLOUD` when something has the name already. */
+export async function refuseTakenName(remote: Remote, path: string, options: RemoteOptions): Promise<void> {
+  const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
+  if (found) throw nameTaken(remote, path);
+}
+
+/** Compares a stored file once more. @throws DiatomError `OWNCLOUD` when it is not what was sent. */
+export async function verifyStored(
+  remote: Remote,
+  path: string,
+  content: Content,
+  options: RemoteOptions,
+): Promise<Verified> {
+  const found = await retrying(options, () => lookUp(remote.client, path, options.signal));
+  const fault = faultOf(found, content, remote);
+  if (fault === undefined) return verifiedBy(found, remote);
+  throw new DiatomError(
+    'OWNCLOUD',
+    `“${path}” at ${remote.rootUrl.host} is not what was uploaded: ${fault}. Somebody or something on the server has replaced or changed it.`,
+  );
+}
+
+/**
+ * Deletes a temporary file after a failure or a cancelled run, as well as can be: not with the run's own signal, which
+ * may be the reason. The server may still be writing the file, so it is locked or not there yet: both are tried again.
+ */
+export async function removeTemporary(remote: Remote, path: string, options: RemoteOptions): Promise<void> {
+  const signal = AbortSignal.timeout(CLEAN_UP_MS);
+  for (let absences = 0; ; await sleep(250)) {
+    try {
+      return await remote.client.deleteFile(path, { signal });
+    } catch (error) {
+      if (statusOf(error) === 404) {
+        absences += 1;
+        if (absences === 2) return;
+      } else if (signal.aborted || !judgeWebdav(error).retry) {
+        options.onWarning?.(
+          `The temporary file “${path}” may still be at ${remote.rootUrl.host}: look there and delete it.`,
+        );
+        return;
+      }
+    }
+  }
+}
+
+function nameTaken(remote: Remote, path: string): DiatomError {
+  return new DiatomError(
+    'OWNCLOUD',
+    `At ${remote.rootUrl.host} there is already something named “${path}”. Nothing is overwritten: run again for a new name, or choose another owncloud-folder or archive-prefix.`,
+  );
+}
+
+function faultOf(found: RemoteFile, content: Content, remote: Remote): string | undefined {
+  if (found.type !== 'file') return 'a folder is there';
+  if (found.size !== content.bytes)
+    return `${found.size ?? 'an unknown number of'} of ${content.bytes} bytes are there`;
+  const differs = found.sha1 !== undefined && found.sha1 !== content.sha1;
+  return differs && trustsSums(remote) ? 'its checksum differs' : undefined;
+}
+
+function verifiedBy(found: RemoteFile, remote: Remote): Verified {
+  return found.sha1 !== undefined && trustsSums(remote) ? 'checksum' : 'size';
+}
+
+/** Nextcloud shows the sum that the sender gave, whatever it stored. */
+function trustsSums(remote: Remote): boolean {
+  return remote.product !== 'nextcloud';
+}

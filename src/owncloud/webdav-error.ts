@@ -1,0 +1,142 @@
+import { DiatomError } from '../errors.ts';
+import { NetworkError } from '../http/client.ts';
+import type { RetryVerdict } from '../http/retry.ts';
+
+/** A request that a WebDAV server answered, but not as needed. */
+export interface Refusal {
+  readonly method: string;
+  readonly status: number;
+  /** Host and port. */
+  readonly host: string;
+  /** What was asked for, from the remote's root, not encoded. */
+  readonly path: string;
+  /** The server's own words, when it has some. */
+  readonly reason?: string | undefined;
+  /** Where a redirect points to, without query. */
+  readonly redirectsTo?: string | undefined;
+  /** The kinds of sign-in that the server offers (`basic`, `digest` …), when it says so. */
+  readonly offeredSignIn?: readonly string[] | undefined;
+  readonly publicLink: boolean;
+}
+
+/** An answer with a status other than the one that means success. `status` is the server's. */
+export class WebdavError extends DiatomError {
+  readonly status: number;
+  readonly method: string;
+  /** The server's Retry-After in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  /** Whether sending the same again may help. */
+  readonly transient: boolean;
+
+  constructor(refusal: Refusal, retryAfterMs?: number) {
+    super('OWNCLOUD', explainRefusal(refusal));
+    this.name = 'WebdavError';
+    this.status = refusal.status;
+    this.method = refusal.method;
+    this.retryAfterMs = retryAfterMs;
+    this.transient = TRANSIENT.has(refusal.status) || isDamagedTransfer(refusal);
+  }
+}
+
+/**
+ * rclone's list (backend/webdav and backend/owncloud): locked, too early, too many requests, and the answers of servers
+ * and proxies that are overloaded. 408 is what Apache's mod_reqtimeout gives a slow upload.
+ */
+const TRANSIENT = new Set([408, 423, 425, 429, 500, 502, 503, 504, 509]);
+
+/** ownCloud answers 400 when the bytes it got don't match OC-Checksum or Content-Length (apps/dav, Connector/Sabre/File.php). */
+function isDamagedTransfer({ method, status, reason }: Refusal): boolean {
+  return method === 'PUT' && status === 400 && /checksum|expected (?:file)?size/i.test(reason ?? '');
+}
+
+/** The HTTP status behind an error: ours, or one that the library `webdav` read from inside a multi-status answer. */
+export function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : undefined;
+}
+
+/** Whether to send a request again after `error`. */
+export function judgeWebdav(error: unknown): RetryVerdict {
+  if (error instanceof WebdavError) {
+    return error.transient ? { retry: true, afterMs: error.retryAfterMs } : { retry: false };
+  }
+  if (error instanceof NetworkError) return { retry: error.transient };
+  return { retry: TRANSIENT.has(statusOf(error) ?? 0) };
+}
+
+const DEEDS: Readonly<Record<string, string>> = {
+  PROPFIND: 'show',
+  MKCOL: 'create the folder',
+  PUT: 'store',
+  MOVE: 'rename',
+  COPY: 'copy',
+  DELETE: 'delete',
+  GET: 'send',
+};
+
+function explainRefusal(refusal: Refusal): string {
+  const { method, status, host, path, reason } = refusal;
+  const deed = `${DEEDS[method] ?? method} ${path === '/' ? 'its top folder' : `“${path}”`}`;
+  const said = reason ? ` It says: “${reason}”.` : '';
+  return `The server ${host} did not ${deed} (status ${status}): ${adviceFor(refusal)}.${said}`;
+}
+
+function adviceFor(refusal: Refusal): string {
+  const { method, status, redirectsTo } = refusal;
+  switch (status) {
+    case 400:
+      return isDamagedTransfer(refusal)
+        ? 'the file was damaged on the way: if this happens again, a proxy between the runner and the server alters it'
+        : 'it does not accept the name or the request: check owncloud-folder for characters that the server does not allow';
+    case 401:
+      return adviceForSignIn(refusal);
+    case 403:
+      return refusal.publicLink
+        ? 'the public link does not allow it: share the folder anew with permission to upload'
+        : 'the account may not do that there: choose a folder that belongs to it, or have the folder shared with permission to create, change and delete';
+    case 404:
+      return 'it does not exist: check the address and the folder; somebody may have moved or deleted it';
+    case 405:
+      return 'it does not do that at this address: check that owncloud-url is the address of an ownCloud, Nextcloud or WebDAV server';
+    case 409:
+      return 'the folder above it does not exist: somebody may have moved or deleted it in the meantime';
+    case 412:
+      return 'something with that name is already there';
+    case 413:
+      return 'the file is larger than the server, or a proxy before it, accepts: ask its administrator to raise the upload limit, or make the archive smaller (archive-content: results)';
+    case 423:
+      return 'it is locked by somebody or something else, such as a sync client or a virus scanner: wait some minutes and run again';
+    case 429:
+      return 'it has had too many requests: wait some minutes and run again';
+    case 502:
+      return method === 'MOVE'
+        ? 'a proxy got no answer, or the server does not recognise its own address (then its administrator has to make the proxy pass on the host and https)'
+        : 'a proxy got no answer from the server behind it: run again later, and ask its administrator if it stays so';
+    case 503:
+      return 'it is overloaded or in maintenance: run again later';
+    case 504:
+      return 'a proxy waited in vain for the server behind it: run again later, and ask its administrator if it stays so';
+    case 507:
+      return 'there is no space left for this account: delete something there (the trash bin counts too), or ask the administrator for a larger quota';
+    case 509:
+      return 'its limit of traffic is used up: wait, or ask its administrator';
+  }
+  if (redirectsTo !== undefined) return adviceForRedirect(redirectsTo);
+  if (status < 300) return 'that is not the answer of a WebDAV server: check owncloud-url';
+  if (status < 500) return 'it does not accept the request: check owncloud-url and owncloud-folder';
+  return 'it has a fault: run again later, and ask its administrator if it stays so';
+}
+
+/** What to do about a redirect, which is never followed: it would take the password, or the file, to another place. */
+export function adviceForRedirect(target: string): string {
+  return `it points to ${target} instead. If that is the server’s real address, write it into owncloud-url; if it is a sign-in page, the server needs an app password`;
+}
+
+function adviceForSignIn({ publicLink, offeredSignIn = [] }: Refusal): string {
+  if (offeredSignIn.length > 0 && !offeredSignIn.some((scheme) => scheme === 'basic' || scheme === 'dummybasic')) {
+    return `it wants a kind of sign-in that is not supported (${offeredSignIn.join(', ')}): ask its administrator to allow “Basic” sign-in, over https`;
+  }
+  if (publicLink) {
+    return 'the link’s password is missing or wrong (owncloud-password), or the link has been withdrawn; a public link needs no owncloud-username';
+  }
+  return 'the user name or the password is wrong: check owncloud-username and owncloud-password. With two-factor or institutional sign-in the server takes only an app password: make one in its personal settings, under Security';
+}
