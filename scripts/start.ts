@@ -17,6 +17,8 @@ const NETWORK_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_
 interface Prepared {
   readonly inputs: Record<string, string>;
   readonly workspace: string;
+  /** Where downloads are kept for the next run; `undefined`: nowhere. */
+  readonly toolCache: string | undefined;
   /** Where the embedded ownCloud keeps its files, when it is used. */
   readonly owncloudDirectory?: string;
 }
@@ -55,12 +57,13 @@ async function prepare(given: Record<string, string>, servers: { close(): Promis
   if (given['file-list-path']) {
     // npm runs scripts in the checkout; the person may be in another folder.
     const workspace = process.env['INIT_CWD'] ?? process.cwd();
+    const toolCache = join(ROOT, 'node_modules', '.cache', 'diatom-actions');
     const inputs = { ...given, 'file-list-path': resolve(workspace, given['file-list-path']) };
-    if (given['owncloud-url'] || given['upload']) return { inputs, workspace };
+    if (given['owncloud-url'] || given['upload']) return { inputs, workspace, toolCache };
     process.stdout.write(
       'Nothing is uploaded, because no --owncloud-url is given: the archive stays on this machine.\n\n',
     );
-    return { inputs: { ...inputs, upload: 'false' }, workspace };
+    return { inputs: { ...inputs, upload: 'false' }, workspace, toolCache };
   }
 
   process.stdout.write('Drawing a sample of diatom-like images …\n');
@@ -70,14 +73,14 @@ async function prepare(given: Record<string, string>, servers: { close(): Promis
   const list = join(demo, 'file-list.json');
   await writeFile(list, `${JSON.stringify(sample.fileList(files.url), undefined, 2)}\n`);
   const inputs = { 'n-test': '10', seed: 'demo', ...given, 'file-list-path': list };
-  if (given['owncloud-url'] || given['upload'] === 'false') return { inputs, workspace: demo };
+  if (given['owncloud-url'] || given['upload'] === 'false') return { inputs, workspace: demo, toolCache: undefined };
 
   const owncloudDirectory = join(demo, 'owncloud');
   await mkdir(owncloudDirectory, { recursive: true });
   const login = { username: 'diatom', password: 'demo' };
   const owncloud = await startOwncloudServer({ directory: owncloudDirectory, ...login });
   servers.push(owncloud);
-  process.stdout.write(`Zips are served at ${files.url}, an embedded ownCloud at ${owncloud.url}\n\n`);
+  process.stdout.write(`The zips are served at ${files.url}, a stand-in for ownCloud answers at ${owncloud.url}\n\n`);
   return {
     inputs: {
       'owncloud-folder': 'diatoms',
@@ -87,11 +90,12 @@ async function prepare(given: Record<string, string>, servers: { close(): Promis
       'owncloud-password': login.password,
     },
     workspace: demo,
+    toolCache: undefined,
     owncloudDirectory,
   };
 }
 
-async function run({ inputs, workspace }: Prepared): Promise<ActionResult> {
+async function run({ inputs, workspace, toolCache }: Prepared): Promise<ActionResult> {
   const action: RunActionOptions = {
     action: 'prepare-data',
     inputs,
@@ -102,7 +106,7 @@ async function run({ inputs, workspace }: Prepared): Promise<ActionResult> {
       // A person reads: no commands for a runner, and a bar for progress.
       CI: undefined,
       GITHUB_ACTIONS: undefined,
-      RUNNER_TOOL_CACHE: join(ROOT, 'node_modules', '.cache', 'diatom-actions'),
+      RUNNER_TOOL_CACHE: toolCache,
     },
   };
   const running = startAction(action);
@@ -123,12 +127,13 @@ function farewell({ owncloudDirectory, inputs }: Prepared, { outputs }: ActionRe
   const data = outputs['data-dir'];
   if (!data || inputs['check'] === 'true') return '';
   const stored = [owncloudDirectory ?? '', inputs['owncloud-folder'] ?? '', outputs['archive-name'] ?? ''];
+  const uploaded = owncloudDirectory ? join(...stored) : undefined;
   const places: [string, string | undefined][] = [
     ['Report', join(data, 'results', 'report.html')],
     ['Images', join(data, 'results')],
     ['Manifest', outputs['manifest-path']],
     ['Archive', outputs['archive-path']],
-    ['Uploaded', owncloudDirectory ? join(...stored) : undefined],
+    ['Uploaded', uploaded],
   ];
   const found = places.flatMap(([name, path]) => (path && existsSync(path) ? [`  ${name.padEnd(10)}${path}`] : []));
   return [
@@ -136,7 +141,7 @@ function farewell({ owncloudDirectory, inputs }: Prepared, { outputs }: ActionRe
     `Done: ${outputs['train-count']} images to train with, ${outputs['test-count']} to test with (seed ${outputs['seed']}).`,
     '',
     ...found,
-    ...(outputs['archive-url'] ? [`  ${'Address'.padEnd(10)}${outputs['archive-url']}`] : []),
+    ...(outputs['archive-url'] && !uploaded ? [`  ${'Uploaded'.padEnd(10)}${outputs['archive-url']}`] : []),
     '',
     'Next',
     '  Look at the report: open it in a browser.',

@@ -38,6 +38,7 @@ export function drawDiatom(species: Species, random: Random): Picture {
       const [u, v] = [dx * cos + dy * sin, mirrored * (dy * cos - dx * sin)];
       const at = y * width + x;
       const depth = (isInside(view, u, v) ? 1 : -1) * (distances[at] ?? FARTHEST);
+      if (depth <= -FARTHEST) continue;
       light[at] = (light[at] ?? 0) + contrast * shade(view, u, v, depth);
     }
   }
