@@ -2,7 +2,7 @@ import type { PlanImage, PlannedImage } from './plan.ts';
 import { showableMediaType } from './report.ts';
 
 /** At most so many pictures a class. */
-const PICTURES_PER_CLASS = 8;
+const PICTURES_PER_CLASS = 6;
 
 /**
  * Bytes of pictures in the whole gallery: embedding makes them a third larger, and the report shall stay below 2 MB.
