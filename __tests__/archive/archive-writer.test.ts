@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,8 +106,8 @@ test('what finish tells is true of the file, and progress ends at its size', asy
   expect(progress).toEqual(progress.toSorted((a, b) => a - b));
 });
 
-test('a file is added as it is, empty or larger than a piece of a copy', async () => {
-  const big = randomBytes(2_500_000);
+test('a file is added as it is, empty or too large to be read at one stroke', async () => {
+  const big = randomBytes(35_500_000);
   await writeFile(join(folder, 'big'), big);
   await writeFile(join(folder, 'empty'), '');
   const writer = await createArchive(path);
@@ -204,15 +204,29 @@ describe('what can’t be done', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('a file that changes while it is added is an error that names it', async () => {
-    const source = join(folder, 'growing.png');
-    await writeFile(source, 'before');
-    // Progress is told first for the header, which is written after the checksum was made and before the copy.
-    const writer = await createArchive(path, { onProgress: () => appendFileSync(source, ' and after') });
-    await expect(writer.addFile('growing.png', source)).rejects.toMatchObject({
+  test('a file that grows while it is copied is an error that names it', async () => {
+    const source = join(folder, 'growing.tif');
+    await writeFile(source, Buffer.alloc(33 * 2 ** 20));
+    // Progress is told for each piece of the copy; the checksum was made before.
+    const writer = await createArchive(path, { onProgress: () => appendFileSync(source, Buffer.alloc(2 ** 20)) });
+    await expect(writer.addFile('growing.tif', source)).rejects.toMatchObject({
       code: 'DISK',
       message: expect.stringContaining(`${source} changed`),
     });
+    await writer.abort();
+  });
+
+  test('a file whose content changes while it is copied is an error too', async () => {
+    const source = join(folder, 'changing.tif');
+    await writeFile(source, Buffer.alloc(33 * 2 ** 20));
+    const writer = await createArchive(path, {
+      onProgress: () => {
+        const file = openSync(source, 'r+');
+        writeSync(file, 'x', 32 * 2 ** 20);
+        closeSync(file);
+      },
+    });
+    await expect(writer.addFile('changing.tif', source)).rejects.toMatchObject({ code: 'DISK' });
     await writer.abort();
   });
 
@@ -234,9 +248,9 @@ describe('what can’t be done', () => {
 
 test('abort ends a step that is under way, removes the file, may come twice, and leaves a finished archive alone', async () => {
   const source = join(folder, 'source');
-  await writeFile(source, randomBytes(5e6));
+  await writeFile(source, randomBytes(40e6));
   const writer = await createArchive(path);
-  const adding = expect(writer.addFile('a', source)).rejects.toThrow('is closed');
+  const adding = expect(writer.addFile('a', source)).rejects.toThrow('is aborted');
   await writer.abort();
   await adding;
   await writer.abort();

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { createDigestedFile } from './digested-file.ts';
 import { diskFailure } from './disk-failure.ts';
 import { dangerOf, faultOf } from './entry-path.ts';
 import { quoteName } from './zip-fault.ts';
@@ -17,94 +17,106 @@ export interface ArchiveFacts {
 
 /**
  * Writes a zip from front to back: bytes that were written never change, so that they can be sent on meanwhile. Calls
- * may overlap; entries are written one by one, in the order of the calls. After a failure every further call
- * fails with it, and `abort` remains.
+ * may overlap; entries are written one by one, in the order of the calls. After a failure every further call fails with
+ * it, and `abort` remains.
  */
 export interface ArchiveWriter {
-  /** `name`: '/'-separated, the path inside the archive. */
+  /** `name`: '/'-separated, the path inside the archive. `data` must not change before the promise resolves. */
   addBuffer(name: string, data: Uint8Array): Promise<void>;
-  /** Adds the file at `path` in flat memory: it is read twice, as its checksum stands before it in the zip. */
+  /** Adds the file at `path` in flat memory: a large one is read twice, as its checksum stands before it in the zip. */
   addFile(name: string, path: string): Promise<void>;
   /** Resolves when the last byte is on the disk and the file is closed. */
   finish(): Promise<ArchiveFacts>;
-  /** Closes and removes the unfinished file; does nothing after `finish`. */
+  /** Ends what is under way, closes and removes the unfinished file; does nothing after `finish`. */
   abort(): Promise<void>;
 }
 
 export interface ArchiveOptions {
   readonly signal?: AbortSignal | undefined;
-  /** The bytes written so far. */
+  /** The bytes of the archive written so far. */
   readonly onProgress?: ((writtenBytes: number) => void) | undefined;
 }
 
-const COPY_CHUNK_BYTES = 2 ** 20;
+/** Up to this size a file is read at one stroke; larger ones in pieces. */
+const WHOLE_FILE_BYTES = 32 * 2 ** 20;
+const PIECE_BYTES = 2 ** 20;
 const MAX_NAME_BYTES = 0xffff;
-const DIRECTORY_BATCH = 1_000;
 
 /**
  * Creates a zip whose bytes depend on nothing but the names and contents that are added, and their order.
  *
- * Every entry is stored: what deflate makes of a file differs between versions of zlib and kinds of processor, so that the
- * same data set would get another checksum on another machine; and PNG and JPEG, being compressed, gain nothing. Date
+ * Every entry is stored: what deflate makes of a file differs between versions of zlib and kinds of processor, so that
+ * the same data set would get another checksum on another machine; and PNG and JPEG, being compressed, gain nothing. Date
  * and mode are fixed, names are UTF-8, and nothing else is recorded.
  *
- * We write the records ourselves because archiver queues its whole directory in memory at the end (0.8 GB for 44,000
- * entries, measured with 8.0.0) and writes streamed files in a form that some readers refuse (stored, with a data descriptor).
+ * We write the records ourselves because archiver 8.0 queues its whole directory in memory at the end (0.8 GB for 44,000
+ * entries, measured) and writes streamed files in a form that some readers refuse (stored, with a data descriptor).
  *
  * @throws DiatomError (here and in the methods) `DISK` when `path` exists, the disk is full, a file can't be read …;
  * `ZIP` for a name that can't be unpacked everywhere, or twice the same; `CANCELLED`.
  */
 export async function createArchive(path: string, options: ArchiveOptions = {}): Promise<ArchiveWriter> {
-  const { signal, onProgress } = options;
-  throwIfCancelled(signal);
-  const output = await open(path, 'wx').catch((error) => {
-    throw diskFailure('write', path, error);
-  });
-  const sha256 = createHash('sha256');
-  const sha1 = createHash('sha1');
+  const { signal } = options;
+  const output = await createDigestedFile(path, options);
   const directory: Buffer[] = [];
   const names = new Set<string>();
-  let position = 0;
-  let closed = false;
-  const copyBuffer = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+  let state: 'open' | 'finished' | 'aborted' = 'open';
   let last: Promise<unknown> = Promise.resolve();
 
   /** Runs a step after all earlier ones; the first failure becomes that of all later ones. */
   function inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const result = last.then(step);
+    const result = last.then(() => {
+      checkOpen();
+      return step();
+    });
     last = result;
-    // The caller has the rejection from `result`.
-    last.catch(() => undefined);
+    last.catch(() => undefined); // whoever called has the rejection from `result`
     return result;
   }
 
-  async function write(data: Uint8Array): Promise<void> {
+  function checkOpen(): void {
     throwIfCancelled(signal);
-    if (closed) throw new Error(`The archive ${path} is closed`);
-    const writing = output.writeFile(data);
-    // Digested while the system writes.
-    sha256.update(data);
-    sha1.update(data);
-    try {
-      await writing;
-    } catch (error) {
-      throw diskFailure('write', path, error);
-    }
-    position += data.length;
-    onProgress?.(position);
+    if (state !== 'open') throw new Error(`The archive ${path} is ${state}`);
   }
 
-  async function add(name: string, bytes: number, crc: number, writeData: () => Promise<void>): Promise<void> {
-    const entry: StoredEntry = { name: Buffer.from(name), bytes, crc32: crc, offset: position };
+  async function add(name: string, bytes: number, crc: number, appendData: () => Promise<void>): Promise<void> {
     checkName(name, names);
     names.add(name);
-    await write(localHeader(entry));
-    await writeData();
+    const entry: StoredEntry = { name: Buffer.from(name), bytes, crc32: crc, offset: output.bytes };
+    await output.append(localHeader(entry));
+    await appendData();
     directory.push(directoryRecord(entry));
   }
 
+  function addWhole(name: string, data: Uint8Array): Promise<void> {
+    return add(name, data.length, crc32(data), () => output.append(data));
+  }
+
+  /** Twice through the file: for its checksum and size, which stand before the data, then to copy it. */
+  async function addInPieces(name: string, source: string, input: FileHandle): Promise<void> {
+    let bytes = 0;
+    let crc = 0;
+    for await (const piece of piecesOf(input, source)) {
+      checkOpen();
+      bytes += piece.length;
+      crc = crc32(piece, crc);
+    }
+    await add(name, bytes, crc, async () => {
+      let copied = 0;
+      let copiedCrc = 0;
+      for await (const piece of piecesOf(input, source)) {
+        checkOpen();
+        copied += piece.length;
+        copiedCrc = crc32(piece, copiedCrc);
+        if (copied > bytes) throw changed(source);
+        await output.append(piece);
+      }
+      if (copied !== bytes || copiedCrc !== crc) throw changed(source);
+    });
+  }
+
   return {
-    addBuffer: (name, data) => inTurn(() => add(name, data.length, crc32(data), () => write(data))),
+    addBuffer: (name, data) => inTurn(() => addWhole(name, data)),
 
     addFile: (name, source) =>
       inTurn(async () => {
@@ -112,16 +124,9 @@ export async function createArchive(path: string, options: ArchiveOptions = {}):
           throw diskFailure('read', source, error);
         });
         try {
-          const before = await readThrough(input, source, copyBuffer, () => throwIfCancelled(signal));
-          await add(name, before.bytes, before.crc, async () => {
-            const after = await readThrough(input, source, copyBuffer, write);
-            if (after.bytes !== before.bytes || after.crc !== before.crc) {
-              throw new DiatomError(
-                'DISK',
-                `The file ${source} changed while it was put into the archive: let nothing write to it, and start again.`,
-              );
-            }
-          });
+          const { size } = await input.stat();
+          if (size > WHOLE_FILE_BYTES) return await addInPieces(name, source, input);
+          await addWhole(name, await readWhole(input, source, size));
         } finally {
           await input.close();
         }
@@ -129,32 +134,19 @@ export async function createArchive(path: string, options: ArchiveOptions = {}):
 
     finish: () =>
       inTurn(async () => {
-        const directoryStart = position;
-        for (let start = 0; start < directory.length; start += DIRECTORY_BATCH) {
-          await write(Buffer.concat(directory.slice(start, start + DIRECTORY_BATCH)));
-        }
-        await write(endRecords(directory.length, directoryStart, position - directoryStart));
-        try {
-          await output.sync();
-          await output.close();
-        } catch (error) {
-          throw diskFailure('write', path, error);
-        }
-        closed = true;
-        return {
-          bytes: position,
-          sha256: sha256.digest('hex'),
-          sha1: sha1.digest('hex'),
-          entries: directory.length,
-        };
+        const directoryStart = output.bytes;
+        for (const record of directory) await output.append(record);
+        await output.append(endRecords(directory.length, directoryStart, output.bytes - directoryStart));
+        const facts = await output.finish();
+        state = 'finished';
+        return { ...facts, entries: directory.length };
       }),
 
     async abort() {
-      if (closed) return;
-      closed = true; // ends a step that is under way
+      if (state !== 'open') return;
+      state = 'aborted';
       await last.catch(() => undefined);
-      await output.close();
-      await rm(path, { force: true });
+      await output.discard();
     },
   };
 }
@@ -168,27 +160,35 @@ function checkName(name: string, taken: ReadonlySet<string>): void {
     (name.isWellFormed() ? undefined : 'has half a character in it.') ??
     (Buffer.byteLength(name) > MAX_NAME_BYTES ? `is longer than ${MAX_NAME_BYTES} bytes.` : undefined) ??
     (taken.has(name) ? 'is there already.' : undefined);
-  if (fault !== undefined)
+  if (fault !== undefined) {
     throw new DiatomError('ZIP', `The archive can’t hold the entry ${quoteName(name)}: it ${fault}`);
+  }
 }
 
-/** Reads a file from its start to its end, in pieces, each handed to `use` before the next is read. */
-async function readThrough(
-  input: FileHandle,
-  path: string,
-  buffer: Buffer,
-  use: (piece: Buffer) => void | Promise<void>,
-): Promise<{ bytes: number; crc: number }> {
-  let bytes = 0;
-  let crc = 0;
-  for (;;) {
-    const { bytesRead } = await input.read(buffer, 0, buffer.length, bytes).catch((error) => {
+function changed(path: string): DiatomError {
+  const advice = 'let nothing write to it, and start again';
+  return new DiatomError('DISK', `The file ${path} changed while it was put into the archive: ${advice}.`);
+}
+
+/** A file's content with a single read: for many small files the calls of the system are most of the time. */
+async function readWhole(input: FileHandle, path: string, size: number): Promise<Buffer> {
+  const room = size + 1; // shows a file that has grown
+  const { buffer, bytesRead } = await input.read(Buffer.allocUnsafe(room), 0, room, 0).catch((error) => {
+    throw diskFailure('read', path, error);
+  });
+  if (bytesRead !== size) throw changed(path);
+  return buffer.subarray(0, size);
+}
+
+/** A file's content from its start, in pieces; each is overwritten by the next. */
+async function* piecesOf(input: FileHandle, path: string): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+  for (let position = 0; ; ) {
+    const { bytesRead } = await input.read(buffer, 0, buffer.length, position).catch((error) => {
       throw diskFailure('read', path, error);
     });
-    if (bytesRead === 0) return { bytes, crc };
-    const piece = buffer.subarray(0, bytesRead);
-    bytes += bytesRead;
-    crc = crc32(piece, crc);
-    await use(piece);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }

@@ -113,8 +113,8 @@ function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffer): num
   const flags = header.readUInt16LE(6);
   const method = header.readUInt16LE(8);
   const nameLength = header.readUInt16LE(26);
-  const name = header.subarray(LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + nameLength);
-  if (nameLength !== entry.rawName.length || !name.equals(entry.rawName)) throw differs('its name');
+  const name = header.toString('latin1', LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + nameLength);
+  if (nameLength !== entry.rawName.length || name !== entry.rawName) throw differs('its name');
   if (method !== entry.method) throw differs(`its compression method, ${method} and ${entry.method}`);
   if (flags & 1) throw differs('whether it is encrypted');
   // With bit 3 checksum and sizes follow the data instead; a size of 0xffffffff stands in a zip64 field.

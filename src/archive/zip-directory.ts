@@ -13,8 +13,8 @@ export interface DirectoryEntry {
   readonly crc32: number;
   /** 0 is stored, 8 is deflate; of others `fault` tells. */
   readonly method: number;
-  /** The name as it stands in the file, to be compared with the local header's. */
-  readonly rawName: Buffer;
+  /** The bytes of the name as they stand in the file (one a character), to be compared with the local header's. */
+  readonly rawName: string;
   readonly headerOffset: number;
   /** Why this entry can't be used (the rest of a sentence), though the zip can. */
   readonly fault: string | undefined;
@@ -163,7 +163,7 @@ function describe(entry: Entry): DirectoryEntry & { readonly danger: string | un
     compressedBytes: entry.compressedSize,
     crc32: entry.crc32,
     method: entry.compressionMethod,
-    rawName: entry.fileNameRaw,
+    rawName: entry.fileNameRaw.toString('latin1'),
     headerOffset: entry.relativeOffsetOfLocalHeader,
     fault: fault ?? (isFolder ? undefined : contentFault(entry)),
   };
