@@ -69,9 +69,9 @@ td.bar svg { display: block; width: 100%; height: 1.15rem; }
 .class { margin: 1.6rem 0 0; }
 .class header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .8rem; margin-bottom: .6rem; }
 .class header p { margin: 0; font-size: .9rem; }
-.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem; list-style: none; margin: 0; padding: 0; }
+.images { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; list-style: none; margin: 0; padding: 0; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; height: 100%; }
-figure img { display: block; width: 100%; height: 7.5rem; object-fit: contain; background: var(--plate); padding: .5rem; }
+figure img { display: block; width: 100%; height: 8rem; object-fit: contain; background: var(--plate); padding: .5rem; }
 figcaption { display: flex; flex-direction: column; gap: .25rem; align-items: flex-start; padding: .45rem .6rem .55rem; font-size: .75rem; line-height: 1.35; }
 figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
 .split { flex: none; border-radius: .3rem; padding: 0 .4rem; font-weight: 600; }
@@ -100,7 +100,7 @@ figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
   .stack tfoot tr > .bar { display: none; }
   .stack tr > .number { text-align: left; font-size: .85rem; color: var(--soft); }
   .stack tr > .number::before { content: attr(data-name) " "; }
-  .images { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+  .images { grid-template-columns: 1fr 1fr; }
   .options > div { display: block; }
   .options { display: block; }
 }
@@ -111,7 +111,8 @@ figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
   main { max-width: none; padding: 0; }
   h2, .class header { break-after: avoid; }
   tr, figure, .alert, .figures div { break-inside: avoid; }
-  .images { grid-template-columns: repeat(6, 1fr); }
-  figure img { height: 5.5rem; }
+  .images { grid-template-columns: repeat(8, 1fr); gap: .4rem; }
+  figure img { height: 4rem; padding: .25rem; }
+  figcaption { padding: .25rem .35rem; font-size: .6rem; }
 }
 `;
