@@ -83,7 +83,7 @@ describe('a path that leads elsewhere refuses the zip, also when nobody wants th
   ])('%s', async (_, name, words) => {
     const error = await refusal(zipOf({ name }), { accept: () => false });
     expect(error.message).toContain(words);
-    if (name !== '') expect(error.message).toMatch(/its entry “.+”/);
+    expect(error.message).toContain(`its entry “${name}”`);
   });
 
   test('written on Windows too', async () => {
@@ -313,6 +313,12 @@ describe('a file that is not a whole zip', () => {
     ['entries that the end record hides', { end: { entries: 0 } }, 'more entries than the 0 that its end record'],
   ] satisfies [string, Omit<RawZip, 'entries'>, string][])('%s', async (_, options, words) => {
     expect((await refusal(buildZip({ entries: [GOOD], ...options }))).message).toContain(words);
+  });
+
+  test('with bytes after its end', async () => {
+    expect((await refusal(Buffer.concat([whole, Buffer.from('more')]))).message).toContain(
+      'further bytes after its end',
+    );
   });
 
   test('with strong encryption', async () => {

@@ -46,11 +46,12 @@ const MAX_NAME_BYTES = 0xffff;
  * Creates a zip whose bytes depend on nothing but the names and contents that are added, and their order.
  *
  * Every entry is stored: what deflate makes of a file differs between versions of zlib and kinds of processor, so that
- * the same data set would get another checksum on another machine; and PNG and JPEG, being compressed, gain nothing. Date
- * and mode are fixed, names are UTF-8, and nothing else is recorded.
+ * the same data set would get another checksum on another machine; and PNG and JPEG, being compressed, gain nothing.
+ * Date and mode are fixed, names are UTF-8, and nothing else is recorded.
  *
- * We write the records ourselves because archiver 8.0 queues its whole directory in memory at the end (0.8 GB for 44,000
- * entries, measured) and writes streamed files in a form that some readers refuse (stored, with a data descriptor).
+ * We write the records ourselves because archiver 8.0 queues its whole directory in memory at the end (0.8 GB for
+ * 44,000 entries, measured) and writes streamed files in a form that some readers refuse (stored, with a data
+ * descriptor).
  *
  * @throws DiatomError (here and in the methods) `DISK` when `path` exists, the disk is full, a file can't be read …;
  * `ZIP` for a name that can't be unpacked everywhere, or twice the same; `CANCELLED`.

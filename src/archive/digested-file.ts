@@ -20,7 +20,9 @@ export interface DigestedFileOptions {
   readonly onProgress?: ((writtenBytes: number) => void) | undefined;
 }
 
-/** Small pieces (the headers of a zip, little images) are written together: a call of the system costs more than they. */
+/**
+ * Small pieces (the headers of a zip, little images) are written together: a call of the system costs more than they.
+ */
 const BLOCK_BYTES = 2 ** 20;
 
 /** @throws DiatomError (here and in the methods) `DISK` when `path` exists or can't be written; `CANCELLED`. */

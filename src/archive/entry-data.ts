@@ -103,8 +103,9 @@ async function readAt(
 }
 
 /**
- * Where an entry's data begin, counted from its local header (APPNOTE.TXT 4.3.7), once that agrees with the directory: programs
- * differ in which of the two they believe, so that a zip could hold one thing for a check and another for its user.
+ * Where an entry's data begin, counted from its local header (APPNOTE.TXT 4.3.7), once that agrees with the directory:
+ * programs differ in which of the two they believe, so that a zip could hold one thing for a check and another for its
+ * user.
  */
 function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffer): number {
   const differs = (what: string) =>

@@ -13,6 +13,8 @@ const UNIX_HOSTS = new Set([3, 19]);
 const WINDOWS_HOSTS = new Set([0, 10, 11, 14]);
 
 export interface EntryPath {
+  /** As the zip spells it, decoded. */
+  readonly name: string;
   /** '/'-separated, without empty and '.' components; control characters are shown as pictures. */
   readonly path: string;
   readonly isFolder: boolean;
@@ -25,9 +27,9 @@ export interface EntryPath {
 /**
  * The path of an entry and what is wrong with it.
  *
- * Encoding: Info-ZIP's Unicode path field, else UTF-8 when flagged, else CP437 (APPNOTE.TXT, appendix D). macOS writes UTF-8
- * without the flag: a name made on a Unix that is valid UTF-8 is read as such (CP437 text that happens to be valid
- * UTF-8 is next to impossible).
+ * Encoding: Info-ZIP's Unicode path field, else UTF-8 when flagged, else CP437 (APPNOTE.TXT, appendix D). macOS writes
+ * UTF-8 without the flag: a name made on a Unix that is valid UTF-8 is read as such (CP437 text that happens to be
+ * valid UTF-8 is next to impossible).
  *
  * Backslashes: zips made on Windows by older .NET and PowerShell (Compress-Archive) separate folders with them, and
  * every common program reads them so: they are separators when the entry was made on Windows. Made elsewhere, a
@@ -44,6 +46,7 @@ export function readEntryPath(
   // CP437 shows control bytes as symbols (☺ is 1), so that they are looked for in the bytes too.
   const hasControlBytes = raw.some((byte) => byte < 0x20 || byte === 0x7f);
   return {
+    name: decoded,
     path: showControls(pathOf(name)),
     isFolder: /(^|\/)\.?$/.test(name),
     danger: dangerOf(name),

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { messageOf, systemCodeOf } from '../errors.ts';
-import { readEntryPath } from './entry-path.ts';
+import { type EntryPath, readEntryPath } from './entry-path.ts';
 import { DOWNLOAD_AGAIN, quoteName, ZIP_AGAIN, zipFault } from './zip-fault.ts';
 
 /** An entry as the zip's directory describes it. Sizes in bytes. */
@@ -52,10 +52,9 @@ export async function readDirectory(
   const seen = new Set<string>();
   try {
     for await (const raw of zipFile.eachEntry()) {
-      const { danger, ...entry } = describe(raw);
-      if (danger !== undefined) {
-        throw zipFault(zip, entry.path || raw.fileNameRaw.toString('latin1'), `${danger} ${ZIP_AGAIN}`);
-      }
+      const path = readEntryPath(raw);
+      if (path.danger !== undefined) throw zipFault(zip, path.name, `${path.danger} ${ZIP_AGAIN}`);
+      const entry = describe(raw, path);
       if (!entry.isFolder && seen.has(entry.path)) {
         throw zipFault(
           zip,
@@ -84,6 +83,9 @@ async function openDirectory(zip: string, file: FileHandle, fileBytes: number): 
   } catch (error) {
     if (!isYauzls(error)) throw error;
     if (messageOf(error).startsWith('multi-disk')) throw splitFault(zip, error);
+    if (messageOf(error).startsWith('Invalid comment length')) {
+      throw zipFault(zip, undefined, `it has further bytes after its end. ${DOWNLOAD_AGAIN}`, error);
+    }
     if (!messageOf(error).startsWith('End of central directory')) throw directoryFault(zip, [], error);
     throw await noEndFault(zip, file, error);
   }
@@ -153,12 +155,10 @@ async function checkDirectoryEnd(zip: string, file: FileHandle, count: number, e
   }
 }
 
-function describe(entry: Entry): DirectoryEntry & { readonly danger: string | undefined } {
-  const { path, isFolder, danger, fault } = readEntryPath(entry);
+function describe(entry: Entry, { path, isFolder, fault }: EntryPath): DirectoryEntry {
   return {
     path,
     isFolder,
-    danger,
     bytes: entry.uncompressedSize,
     compressedBytes: entry.compressedSize,
     crc32: entry.crc32,

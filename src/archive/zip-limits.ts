@@ -15,8 +15,8 @@ export interface ZipLimits {
 }
 
 /**
- * Far above any real collection of images (deflate alone can reach a ratio of 1,032, photographs stay below 20), far below
- * what brings a machine down: an entry of 16 GiB, 256 GiB in all, 250 : 1 above 64 MiB, half a million entries.
+ * Far above any real collection of images (deflate alone can reach a ratio of 1,032, photographs stay below 20), far
+ * below what brings a machine down: an entry of 16 GiB, 256 GiB in all, 250 : 1 above 64 MiB, half a million entries.
  */
 export const DEFAULT_ZIP_LIMITS: ZipLimits = {
   maxEntryBytes: 16 * 2 ** 30,

@@ -1,6 +1,7 @@
 /**
- * The records of a zip whose entries are all stored, as APPNOTE.TXT 6.3.10 lays them out (section numbers below). The date is always
- * 1980-01-01 00:00, the earliest there is, and the mode always 0644: the bytes follow from names and contents alone.
+ * The records of a zip whose entries are all stored, as APPNOTE.TXT 6.3.10 lays them out (section numbers below). The
+ * date is always 1980-01-01 00:00, the earliest there is, and the mode always 0644: the bytes follow from names and
+ * contents alone.
  */
 
 /** One entry that has been written. */
@@ -26,7 +27,9 @@ const STORED = 0;
 const MIDNIGHT = 0;
 const FIRST_OF_JANUARY_1980 = (1 << 5) | 1;
 
-/** 4.3.7. Checksum and sizes are known beforehand, so that no data descriptor (which some readers refuse) has to follow. */
+/**
+ * 4.3.7. Checksum and sizes are known beforehand, so that no data descriptor (which some readers refuse) has to follow.
+ */
 export function localHeader({ name, bytes, crc32 }: StoredEntry): Buffer {
   // In a local header the zip64 field holds both sizes (4.5.3).
   const zip64 = zip64Field(bytes >= MAX_32 ? [bytes, bytes] : []);
@@ -49,7 +52,9 @@ export function directoryRecord({ name, bytes, crc32, offset }: StoredEntry): Bu
   return Buffer.concat([record, name, zip64]);
 }
 
-/** The 26 bytes that both kinds of header have in common, from “version needed to extract” to the extra field's length. */
+/**
+ * The 26 bytes that both kinds of header have in common, from “version needed to extract” to the extra field's length.
+ */
 function writeCommonFields(
   record: Buffer,
   { bytes, crc32, name, zip64 }: { bytes: number; crc32: number; name: Buffer; zip64: Buffer },
@@ -78,7 +83,10 @@ function zip64Field(numbers: readonly number[]): Buffer {
   return field;
 }
 
-/** The end of central directory record (4.3.16), after its zip64 twin and locator (4.3.14, 4.3.15) where numbers don't fit. */
+/**
+ * The end of central directory record (4.3.16), after its zip64 twin and locator (4.3.14, 4.3.15) where numbers don't
+ * fit.
+ */
 export function endRecords(entries: number, directoryStart: number, directoryBytes: number): Buffer {
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
