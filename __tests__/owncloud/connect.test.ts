@@ -208,6 +208,19 @@ describe('any other WebDAV server', () => {
     expect(server.requests.map(({ authorization }) => authorization)).toEqual([undefined, undefined]);
   });
 
+  test('folders are asked for with their last “/”, which Apache needs', async () => {
+    const server = await otherServer((request, response) => {
+      if (request.method !== 'PROPFIND') response.writeHead(404).end();
+      else if (request.url?.endsWith('/')) response.writeHead(207).end(FOLDER);
+      else response.writeHead(301, { location: `${request.url}/` }).end();
+    });
+    const remote = await connectTo(`${server.url}/dav`);
+    await remote.client.getDirectoryContents('/');
+    await remote.client.getDirectoryContents('/a b');
+    const asked = server.requests.filter(({ method }) => method === 'PROPFIND').map(({ path }) => path);
+    expect(asked).toEqual(['/dav/', '/dav/', '/dav/a%20b/']);
+  });
+
   test.each([200, 404, 405])('a website that answers PROPFIND with %i is told apart', async (status) => {
     const server = await otherServer((_, response) => response.writeHead(status).end('<html>Hello</html>'));
     const error = await errorOf(connectTo(server.url));

@@ -12,7 +12,7 @@ const OTHERS = [
   'diatom_set-old-2020-01-02-03-04-05.zip',
   'my-diatom_set-2020-01-02-03-04-05.zip',
   'diatom.set-2020-01-02-03-04-05.zip',
-  'diatom_set-2020-01-02-03-04-05.ZIP',
+  'diatom_set-2017-01-02-03-04-05.ZIP',
   'notes.txt',
 ];
 

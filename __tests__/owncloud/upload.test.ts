@@ -1,4 +1,4 @@
-import { readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Answer, Hook, SeenRequest } from '../../scripts/demo/owncloud-server.ts';
@@ -41,7 +41,7 @@ describe('an upload that works', () => {
     expect(done.url).toBe(`${server.url}/remote.php/dav/files/${encodeURIComponent(USER)}/data%20sets/${request.name}`);
   });
 
-  test.each(['', '/', 'a/b/c', '/Proben 100%/Fluß #3/水 & more+?/', "it's (new)!"])(
+  test.each(['', '/', 'a/b/c', '/Proben 100%/Fluß #3/水 & more+/', "it's (new)!"])(
     'goes to the folder %j, created where missing',
     async (folder) => {
       const server = await ownServer({ basePath: '/own cloud' });
@@ -354,11 +354,31 @@ describe('refusals, each in a sentence a scientist can act on', () => {
     expect(await readFile(join(server.directory, request.name), 'utf8')).toBe('somebody else’s');
   });
 
-  test('a file in the place of a folder', async () => {
+  test.each(['data', 'data/below', 'data/far/below'])('a file in the place of the folder %s', async (folder) => {
     const server = await ownServer();
-    await writeFile(join(server.directory, 'data sets'), 'a file');
-    const error = await errorOf(uploadFile(await connectTo(server.url), await localFile(10), { policy: SWIFT }));
+    await writeFile(join(server.directory, 'data'), 'a file');
+    const request = { ...(await localFile(10)), folder };
+    const error = await errorOf(uploadFile(await connectTo(server.url), request, { policy: SWIFT }));
+    expect(error.message).toContain('needs a folder “/data”');
     expect(error.message).toContain('a file has that name');
+  });
+
+  test('a folder that may not be created', async () => {
+    const server = await ownServer({ hook: on('MKCOL', () => ({ status: 403 })).hook });
+    const error = await errorOf(uploadFile(await connectTo(server.url), await localFile(10), { policy: SWIFT }));
+    expect(error.message).toContain('did not create the folder “/data sets/” (status 403)');
+  });
+
+  test('a folder whose creation is refused although it exists is used', async () => {
+    let looks = 0;
+    const hook: Hook = ({ method, path }) => {
+      if (method === 'MKCOL') return { status: 403 };
+      return method === 'PROPFIND' && path.endsWith('/data sets/') && ++looks === 1 ? { status: 404 } : undefined;
+    };
+    const server = await ownServer({ hook });
+    await mkdir(join(server.directory, 'data sets'));
+    await uploadFile(await connectTo(server.url), await localFile(10), { policy: SWIFT });
+    expect(await filesIn(server.directory)).toHaveLength(1);
   });
 
   test.each(['a/../../b', 'a\\b', 'a\nb', './a'])('the folder %j is refused by name', async (folder) => {

@@ -1,9 +1,9 @@
 import { DiatomError } from '../errors.ts';
 import type { Remote } from './connect.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
-import { lookUpIfThere } from './remote-file.ts';
+import { lookUp } from './remote-file.ts';
 import { folderParts, remoteFolder } from './remote-path.ts';
-import { judgeWebdav } from './webdav-error.ts';
+import { judgeWebdav, statusOf } from './webdav-error.ts';
 
 /**
  * Makes sure that a folder exists, creating it and those above it where they are missing.
@@ -11,10 +11,11 @@ import { judgeWebdav } from './webdav-error.ts';
  * @throws DiatomError `OWNCLOUD` when a file has the name of one of them, or the server refuses
  */
 export async function ensureFolder(remote: Remote, folder: string, options: RemoteOptions): Promise<void> {
-  if (await isFolder(remote, folder, options)) return;
+  if ((await typeOf(remote, remoteFolder(folder), options)) === 'directory') return;
   const parts = folderParts(folder);
   for (let depth = 1; depth <= parts.length; depth++) {
-    await createFolder(remote, parts.slice(0, depth).join('/'), options);
+    const path = remoteFolder(parts.slice(0, depth).join('/'));
+    await retrying(options, () => createFolder(remote, path, options));
   }
 }
 
@@ -22,30 +23,28 @@ export async function ensureFolder(remote: Remote, folder: string, options: Remo
  * MKCOL answers 405 for what exists (RFC 4918, 9.3.1), some servers 403, 409 or a redirect, and another run may create
  * the same folder at the same moment: whatever the refusal, only the absence of the folder makes it an error.
  */
-async function createFolder(remote: Remote, folder: string, options: RemoteOptions): Promise<void> {
-  await retrying(options, async () => {
-    try {
-      await remote.client.createDirectory(remoteFolder(folder), withSignal(options));
-    } catch (error) {
-      if (judgeWebdav(error).retry || !(await isFolder(remote, folder, options))) throw error;
-    }
-  });
-}
-
-async function isFolder(remote: Remote, folder: string, options: RemoteOptions): Promise<boolean> {
-  const found = await retrying(options, async () => {
-    const path = remoteFolder(folder);
-    // As a file, its address is the one without the last “/”, and Apache knows it by that only.
-    return (
-      (await lookUpIfThere(remote.client, path, options.signal)) ??
-      (await lookUpIfThere(remote.client, path.slice(0, -1), options.signal))
-    );
-  });
-  if (found?.type === 'file') {
+async function createFolder(remote: Remote, path: string, options: RemoteOptions): Promise<void> {
+  try {
+    await remote.client.createDirectory(path, withSignal(options));
+  } catch (error) {
+    if (judgeWebdav(error).retry || statusOf(error) === undefined) throw error;
+    if ((await typeOf(remote, path, options)) === 'directory') return;
+    // A file's address is the one without the last “/”: Apache knows it by that only.
+    const asFile = path.slice(0, -1);
+    if ((await typeOf(remote, asFile, options)) !== 'file') throw error;
     throw new DiatomError(
       'OWNCLOUD',
-      `owncloud-folder needs a folder “/${folderParts(folder).join('/')}” at ${remote.rootUrl.host}, but a file has that name: choose another folder, or rename the file.`,
+      `owncloud-folder needs a folder “${asFile}” at ${remote.rootUrl.host}, but a file has that name: choose another folder, or rename the file.`,
     );
   }
-  return found !== undefined;
+}
+
+/** What is there; `undefined` when the server does not show it, for whatever reason: creating it then tells the reason. */
+async function typeOf(remote: Remote, path: string, options: RemoteOptions) {
+  try {
+    return (await retrying(options, () => lookUp(remote.client, path, options.signal))).type;
+  } catch (error) {
+    if (judgeWebdav(error).retry || statusOf(error) === undefined) throw error;
+    return undefined;
+  }
 }

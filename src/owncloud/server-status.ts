@@ -30,12 +30,12 @@ export async function readServerStatus(
   const response = await http.send({ method: 'GET', url, headers: { accept: 'application/json' }, signal });
   const { status } = response;
   if (status >= 300 && status < 400) {
-    response.body.destroy();
+    await response.body.dump();
     refuseRedirect(redirectTarget(headerOf(response, 'location'), url), base);
     return undefined;
   }
   if (status !== 200) {
-    response.body.destroy();
+    await response.body.dump();
     const refusal = new WebdavError({ method: 'GET', status, host: url.host, path: '/status.php', publicLink: false });
     if (refusal.transient) throw refusal;
     return undefined;

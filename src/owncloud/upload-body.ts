@@ -16,7 +16,7 @@ export interface UploadBodyOptions {
   readonly stallTimeoutMs: number;
 }
 
-const CHUNK = 256 * 1024;
+const CHUNK = 64 * 1024;
 
 /**
  * Reads a file for sending, a piece at a time. The last piece comes only when the whole was what `sha1` says: a file

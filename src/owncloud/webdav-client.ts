@@ -51,9 +51,10 @@ export class WebdavTransport {
    */
   async send(wanted: URL, request: { method: string; headers: Record<string, string>; body: Body; signal: Signal }) {
     const { http, rootUrl, answerTimeoutMs } = this.#options;
-    // The library drops the root's last “/”, and Apache redirects a folder's address without it.
-    const url = `${wanted.href}/` === rootUrl.href ? rootUrl : wanted;
     const { method, headers, body, signal } = request;
+    // The library drops a folder's last “/” for the root and for listings, and Apache redirects such an address.
+    const isFolder = `${wanted.href}/` === rootUrl.href || (method === 'PROPFIND' && headers['depth'] !== '0');
+    const url = isFolder && !wanted.href.endsWith('/') ? new URL(`${wanted.href}/`) : wanted;
     if (url.origin !== rootUrl.origin) {
       throw new DiatomError('OWNCLOUD', `A request for ${rootUrl.origin} was about to go to ${url.origin}: stopped.`);
     }
