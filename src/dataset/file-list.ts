@@ -3,7 +3,7 @@ import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from './n-test.ts';
-import { foldName, whyUnsafeName } from './safe-name.ts';
+import { foldName, MAX_NAME_BYTES, whyUnsafeName } from './safe-name.ts';
 
 /** One zip of the file list, checked. */
 export interface FileListEntry {
@@ -21,6 +21,9 @@ export interface FileListEntry {
 /** The longest list we unpack, in bytes: a million entries; beyond it, it is no file list. */
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 
+/** Beside the download its part is kept, with `.part.json` after its name. */
+const MAX_DOWNLOAD_NAME_BYTES = MAX_NAME_BYTES - '.part.json'.length;
+
 const safeName = (description: string) =>
   z.string().check(
     z.refine((name) => whyUnsafeName(name) === undefined, { error: (issue) => unsafeNameSentence(issue.input) }),
@@ -31,10 +34,13 @@ function unsafeNameSentence(name: unknown): string {
   return `${quote(name)} is not a safe name: it ${whyUnsafeName(String(name))}`;
 }
 
+/** What may be an address, also without its beginning: `https:…`, `//host`, `www.…`, `host.org/…`, `…?token=…`. */
+const ADDRESS_LIKE = /:\/|^\/\/|^www\.|^[^\s/]+\.[a-z]{2,}(:\d+)?\/|\?.*=/i;
+
 /** A value for a message; an address that stands in the wrong place stays as secret as in the right one. */
 function quote(value: unknown): string {
   const text = String(value);
-  return /:\/\/|^www\./i.test(text) || text.length > 300 ? 'the text there' : `“${text}”`;
+  return ADDRESS_LIKE.test(text) || text.length > 300 ? 'the text there' : `“${text}”`;
 }
 
 /** The folder without the slash that some people write at its end. */
@@ -53,10 +59,13 @@ const entrySchema = z.strictObject({
     z.refine((name) => !/\.part(\.json)?$/i.test(name), {
       error: 'ends with .part, which is kept for unfinished downloads',
     }),
+    z.refine((name) => Buffer.byteLength(name) <= MAX_DOWNLOAD_NAME_BYTES, {
+      error: `is longer than ${MAX_DOWNLOAD_NAME_BYTES} bytes, and an unfinished download has a longer name still`,
+    }),
   ),
   exploded_folder_name: z.string().check(
     z.refine((folder) => folder === '.' || folder.split('/').every((part) => whyUnsafeName(part) === undefined), {
-      error: (issue) => `“${String(issue.input)}” is not a folder inside a zip, such as Hannaea or export/Hannaea`,
+      error: (issue) => `${quote(issue.input)} is not a folder inside a zip, such as Hannaea or export/Hannaea`,
     }),
     z.meta({ description: 'Folder inside the zip that holds the images; “.” for the whole zip.' }),
   ),
@@ -121,9 +130,10 @@ function isWebAddress(text: string): boolean {
 
 /** The JSON text, unpacked when it came as base64 of gzip. */
 function unpack(text: string, where: string): string {
-  const trimmed = text.replace(/^\uFEFF/, '').trim();
-  if (!/^[A-Za-z0-9+/=\s]+$/.test(trimmed)) return trimmed;
-  const bytes = Buffer.from(trimmed, 'base64');
+  // Not trimmed: an error counts the lines of the whole text.
+  const plain = text.replace(/^\uFEFF/, '');
+  if (!/^[A-Za-z0-9+/=\s]+$/.test(plain.trim())) return plain;
+  const bytes = Buffer.from(plain, 'base64');
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
     throw new DiatomError(
       'FILE_LIST',
@@ -165,7 +175,7 @@ function parseJson(text: string, where: string): unknown {
 function sentenceOfIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'unrecognized_keys':
-      return `unknown key ${issue.keys.map((key) => `“${key}”`).join(', ')}; allowed are ${Object.keys(entrySchema.shape).join(', ')}`;
+      return `unknown key ${issue.keys.map(quote).join(', ')}; allowed are ${Object.keys(entrySchema.shape).join(', ')}`;
     case 'invalid_type':
     case 'invalid_union':
       if (issue.input === undefined) return 'is missing';

@@ -5,7 +5,7 @@ export const MAX_NAME_BYTES = 255;
 const UNSAFE_CHARACTERS = /[\p{Cc}\\/:*?"<>|]/u;
 
 /** Names of devices on Windows, with any extension (learn.microsoft.com, "Naming Files, Paths, and Namespaces"). */
-const RESERVED_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i;
+const RESERVED_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)/i;
 
 /**
  * Why `name` can't be the name of one file or folder on Linux, Windows, macOS and ownCloud alike; `undefined` when it
@@ -19,6 +19,8 @@ export function whyUnsafeName(name: string): string | undefined {
     const shown = /\p{Cc}/u.test(found) ? 'a control character' : `the character ${found}`;
     return `holds ${shown}`;
   }
+  // Written as UTF-8 every half would become the same replacement character, and different names one.
+  if (!name.isWellFormed()) return 'holds half a character';
   if (/^\s|[\s.]$/.test(name)) return 'begins with a space, or ends with a space or a dot';
   if (RESERVED_NAME.test(name)) return 'is reserved on Windows';
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`;
@@ -28,6 +30,7 @@ export function whyUnsafeName(name: string): string | undefined {
 /** The nearest safe name to any name: every unsafe character becomes `_`. Length is the caller's matter. */
 export function toSafeName(name: string): string {
   const replaced = name
+    .toWellFormed()
     .normalize('NFC')
     .replace(new RegExp(UNSAFE_CHARACTERS, 'gu'), '_')
     .replace(/^\s|[\s.]$/g, '_');
@@ -36,7 +39,8 @@ export function toSafeName(name: string): string {
 
 /** Equal for two names that meet as one file on a file system that ignores case or Unicode form (NTFS, APFS). */
 export function foldName(name: string): string {
-  return name.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
+  // Lower case first: ẞ becomes ß, and only ß becomes SS, as which all three meet.
+  return name.normalize('NFD').toLowerCase().toUpperCase().toLowerCase().normalize('NFD');
 }
 
 /** The order of everything that ends in an archive: by Unicode code point, the same on every machine and locale. */
