@@ -46,7 +46,7 @@ export interface Plan<Image extends PlanImage = PlanImage> {
   readonly warnings: readonly string[];
 }
 
-/** How many places an error lists before it says how many more there are. */
+/** How many places an error or warning lists before it says how many more there are. */
 const LISTED_PLACES = 10;
 
 /** CRC-32 and size, which a zip's directory tells: only images that agree in both can be identical. */
@@ -85,8 +85,11 @@ export function planDataset<Image extends PlanImage>(
     .map((group): Group<(typeof all)[number]> => ({ ...group, images: group.images.filter((it) => !copies.has(it)) }))
     .filter(({ images }) => images.length > 0);
 
-  const splitter = options.split === 'stable' ? splitByHash : splitByShuffle;
-  const { test, notes } = splitter(kept, sources, options.seed);
+  // The stable split looks at dropped copies too: which of several is dropped changes when a data set grows.
+  const { test, notes } =
+    options.split === 'stable'
+      ? splitByHash(groups, sources, options.seed)
+      : splitByShuffle(kept, sources, options.seed);
 
   const namers = new Map(sources.map(({ label }) => [label, createNamer()]));
   const images = all
@@ -121,7 +124,7 @@ function placeOf({ zipName, path, label }: PlacedImage): string {
   return `${zipName}: ${path} (label “${label}”)`;
 }
 
-/** A sentence for every image that lies under two labels, or an error with all of them. */
+/** Sentences about images that lie under two labels, or an error with them. */
 function findLabelConflicts(images: readonly PlacedImage[], mode: PlanOptions['labelConflicts']): string[] {
   const first = new Map<string, PlacedImage>();
   const conflicts: string[] = [];
@@ -132,10 +135,11 @@ function findLabelConflicts(images: readonly PlacedImage[], mode: PlanOptions['l
       conflicts.push(`The same image lies under two labels: ${placeOf(earlier)} and ${placeOf(image)}.`);
     }
   }
-  if (mode === 'warn' || conflicts.length === 0) return conflicts;
+  if (conflicts.length === 0) return [];
+  if (mode === 'warn') return shorten(conflicts);
   throw new DiatomError(
     'DATA_SET',
-    `${shorten(conflicts)}\nTake the image out of one of the zips, or set label-conflicts: warn to keep both.`,
+    `${shorten(conflicts).join('\n')}\nTake the image out of one of the zips, or set label-conflicts: warn to keep both.`,
   );
 }
 
@@ -157,13 +161,13 @@ function findCopies<Image extends PlacedImage>(images: readonly Image[], mode: P
   if (mode === 'drop' || copies.size === 0) return copies;
   throw new DiatomError(
     'DATA_SET',
-    `${shorten(sentences)}\nTake the copies out, or set duplicates: drop (the first stays) or keep-together (all stay, on one side).`,
+    `${shorten(sentences).join('\n')}\nTake the copies out, or set duplicates: drop (the first stays) or keep-together (all stay, on one side).`,
   );
 }
 
-function shorten(sentences: readonly string[]): string {
+function shorten(sentences: readonly string[]): string[] {
   const more = sentences.length - LISTED_PLACES;
-  return [...sentences.slice(0, LISTED_PLACES), ...(more > 0 ? [`… and ${more} more.`] : [])].join('\n');
+  return [...sentences.slice(0, LISTED_PLACES), ...(more > 0 ? [`… and ${more} more of the kind.`] : [])];
 }
 
 function requireTraining(images: readonly PlannedImage[], sources: readonly PlanSource[]): void {

@@ -65,7 +65,12 @@ export function selectImages<File extends ZippedFile>(
     else leftOut.push({ reason, zipName, path: file.path });
   }
   images.sort((a, b) => compareCodePoints(a.path, b.path));
-  return { images, leftOut, warnings: warning === undefined ? [] : [warning], folder };
+  const warnings = warning === undefined ? [] : [warning];
+  if (images.length === 0) {
+    const place = folder === '' ? 'the zip' : `the folder “${folder}”`;
+    warnings.push(`${zipName}: no image was found in ${place}.`);
+  }
+  return { images, leftOut, warnings, folder };
 }
 
 function whyLeftOut(file: ZippedFile, folder: string, extensions: ReadonlySet<string>): LeftOutReason | undefined {

@@ -73,9 +73,9 @@ export function splitByShuffle<Image extends SplittableImage>(
 
   const notes = sources.flatMap(({ zipName, nTest }, source) => {
     const [have, want, images] = [count[source] ?? 0, quota[source] ?? 0, total[source] ?? 0];
-    if (have === want) return [];
+    if (have === want || images === 0) return [];
     const wanted = `${want} (n-test ${formatNTest(nTest)})`;
-    if (images <= want) return [`${zipName}: all ${images} images go to test, ${wanted} were asked for.`];
+    if (have === images) return [`${zipName}: all ${images} images go to test, ${wanted} were asked for.`];
     return [`${zipName}: ${have} images go to test instead of ${wanted}, because groups stay together.`];
   });
   return { test: imagesOf(groups, (_, index) => chosen.has(index)), notes };
