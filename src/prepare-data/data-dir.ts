@@ -1,5 +1,6 @@
 import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { diskFailure } from '../archive/disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
 
@@ -7,6 +8,8 @@ import { invalidInput } from '../runner/inputs.ts';
 const MARKER = '.diatom-actions';
 const MARKER_TEXT =
   'This folder was made by the action “Prepare a diatom data set”. The next run deletes what is in downloads and results.\n';
+
+const OWN_FOLDERS = ['downloads', 'results'];
 
 export interface DataDir {
   readonly path: string;
@@ -22,12 +25,15 @@ export interface DataDir {
  */
 export async function checkDataDir(path: string, workspace: string): Promise<void> {
   await requireInside(path, workspace);
-  const found = await readdir(path).catch((error: unknown) => {
-    if (systemCodeOf(error) === 'ENOENT') return undefined;
+  const found = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
+    if (systemCodeOf(error) === 'ENOENT') return [];
     throw invalidInput('data-dir', path, 'a folder', { cause: error });
   });
-  const own = found?.includes(MARKER) ? [MARKER, 'downloads', 'results'] : [];
-  const foreign = found?.filter((name) => !own.includes(name)) ?? [];
+  const isOwn = found.some((entry) => entry.name === MARKER && entry.isFile());
+  // A link of one of our names leads to what is somebody else's.
+  const foreign = found
+    .filter((entry) => !isOwn || !(OWN_FOLDERS.includes(entry.name) ? entry.isDirectory() : entry.name === MARKER))
+    .map(({ name }) => name);
   if (foreign.length > 0) {
     throw new DiatomError(
       'INPUT',
@@ -40,24 +46,33 @@ export async function checkDataDir(path: string, workspace: string): Promise<voi
  * Makes the data folder ready for a run: creates it, or empties it when an earlier run made it. Unfinished downloads
  * stay, so that they can be resumed.
  *
- * @throws DiatomError as `checkDataDir` does
+ * @throws DiatomError as `checkDataDir` does, and `DISK` when it can't be written
  */
 export async function openDataDir(path: string, workspace: string): Promise<DataDir> {
   await checkDataDir(path, workspace);
   const dataDir = { path, downloads: join(path, 'downloads'), results: join(path, 'results') };
-  await rm(dataDir.results, { recursive: true, force: true });
-  await mkdir(dataDir.downloads, { recursive: true });
-  await mkdir(dataDir.results, { recursive: true });
-  await writeFile(join(path, MARKER), MARKER_TEXT);
-  for (const name of await readdir(dataDir.downloads)) {
-    if (!/\.part(\.json)?$/.test(name)) await rm(join(dataDir.downloads, name), { recursive: true, force: true });
+  try {
+    // The marker comes first: a run that ends right after it must not leave a folder that the next one refuses.
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, MARKER), MARKER_TEXT);
+    await rm(dataDir.results, { recursive: true, force: true });
+    await mkdir(dataDir.downloads, { recursive: true });
+    await mkdir(dataDir.results, { recursive: true });
+    for (const name of await readdir(dataDir.downloads)) {
+      if (!/\.part(\.json)?$/.test(name)) await rm(join(dataDir.downloads, name), { recursive: true, force: true });
+    }
+  } catch (error) {
+    throw diskFailure('write', path, error);
   }
   return dataDir;
 }
 
 /** Symbolic links are followed before the comparison: a link in the workspace may lead out of it. */
 async function requireInside(path: string, workspace: string): Promise<void> {
-  const below = relative(await realPathOf(workspace), await realPathOf(path));
+  const realPath = await realPathOf(path).catch((cause: unknown) => {
+    throw invalidInput('data-dir', path, `a folder inside the workspace ${workspace}`, { cause });
+  });
+  const below = relative(await realPathOf(workspace), realPath);
   if (below !== '' && below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below)) return;
   throw invalidInput('data-dir', path, `a folder inside the workspace ${workspace}, and not the workspace itself`);
 }

@@ -87,7 +87,11 @@ export async function organise(
 
 async function makeFolders(plan: Plan, results: string): Promise<void> {
   const folders = new Set(plan.images.map(({ split, label }) => join(results, split, label)));
-  for (const folder of folders) await mkdir(folder, { recursive: true });
+  for (const folder of folders) {
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw diskFailure('write', folder, error);
+    });
+  }
 }
 
 interface Read {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ArchiveFacts, type ArchiveWriter, createArchive } from '../archive/archive-writer.ts';
+import { diskFailure } from '../archive/disk-failure.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { adviseOnClasses } from '../dataset/advice.ts';
 import { type ClassCount, countClasses, datasetJson, manifestCsv } from '../dataset/manifest.ts';
@@ -140,7 +141,9 @@ async function writeDataset(
     const descriptions: string[] = [];
     for (const [fileName, text] of Object.entries(texts)) {
       const description = join(dataDir.results, fileName);
-      await writeFile(description, text);
+      await writeFile(description, text).catch((error: unknown) => {
+        throw diskFailure('write', description, error);
+      });
       await archive.addBuffer(archivePath(fileName), Buffer.from(text));
       descriptions.push(description);
     }
