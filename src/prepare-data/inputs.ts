@@ -10,6 +10,9 @@ import type { OwncloudSettings } from '../owncloud/connect.ts';
 import { booleanInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 
+/** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
+const MAX_PREFIX_BYTES = 200;
+
 /** Where the archive goes on the server. */
 export interface UploadInputs extends OwncloudSettings {
   /** Below the address, `''` for the top folder. */
@@ -50,7 +53,8 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   mask(textInput('owncloud-password'));
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
   const mode = booleanInput('check') ? 'check' : booleanInput('dry-run') ? 'dry-run' : 'run';
-  const upload = booleanInput('upload') ? uploadInputs() : undefined;
+  // A dry run uploads nothing, so that it needs no server either.
+  const upload = booleanInput('upload') && mode !== 'dry-run' ? uploadInputs() : undefined;
   const inputs: Omit<Inputs, 'fileList'> = {
     mode,
     workspace,
@@ -59,9 +63,9 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
     archiveContent: oneOfInput('archive-content', ['data', 'results']),
-    archivePrefix: safeNameInput('archive-prefix', 'diatom_set'),
+    archivePrefix: archivePrefixInput(),
     keepArchive: booleanInput('keep-archive'),
-    upload: mode === 'dry-run' ? undefined : upload,
+    upload,
     concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
     cache: booleanInput('cache'),
     artifactName: safeNameInput('artifact-name', ''),
@@ -158,6 +162,12 @@ function safeNameInput(name: string, fallback: string): string {
   const reason = value === '' ? undefined : whyUnsafeName(value);
   if (reason !== undefined) throw invalidInput(name, value, `a safe file name, and this one ${reason}`);
   return value;
+}
+
+function archivePrefixInput(): string {
+  const prefix = safeNameInput('archive-prefix', 'diatom_set');
+  if (Buffer.byteLength(prefix) <= MAX_PREFIX_BYTES) return prefix;
+  throw invalidInput('archive-prefix', prefix, `a name of at most ${MAX_PREFIX_BYTES} bytes: date and time follow it`);
 }
 
 function uploadInputs(): UploadInputs {

@@ -47,7 +47,7 @@ function archiveRows({ name, path, facts, delivery }: ArchiveOutcome): string[][
   if (delivery) {
     const server = escapeMarkdown(delivery.server);
     const folder = escapeMarkdown(delivery.folder === '' ? 'the top folder' : delivery.folder);
-    const place = delivery.page === undefined ? folder : `[${folder}](${delivery.page})`;
+    const place = delivery.page === undefined ? folder : `[${folder}](<${delivery.page}>)`;
     rows.push(['Uploaded to', `${place} on ${server}, ${VERIFIED[delivery.verified]}`]);
     rows.push(['WebDAV address', `\`${delivery.url}\``]);
     if (delivery.removed.length > 0) rows.push(['Deleted there', delivery.removed.map(escapeMarkdown).join(', ')]);
