@@ -1,0 +1,20 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/** A program that can't be started fails the test in words that say how to get it: no test is ever left out silently. */
+export function requireCommand(command: string, howToGet: string, probe: readonly string[] = ['--version']): void {
+  const { error } = spawnSync(command, probe, { stdio: 'ignore' });
+  if (error) throw new Error(`These tests need the program “${command}”: ${howToGet} (.ci/run does so).`);
+}
+
+/** Runs a program to its end and returns what it printed; anything but exit code 0 fails the test with its words. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  const { stdout } = await execute(command, args, { ...options, maxBuffer: 2 ** 27 });
+  return stdout;
+}
