@@ -45,7 +45,7 @@ function stall(response: ServerResponse, headers: Record<string, string>): void 
 }
 
 describe('a download arrives', () => {
-  test.each<[string, Serve, (string | undefined)[]]>([
+  test.each<[string, Serve, (string | undefined)[], number?]>([
     ['from a good server', always(RESUMABLE), [undefined]],
     ['in chunks, without a length', always({ ending: 'chunks' }), [undefined]],
     ['without a length, ended by the connection', always({ ending: 'connection' }), [undefined]],
@@ -82,6 +82,25 @@ describe('a download arrives', () => {
       [undefined, 'bytes=20000-'],
     ],
     [
+      'after a cut, from the start, when the server says that it has no ranges',
+      (request, response, number) => {
+        response.setHeader('accept-ranges', 'none');
+        sendFile(request, response, ZIP, { etag: '"v1"', ...(number === 1 && { cutAfter: 20_000 }) });
+      },
+      [undefined, undefined],
+    ],
+    [
+      'after a cut, from the start, when only the length tells that the file has changed',
+      (request, response, number) => {
+        delete request.headers['if-range'];
+        if (number === 1) {
+          sendFile(request, response, zipLike(50_000, 'old'), { ...RESUMABLE, cutAfter: 20_000 });
+        } else sendFile(request, response, ZIP, RESUMABLE);
+      },
+      [undefined, 'bytes=20000-', undefined],
+      1,
+    ],
+    [
       'after a cut, from the start, when the file has changed meanwhile',
       (request, response, number) =>
         number === 1
@@ -98,6 +117,7 @@ describe('a download arrives', () => {
         else sendFile(request, response, ZIP, RESUMABLE);
       },
       [undefined, 'bytes=20000-', undefined],
+      1,
     ],
     [
       'after a cut, from the start, when the file has become shorter than its part',
@@ -108,6 +128,7 @@ describe('a download arrives', () => {
         else sendFile(request, response, ZIP, RESUMABLE);
       },
       [undefined, 'bytes=63000-', undefined],
+      1,
     ],
     [
       'after a cut, from the start, when the server answers with another range',
@@ -117,6 +138,7 @@ describe('a download arrives', () => {
         response.writeHead(206, { 'content-range': 'bytes 0-59999/60000', etag: '"v1"' }).end(ZIP);
       },
       [undefined, 'bytes=20000-', undefined],
+      1,
     ],
     [
       'after a cut, from the start, when the pieces do not fit and nothing but the missing end tells',
@@ -154,14 +176,15 @@ describe('a download arrives', () => {
       firstStatus(code),
       [undefined, undefined],
     ]),
-  ])('%s', async (_, serve, ranges) => {
-    const { server, options, url, files, progress } = await downloadFixture(serve);
+  ])('%s', async (_, serve, ranges, failures = ranges.length - 1) => {
+    const { server, options, url, files, progress, retries } = await downloadFixture(serve);
     const done = await downloadFile({ url, fileName: 'a.zip', sha256: sha256(ZIP).toUpperCase() }, options);
     const path = join(options.directory, 'a.zip');
     expect(done).toEqual({ path, bytes: ZIP.length, sha256: sha256(ZIP), fromCache: false });
     expect(ZIP.equals(await readFile(path))).toBe(true);
     expect(await files()).toEqual(['a.zip']);
     expect(server.requests.map(({ headers }) => headers.range)).toEqual(ranges);
+    expect(retries).toHaveLength(failures);
     expect(progress.at(-1)).toMatchObject({ fileName: 'a.zip', doneBytes: ZIP.length });
   });
 
@@ -330,7 +353,7 @@ describe('a download fails, and says why', () => {
   });
 
   test('a server that sends more than the whole it has told of', async () => {
-    const { options, url, files } = await downloadFixture((request, response, number) => {
+    const { options, url, files, progress } = await downloadFixture((request, response, number) => {
       if (number === 1) return sendFile(request, response, ZIP, { ...RESUMABLE, cutAfter: 20_000 });
       if (!request.headers.range) return void response.writeHead(500).end();
       response.writeHead(206, { 'content-range': `bytes 20000-59999/60000` }).end(ZIP);
@@ -340,6 +363,7 @@ describe('a download fails, and says why', () => {
     );
     expect(error).toMatchObject({ code: 'DOWNLOAD' });
     expect(error.message).toMatch(/sends more than the 60000 bytes that it has announced/);
+    expect(progress.every(({ doneBytes }) => doneBytes <= ZIP.length)).toBe(true);
     expect(await files()).toEqual([]);
   });
 

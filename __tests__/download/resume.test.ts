@@ -120,6 +120,17 @@ describe('the next run', () => {
     expect(await files()).toEqual(['a.zip']);
   });
 
+  test('begins anew when a part looks whole, but the file has changed to one of the same length', async () => {
+    const now = zipLike(60_000, 'new');
+    const { options, url, server } = await secondRun((request, response) => {
+      delete request.headers['if-range'];
+      sendFile(request, response, now, { ...RESUMABLE, etag: '"v2"' });
+    });
+    await writeFile(join(options.directory, 'a.zip.part'), ZIP);
+    expect((await downloadFile({ url, fileName: 'a.zip' }, options)).sha256).toBe(sha256(now));
+    expect(server.requests).toHaveLength(3);
+  });
+
   test.each([
     ['another address', (url: string) => ({ url: `${url}2` })],
     ['a damaged note', (url: string) => ({ url, note: '{"key":' })],

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { request as ask, createServer } from 'node:http';
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -26,16 +26,16 @@ function client(options: HttpClientOptions = {}) {
 async function startProxy(refuse?: number) {
   const seen: string[] = [];
   const authorizations: (string | undefined)[] = [];
-  const proxy = createServer(async (request, response) => {
+  const proxy = createServer((request, response) => {
     seen.push(`${request.method} ${request.url}`);
     authorizations.push(request.headers['proxy-authorization']);
     if (refuse) return void response.writeHead(refuse).end();
-    try {
-      const answer = await fetch(request.url ?? '');
-      response.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
-    } catch {
-      response.destroy();
-    }
+    const onward = ask(request.url ?? '', (answer) => {
+      response.writeHead(answer.statusCode ?? 502);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    onward.end();
   });
   proxy.on('connect', (request, socket) => {
     seen.push(`CONNECT ${request.url}`);
@@ -160,14 +160,16 @@ describe('behind a proxy', () => {
     expect(proxy.seen).toEqual([`CONNECT 127.0.0.1:${server.port}`]);
   });
 
-  test('the time-out holds there too', async () => {
-    const server = await serve(() => {});
-    const proxy = await startProxy();
-    const run = client({ proxyFor: () => proxy.url, idleTimeoutMs: 100 }).send({
-      method: 'GET',
-      url: new URL(server.origin),
+  test('the time-outs hold there too', async () => {
+    const server = await serve((request, response) => {
+      if (request.url === '/begins') response.writeHead(200, { 'content-length': 9 }).write('begin');
     });
-    await expect(run).rejects.toThrow(/did not answer in time/);
+    const proxy = await startProxy();
+    const { send } = client({ proxyFor: () => proxy.url, idleTimeoutMs: 100 });
+    await expect(send({ method: 'GET', url: new URL(server.origin) })).rejects.toThrow(/did not answer in time/);
+    const url = new URL('/begins', server.origin);
+    const { body } = await send({ method: 'GET', url });
+    expect(asNetworkError(await body.text().catch((error) => error), url).message).toMatch(/stopped sending/);
   });
 
   test.each([

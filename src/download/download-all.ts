@@ -19,7 +19,6 @@ export async function downloadAll(
   async function work(): Promise<void> {
     // The workers share the iterator: each takes the next request that nobody has.
     for (const [index, request] of waiting) {
-      if (options.signal?.aborted) return;
       try {
         results[index] = await downloadFile(request, options);
       } catch (error) {

@@ -75,6 +75,7 @@ export async function downloadFile(request: DownloadRequest, options: DownloadOp
 
 async function download(request: DownloadRequest, options: DownloadOptions, paths: DownloadPaths): Promise<Downloaded> {
   const { http, cache, policy = DEFAULT_RETRY_POLICY, signal, onRetry } = options;
+  throwIfCancelled(signal);
   const { fileName } = request;
   const url = downloadAddressOf(request.url);
   const key = cacheKeyOf(request.url);
