@@ -138,8 +138,6 @@ export function createWebdavClient(rootUrl: URL, transport: WebdavTransport): We
     authType: AuthType.None,
     httpAgent: transport,
     httpsAgent: transport,
-    // Without limits: the parser counts `&quot;` in etags as expansions, so a folder of 500 files would exceed them.
-    entityDecoder: { limit: {} },
   });
 }
 
