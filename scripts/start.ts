@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../src/errors.ts';
@@ -19,6 +18,7 @@ interface Prepared {
   readonly workspace: string;
   /** Where downloads are kept for the next run; `undefined`: nowhere. */
   readonly toolCache: string | undefined;
+  readonly isSample: boolean;
   /** Where the embedded ownCloud keeps its files, when it is used. */
   readonly owncloudDirectory?: string;
 }
@@ -34,7 +34,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (password === undefined) return 130;
   const servers: { close(): Promise<void> }[] = [];
   try {
-    const prepared = await prepare({ ...options.inputs, 'owncloud-password': password }, servers);
+    const given = { ...options.inputs, 'owncloud-password': password };
+    const fileList = options.inputs['file-list-path'];
+    const prepared = fileList === undefined ? await prepareSample(given, servers) : prepareOwn(given, fileList);
     const result = await run(prepared);
     if (result.exitCode === 0) process.stdout.write(farewell(prepared, result));
     return result.exitCode;
@@ -51,48 +53,48 @@ async function passwordFor(inputs: Readonly<Record<string, string>>): Promise<st
   return askPassword('Password of the ownCloud (an app password is best; just Enter for a link without one): ');
 }
 
-/** Sets up what the run needs. The servers it starts are added to `servers`, for the caller to close in any case. */
-async function prepare(given: Record<string, string>, servers: { close(): Promise<void> }[]): Promise<Prepared> {
-  const demo = join(ROOT, 'demo');
-  if (given['file-list-path']) {
-    // npm runs scripts in the checkout; the person may be in another folder.
-    const workspace = process.env['INIT_CWD'] ?? process.cwd();
-    const toolCache = join(ROOT, 'node_modules', '.cache', 'diatom-actions');
-    const inputs = { ...given, 'file-list-path': resolve(workspace, given['file-list-path']) };
-    if (given['owncloud-url'] || given['upload']) return { inputs, workspace, toolCache };
-    process.stdout.write(
-      'Nothing is uploaded, because no --owncloud-url is given: the archive stays on this machine.\n\n',
-    );
-    return { inputs: { ...inputs, upload: 'false' }, workspace, toolCache };
+/** A run on the person's own images, in the folder that the person is in. */
+function prepareOwn(given: Readonly<Record<string, string>>, fileList: string): Prepared {
+  // npm runs scripts in the checkout, and says here where it was called.
+  const workspace = process.env['INIT_CWD'] ?? process.cwd();
+  const inputs: Record<string, string> = { ...given, 'file-list-path': resolve(workspace, fileList) };
+  if (!given['owncloud-url'] && !given['upload']) {
+    inputs['upload'] = 'false';
+    process.stdout.write('Nothing will be uploaded, because no --owncloud-url is given.\n\n');
   }
+  return { inputs, workspace, toolCache: join(ROOT, 'node_modules', '.cache', 'diatom-actions'), isSample: false };
+}
 
+/** A run on generated images, in `demo/`. The servers it needs are added to `servers`, for the caller to close. */
+async function prepareSample(
+  given: Readonly<Record<string, string>>,
+  servers: { close(): Promise<void> }[],
+): Promise<Prepared> {
+  const workspace = join(ROOT, 'demo');
   process.stdout.write('Drawing a sample of diatom-like images …\n');
-  const sample = await createSample(join(demo, 'zips'));
-  const files = await startFileServer(join(demo, 'zips'));
+  const zips = join(workspace, 'zips');
+  const sample = await createSample(zips);
+  const files = await startFileServer(zips);
   servers.push(files);
-  const list = join(demo, 'file-list.json');
+  const list = join(workspace, 'file-list.json');
   await writeFile(list, `${JSON.stringify(sample.fileList(files.url), undefined, 2)}\n`);
   const inputs = { 'n-test': '10', seed: 'demo', ...given, 'file-list-path': list };
-  if (given['owncloud-url'] || given['upload'] === 'false') return { inputs, workspace: demo, toolCache: undefined };
+  // The server's port, and so every address, is another in every run: a cache would never be of use.
+  const prepared = { inputs, workspace, toolCache: undefined, isSample: true };
+  if (given['owncloud-url'] || given['upload'] === 'false') return prepared;
 
-  const owncloudDirectory = join(demo, 'owncloud');
+  const owncloudDirectory = join(workspace, 'owncloud');
   await mkdir(owncloudDirectory, { recursive: true });
   const login = { username: 'diatom', password: 'demo' };
   const owncloud = await startOwncloudServer({ directory: owncloudDirectory, ...login });
   servers.push(owncloud);
   process.stdout.write(`The zips are served at ${files.url}, a stand-in for ownCloud answers at ${owncloud.url}\n\n`);
-  return {
-    inputs: {
-      'owncloud-folder': 'diatoms',
-      ...inputs,
-      'owncloud-url': owncloud.url,
-      'owncloud-username': login.username,
-      'owncloud-password': login.password,
-    },
-    workspace: demo,
-    toolCache: undefined,
-    owncloudDirectory,
+  const owncloudInputs = {
+    'owncloud-url': owncloud.url,
+    'owncloud-username': login.username,
+    'owncloud-password': login.password,
   };
+  return { ...prepared, inputs: { 'owncloud-folder': 'diatoms', ...inputs, ...owncloudInputs }, owncloudDirectory };
 }
 
 async function run({ inputs, workspace, toolCache }: Prepared): Promise<ActionResult> {
@@ -123,11 +125,14 @@ function networkVariables(): Record<string, string | undefined> {
 }
 
 /** Where everything is, and what comes next. */
-function farewell({ owncloudDirectory, inputs }: Prepared, { outputs }: ActionResult): string {
+function farewell({ owncloudDirectory, isSample, inputs }: Prepared, { outputs }: ActionResult): string {
   const data = outputs['data-dir'];
   if (!data || inputs['check'] === 'true') return '';
-  const stored = [owncloudDirectory ?? '', inputs['owncloud-folder'] ?? '', outputs['archive-name'] ?? ''];
-  const uploaded = owncloudDirectory ? join(...stored) : undefined;
+  const counts = `${outputs['train-count']} images to train with, ${outputs['test-count']} to test with (seed ${outputs['seed']})`;
+  if (inputs['dry-run'] === 'true') return `\nA dry run: there would be ${counts}.\n`;
+  const uploaded = owncloudDirectory
+    ? join(owncloudDirectory, inputs['owncloud-folder'] ?? '', outputs['archive-name'] ?? '')
+    : outputs['archive-url'];
   const places: [string, string | undefined][] = [
     ['Report', join(data, 'results', 'report.html')],
     ['Images', join(data, 'results')],
@@ -135,18 +140,18 @@ function farewell({ owncloudDirectory, inputs }: Prepared, { outputs }: ActionRe
     ['Archive', outputs['archive-path']],
     ['Uploaded', uploaded],
   ];
-  const found = places.flatMap(([name, path]) => (path && existsSync(path) ? [`  ${name.padEnd(10)}${path}`] : []));
   return [
     '',
-    `Done: ${outputs['train-count']} images to train with, ${outputs['test-count']} to test with (seed ${outputs['seed']}).`,
+    `Done: ${counts}.`,
     '',
-    ...found,
-    ...(outputs['archive-url'] && !uploaded ? [`  ${'Uploaded'.padEnd(10)}${outputs['archive-url']}`] : []),
+    ...places.flatMap(([name, place]) => (place ? [`  ${name.padEnd(10)}${place}`] : [])),
     '',
     'Next',
     '  Look at the report: open it in a browser.',
-    '  Your own images:  npm start -- --file-list my-list.json     (README.md says what it holds)',
-    '  All options:      npm start -- --help',
+    ...(isSample
+      ? ['  Your own images:  npm start -- --file-list my-list.json     (README.md says what it holds)']
+      : []),
+    ...(isSample ? ['  All options:      npm start -- --help'] : []),
     '  On GitHub:        copy the workflow in README.md',
     '',
   ].join('\n');

@@ -7,8 +7,9 @@ const CTRL_D = '\u0004';
 
 /** Asks for a password at the terminal without showing it; `undefined` when the person gives up with Ctrl-C. */
 export function askPassword(question: string): Promise<string | undefined> {
-  stdout.write(question);
+  // Before the question: what is typed at once must not show either.
   stdin.setRawMode(true).setEncoding('utf8').resume();
+  stdout.write(question);
   return new Promise((resolve) => {
     let typed = '';
     function end(answer: string | undefined): void {
