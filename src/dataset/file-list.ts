@@ -64,9 +64,16 @@ const entrySchema = z.strictObject({
     }),
   ),
   exploded_folder_name: z.string().check(
-    z.refine((folder) => folder === '.' || folder.split('/').every((part) => whyUnsafeName(part) === undefined), {
-      error: (issue) => `${quote(issue.input)} is not a folder inside a zip, such as Hannaea or export/Hannaea`,
-    }),
+    z.refine(
+      (folder) =>
+        folder === '.' ||
+        trimFolder(folder)
+          .split('/')
+          .every((part) => whyUnsafeName(part) === undefined),
+      {
+        error: (issue) => `${quote(issue.input)} is not a folder inside a zip, such as Hannaea or export/Hannaea`,
+      },
+    ),
     z.meta({ description: 'Folder inside the zip that holds the images; “.” for the whole zip.' }),
   ),
   species_label: safeName('Label of the images: the name of their folder in train and test.'),

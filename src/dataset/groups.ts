@@ -32,7 +32,7 @@ export function groupImages<Image extends GroupableImage>(
   images: readonly Image[],
   groupBy: RegExp | undefined,
 ): Group<Image>[] {
-  const keys = images.map((image) => groupKey(image, groupBy));
+  const keys = images.map((image) => groupOf(image, groupBy));
   if (groupBy) requireMatches(images, keys, groupBy);
 
   // Union-find over the images: every key and every content leads to the first image that has it.
@@ -45,8 +45,8 @@ export function groupImages<Image extends GroupableImage>(
   };
   const first = new Map<string, number>();
   images.forEach((image, index) => {
-    for (const name of [`content ${image.content}`, keys[index]]) {
-      if (name === undefined) continue;
+    const key = keys[index];
+    for (const name of [`content ${image.content}`, ...(key === undefined ? [] : [`group ${key}`])]) {
       const earlier = first.get(name);
       if (earlier === undefined) first.set(name, index);
       else {
@@ -63,15 +63,22 @@ export function groupImages<Image extends GroupableImage>(
     const group = groups.get(root) ?? { images: [], keys: new Set<string>() };
     groups.set(root, group);
     group.images.push(image);
-    group.keys.add(keys[index] ?? `image ${image.fingerprint}`);
+    const key = keys[index];
+    group.keys.add(key === undefined ? `image ${image.fingerprint}` : `group ${key}`);
   });
   return [...groups.values()].map(({ images, keys }) => ({ images, keys: [...keys] }));
 }
 
-function groupKey(image: GroupableImage, groupBy: RegExp | undefined): string | undefined {
-  const match = groupBy?.exec(image.path.normalize('NFC'));
-  // A slash can be in no label, so two labels never meet in one key.
-  return match ? `group ${image.label}/${match[1] ?? match[0]}` : undefined;
+/**
+ * The group that `group-by` puts an image into, `<label>/<key>`; `undefined` for none. A slash can be in no label, so the
+ * groups of two labels never meet.
+ */
+export function groupOf(
+  { label, path }: Pick<GroupableImage, 'label' | 'path'>,
+  groupBy: RegExp | undefined,
+): string | undefined {
+  const match = groupBy?.exec(path.normalize('NFC'));
+  return match ? `${label}/${match[1] ?? match[0]}` : undefined;
 }
 
 function requireMatches(

@@ -17,6 +17,8 @@ export interface DatasetImage {
   readonly sourceZip: string;
   /** Path inside the source zip. */
   readonly sourcePath: string;
+  /** What `group-by` keeps together, as `groupOf` names it; `undefined` for none. */
+  readonly group: string | undefined;
 }
 
 /** A source zip, without its address: that is a secret. */
@@ -31,7 +33,7 @@ export interface ClassCount {
   readonly test: number;
 }
 
-const COLUMNS = ['path', 'label', 'split', 'sha256', 'bytes', 'width', 'height', 'source_zip', 'source_path'];
+const COLUMNS = ['path', 'label', 'split', 'sha256', 'bytes', 'width', 'height', 'source_zip', 'source_path', 'group'];
 
 /** `manifest.csv` (RFC 4180, but LF line ends): one line an image, in the order of the archive. */
 export function manifestCsv(images: readonly DatasetImage[]): string {
@@ -45,6 +47,7 @@ export function manifestCsv(images: readonly DatasetImage[]): string {
     image.height ?? '',
     image.sourceZip,
     image.sourcePath,
+    image.group ?? '',
   ]);
   return [COLUMNS, ...rows].map((row) => `${row.map(csvField).join(',')}\n`).join('');
 }

@@ -1,5 +1,5 @@
 import { DiatomError } from '../errors.ts';
-import { type Group, groupImages } from './groups.ts';
+import { type Group, groupImages, groupOf } from './groups.ts';
 import { createNamer } from './layout.ts';
 import type { LeftOut } from './select-images.ts';
 import { type Split, type SplitSource, splitByHash, splitByShuffle } from './split.ts';
@@ -37,6 +37,8 @@ export interface PlannedImage<Image extends PlanImage = PlanImage> {
   readonly split: Split;
   /** Unique under its label, in train and test together. */
   readonly fileName: string;
+  /** What `group-by` keeps it together with, as `groupOf` names it; `undefined` for none. */
+  readonly group: string | undefined;
 }
 
 export interface Plan<Image extends PlanImage = PlanImage> {
@@ -103,6 +105,7 @@ export function planDataset<Image extends PlanImage>(
         label: it.label,
         split: test.has(it) ? 'test' : 'train',
         fileName: name ?? it.path,
+        group: groupOf(it, options.groupBy),
       };
     });
   requireTraining(images, sources);

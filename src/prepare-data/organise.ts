@@ -78,6 +78,7 @@ export async function organise(
       height: size?.height,
       sourceZip: source.zipName,
       sourcePath: planned.image.path,
+      group: planned.group,
     });
     done += planned.image.bytes;
     onProgress(done);
