@@ -1,0 +1,336 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { fileListJsonSchema, parseFileList } from '../../src/dataset/file-list.ts';
+import { DiatomError } from '../../src/errors.ts';
+
+const ENTRY = {
+  file_url: 'https://cloud.example.org/s/SECRET?token=SECRET',
+  downloaded_file_name: 'Hannaea.zip',
+  exploded_folder_name: 'Hannaea',
+  species_label: 'Hannaea',
+};
+
+function parse(list: unknown) {
+  return parseFileList(JSON.stringify(list), 'input file-list');
+}
+
+/** The message with which a text is refused. */
+function refusalOf(text: string): string {
+  try {
+    parseFileList(text, 'input file-list');
+  } catch (error) {
+    if (error instanceof DiatomError && error.code === 'FILE_LIST') return error.message;
+    throw error;
+  }
+  throw new Error('The list was accepted');
+}
+
+/** The faults that a list is refused for, without the heading. */
+function faultsOf(list: unknown): string[] {
+  return refusalOf(JSON.stringify(list)).split('\n- ').slice(1);
+}
+
+function faultOf(changes: object): string {
+  const faults = faultsOf([{ ...ENTRY, ...changes }]);
+  expect(faults).toHaveLength(1);
+  return faults[0] ?? '';
+}
+
+describe('what is read', () => {
+  test('the four keys, and the two optional ones', () => {
+    expect(parse([ENTRY])).toEqual([
+      {
+        fileUrl: ENTRY.file_url,
+        downloadedFileName: 'Hannaea.zip',
+        explodedFolderName: 'Hannaea',
+        speciesLabel: 'Hannaea',
+        sha256: undefined,
+        nTest: undefined,
+      },
+    ]);
+    const [entry] = parse([{ ...ENTRY, sha256: 'AB'.repeat(32), n_test: '20%' }]);
+    expect(entry).toMatchObject({ sha256: 'ab'.repeat(32), nTest: { kind: 'percentage', percentage: 20 } });
+  });
+
+  test('pretty JSON, a byte order mark and space around it', () => {
+    expect(parseFileList(`\uFEFF\n ${JSON.stringify([ENTRY], null, 2)}\r\n\n`, 'list.json')).toEqual(parse([ENTRY]));
+  });
+
+  test('base64 of gzip, in one line or wrapped, with a byte order mark inside or not', () => {
+    for (const mark of ['', '\uFEFF']) {
+      const packed = gzipSync(mark + JSON.stringify([ENTRY])).toString('base64');
+      expect(parseFileList(packed, 'input file-list')).toEqual(parse([ENTRY]));
+      expect(parseFileList(`${packed.replace(/.{76}/g, '$&\n')}\n`, 'input file-list')).toEqual(parse([ENTRY]));
+    }
+  });
+
+  test('the whole zip as “.”, nested folders, a slash at the end', () => {
+    const folders = ['.', 'export/2026/Hannaea', 'Hannaea/'];
+    const list = folders.map((folder, index) => ({
+      ...ENTRY,
+      downloaded_file_name: `${index}.zip`,
+      exploded_folder_name: folder,
+    }));
+    expect(parse(list).map((entry) => entry.explodedFolderName)).toEqual(['.', 'export/2026/Hannaea', 'Hannaea']);
+  });
+
+  test('names and labels come out in one Unicode form', () => {
+    const [entry] = parse([{ ...ENTRY, downloaded_file_name: 'A\u030A.zip', species_label: 'u\u0308' }]);
+    expect(entry).toMatchObject({ downloadedFileName: '\u00C5.zip', speciesLabel: '\u00FC' });
+  });
+
+  test('one label in several entries', () => {
+    const second = { ...ENTRY, downloaded_file_name: 'b.zip', species_label: 'Hannaea' };
+    expect(parse([ENTRY, second])).toHaveLength(2);
+  });
+
+  test.each([
+    [10, { kind: 'count', count: 10 }],
+    ['10', { kind: 'count', count: 10 }],
+    [0, { kind: 'count', count: 0 }],
+    ['20%', { kind: 'percentage', percentage: 20 }],
+    ['12.5 %', { kind: 'percentage', percentage: 12.5 }],
+  ])('n_test %j', (value, nTest) => {
+    expect(parse([{ ...ENTRY, n_test: value }])[0]?.nTest).toEqual(nTest);
+  });
+});
+
+describe('what is refused', () => {
+  test('all faults of a list come in one message, each with its entry, counted from 1, and its key', () => {
+    const { file_url: _, ...withoutUrl } = ENTRY;
+    const list = [
+      { ...withoutUrl, downloaded_file_name: 'a/b.zip', sha256: 'abc' },
+      { ...ENTRY, species_labell: 'x', species_label: 'CON', n_test: -1 },
+      { ...ENTRY, species_label: 'hannaea', exploded_folder_name: '/Hannaea' },
+      'text',
+      { ...ENTRY, file_url: 'ftp://host/x', downloaded_file_name: 'HANNAEA.zip' },
+    ];
+    expect(refusalOf(JSON.stringify(list))).toMatch(/^The file list \(input file-list\) has 12 faults:\n- /);
+    expect(faultsOf(list).sort()).toEqual(
+      [
+        'entry 1, file_url: is missing',
+        'entry 1, downloaded_file_name: “a/b.zip” is not a safe name: it holds the character /',
+        'entry 1, sha256: is not a SHA-256 of 64 hexadecimal digits',
+        'entry 2: unknown key “species_labell”; allowed are file_url, downloaded_file_name, exploded_folder_name, species_label, sha256, n_test',
+        'entry 2, species_label: “CON” is not a safe name: it is reserved on Windows',
+        'entry 2, n_test: is “-1”, allowed is a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)',
+        'entry 3, downloaded_file_name: “Hannaea.zip” is taken by entry 2; each zip needs its own',
+        'entry 3, exploded_folder_name: “/Hannaea” is not a folder inside a zip, such as Hannaea or export/Hannaea',
+        'entry 3, species_label: “hannaea” and “Hannaea” differ only in upper and lower case; write one of them',
+        'entry 4: is a text, expected an object',
+        'entry 5, file_url: is not an address that begins with http:// or https://',
+        'entry 5, downloaded_file_name: “HANNAEA.zip” is taken by entry 2; each zip needs its own',
+      ].sort(),
+    );
+  });
+
+  test.each([
+    ['file_url', 5, 'entry 1, file_url: is a number, expected a text'],
+    ['species_label', null, 'entry 1, species_label: is null, expected a text'],
+    ['exploded_folder_name', ['a'], 'entry 1, exploded_folder_name: is an array, expected a text'],
+    ['n_test', true, 'entry 1, n_test: is a boolean, expected a number or a text'],
+  ])('the wrong kind of value in %s', (key, value, fault) => {
+    expect(faultOf({ [key]: value })).toBe(fault);
+  });
+
+  test.each(['abc', '1.5', 1.5, -1, '-1', '120%', '', '5 images', '٣'])('n_test %j', (value) => {
+    expect(faultOf({ n_test: value })).toMatch(/^entry 1, n_test: is “.*”, allowed is a whole number from 0 /);
+  });
+
+  test.each([
+    '',
+    '.',
+    '..',
+    'a/b',
+    'a\\b',
+    'C:x',
+    'a*',
+    'a?',
+    '"a"',
+    'a<b',
+    'a>b',
+    'a|b',
+    'a\tb',
+    'a\u0000b',
+    ' a',
+    'a ',
+    'a.',
+    'nul',
+    'com1.zip',
+    'LPT9',
+    'aux .zip',
+    'x'.repeat(256),
+    'ä'.repeat(128),
+    '\ud800',
+  ])('the unsafe name %j, as label and as download name', (name) => {
+    expect(faultOf({ species_label: name })).toMatch(/^entry 1, species_label: .+ is not a safe name: it /);
+    expect(faultsOf([{ ...ENTRY, downloaded_file_name: name }])[0]).toMatch(/^entry 1, downloaded_file_name: .+: it /);
+  });
+
+  test('a download name that leaves no room for the name of its unfinished form', () => {
+    expect(parse([{ ...ENTRY, downloaded_file_name: `${'x'.repeat(241)}.zip` }])).toHaveLength(1);
+    expect(faultOf({ downloaded_file_name: `${'x'.repeat(242)}.zip` })).toContain('is longer than 245 bytes');
+    expect(faultOf({ downloaded_file_name: 'a.zip.part' })).toContain('kept for unfinished downloads');
+    expect(faultOf({ downloaded_file_name: 'a.PART.json' })).toContain('kept for unfinished downloads');
+  });
+
+  test.each(['/a', 'a//b', '../a', 'a/../b', './a', 'a\\b', ''])('the folder %j', (folder) => {
+    expect(faultOf({ exploded_folder_name: folder })).toMatch(/is not a folder inside a zip/);
+  });
+
+  test('download names that differ only in case or Unicode form, which meet on Windows and macOS', () => {
+    const names = ['Straße.zip', 'STRASSE.ZIP', 'STRAẞE.zip'];
+    const faults = faultsOf(names.map((name) => ({ ...ENTRY, downloaded_file_name: name })));
+    expect(faults).toHaveLength(2);
+    expect(faultsOf(['\u00C5.zip', 'A\u030A.zip'].map((name) => ({ ...ENTRY, downloaded_file_name: name })))).toEqual([
+      'entry 2, downloaded_file_name: “A\u030A.zip” is taken by entry 1; each zip needs its own',
+    ]);
+  });
+
+  test('a list that is empty or no list', () => {
+    expect(faultsOf([])).toEqual(['the list is empty: it needs at least one entry']);
+    expect(faultsOf({ entries: [] })).toEqual(['the list is an object, expected an array']);
+  });
+
+  test('a key that would reach into JavaScript objects', () => {
+    expect(refusalOf(`[{"__proto__":{},${JSON.stringify(ENTRY).slice(1)}]`)).toContain('unknown key “__proto__”');
+  });
+
+  test('text that is neither JSON nor base64 of gzip, and gzip that is cut off', () => {
+    expect(refusalOf('aGVsbG8=')).toContain('neither JSON, which begins with “[”, nor base64 of gzip');
+    const packed = gzipSync(JSON.stringify([ENTRY])).toString('base64');
+    expect(refusalOf(packed.slice(0, 80))).toContain('can’t be unpacked: it is cut off or damaged');
+  });
+});
+
+describe('JSON with a fault', () => {
+  test.each([
+    ['', 1, 1],
+    ['[{"a": 1,}]', 1, 10],
+    ['[\n  {"a": 1}\n  {"a": 2}\n]', 3, 3],
+    ['\n\n[{"a": “SECRET”}]', 3, 8],
+    ['\uFEFF[\r\n1,\r\n]', 3, 1],
+    ["[{'file_url': 'SECRET'}]", 1, 3],
+    ['[1', 1, 3],
+    ['// SECRET\n[]', 1, 1],
+  ])('%j is refused with line and column', (text, line, column) => {
+    expect(refusalOf(text)).toMatch(new RegExp(`is not valid JSON: .+ at line ${line}, column ${column}\\. Common`));
+  });
+
+  test('its place is that in the packed text', () => {
+    expect(refusalOf(gzipSync('[\n1 2]').toString('base64'))).toContain('at line 2, column 3.');
+  });
+
+  test('is always told by line and column, and no part of it is quoted', () => {
+    const valid = JSON.stringify([ENTRY], null, 1);
+    fc.assert(
+      fc.property(
+        fc.nat(valid.length - 1),
+        fc.nat(3),
+        fc.constantFrom('', ',', '“', '"', '}', ']', '{', '\\', '\n', '\u00A0', '0', '-', 'tru'),
+        (at, length, put) => {
+          const text = valid.slice(0, at) + put + valid.slice(at + length);
+          fc.pre(!isJson(text));
+          const message = refusalOf(text);
+          expect(message).toMatch(
+            /^The file list \(input file-list\) is not valid JSON: [a-z ]+ at line \d+, column \d+\./,
+          );
+          expect(message).not.toMatch(/SECRET|example|Hannaea/);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('a message never shows an address', () => {
+  const addresses = [
+    'https://cloud.example.org/s/SECRET?token=SECRET',
+    'HTTPS://user:SECRET@cloud.example.org/x',
+    'ftp://cloud.example.org/SECRET',
+    'https:/cloud.example.org/SECRET',
+    '//cloud.example.org/SECRET',
+    'www.example.org?SECRET',
+    'cloud.example.org/s/SECRET',
+    'cloud.example.org:8443/s/SECRET',
+    'download?token=SECRET',
+  ];
+
+  test.each(addresses)('under whatever key it stands: %s', (address) => {
+    for (const key of Object.keys({ ...ENTRY, sha256: 0, n_test: 0 })) {
+      for (const value of [address, [address], { [address]: address }]) {
+        const list = [{ ...ENTRY, [key]: value, n_tset: address }, ENTRY];
+        expect(refusalOf(JSON.stringify(list))).not.toContain('SECRET');
+      }
+    }
+    expect(faultOf({ [address]: 1 })).toMatch(/unknown key the text there; allowed are/);
+    expect(refusalOf(JSON.stringify([address]))).not.toContain('SECRET');
+    expect(refusalOf(JSON.stringify({ [address]: address }))).not.toContain('SECRET');
+  });
+
+  test('when two entries have it as name or label', () => {
+    const both = { downloaded_file_name: addresses[0], species_label: addresses[0] };
+    const upper = { ...both, species_label: addresses[0]?.toUpperCase() };
+    const list = [
+      { ...ENTRY, ...both },
+      { ...ENTRY, ...upper },
+    ];
+    expect(refusalOf(JSON.stringify(list))).not.toContain('SECRET');
+  });
+});
+
+describe('the JSON Schema', () => {
+  const schema = z.fromJSONSchema(z.record(z.string(), z.unknown()).parse(fileListJsonSchema()));
+
+  test('accepts what the validator accepts', () => {
+    expect(schema.safeParse([{ ...ENTRY, n_test: '20%', sha256: 'aB'.repeat(32) }, ENTRY]).success).toBe(true);
+  });
+
+  test('agrees with the validator on whatever it can express', () => {
+    const values = fc.constantFrom<unknown>(undefined, 'text', 5, null, [], {}, 'ab'.repeat(32));
+    const entries = fc.record({
+      file_url: fc.oneof(fc.constant(ENTRY.file_url), values),
+      downloaded_file_name: fc.oneof(fc.constant('a.zip'), values),
+      exploded_folder_name: fc.oneof(fc.constant('Hannaea'), values),
+      species_label: fc.oneof(fc.constant('Hannaea'), values),
+      sha256: fc.oneof(fc.constant(undefined), values),
+      n_test: fc.oneof(fc.constant(undefined), fc.constant(10), values),
+      other: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: values }),
+    });
+    // What only the validator knows: names, folders and n-test that are text of the right kind and wrong all the same.
+    const inWords = /is not an address|is taken by|n_test: is “/;
+    fc.assert(
+      fc.property(entries, (entry) => {
+        const list: unknown = JSON.parse(JSON.stringify([entry]));
+        const faults = faultsOrNone(list).filter((fault) => !inWords.test(fault));
+        expect(schema.safeParse(list).success).toBe(faults.length === 0 && !isBadUrl(entry.file_url));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  /** The schema's `format: uri` says so too. */
+  function isBadUrl(value: unknown): boolean {
+    return typeof value === 'string' && !URL.canParse(value);
+  }
+
+  function faultsOrNone(list: unknown): string[] {
+    try {
+      parse(list);
+      return [];
+    } catch {
+      return faultsOf(list);
+    }
+  }
+});
