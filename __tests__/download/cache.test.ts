@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type CachedDownload, cacheKeyOf, type DownloadCache } from '../../src/download/cache.ts';
 import { downloadFile } from '../../src/download/download-file.ts';
 import { downloadFixture } from '../helpers/download-fixture.ts';
+import { failureOf } from '../helpers/failure.ts';
 import type { Serve } from '../helpers/loopback-server.ts';
 import { type FileTraits, sendFile, sha256, zipLike } from '../helpers/served-zip.ts';
 
@@ -120,6 +121,20 @@ describe('with a cache', () => {
     expect(done.sha256).toBe(SUM);
     expect(fixture.warnings).toEqual([expect.stringContaining('no entry'), expect.stringContaining('no room')]);
     expect(await fixture.files()).toEqual(['a.zip']);
+  });
+
+  test('a cancelled run looks for nothing in it', async () => {
+    const { options, url } = await downloadFixture(() => {});
+    const cache: DownloadCache = {
+      find: () => Promise.reject(new Error('looked up')),
+      store: () => Promise.reject(new Error('stored')),
+    };
+    const signal = AbortSignal.abort();
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const run = downloadFile({ url, fileName: 'a.zip' }, { ...options, cache, signal, onWarning });
+    expect(await failureOf(run)).toMatchObject({ code: 'CANCELLED' });
+    expect(warnings).toEqual([]);
   });
 
   test('the key gives nothing of the address away', () => {
