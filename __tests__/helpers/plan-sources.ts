@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import type { NTest } from '../../src/dataset/n-test.ts';
+import { type Plan, type PlanImage, type PlanOptions, type PlanSource, planDataset } from '../../src/dataset/plan.ts';
+
+/** An image whose content is known by a number; equal numbers are identical images. */
+export interface FakeImage extends PlanImage {
+  readonly content: number;
+}
+
+export const OPTIONS: PlanOptions = {
+  split: 'shuffle',
+  seed: '1',
+  groupBy: undefined,
+  duplicates: 'keep-together',
+  labelConflicts: 'error',
+};
+
+export const count = (number: number): NTest => ({ kind: 'count', count: number });
+export const percent = (percentage: number): NTest => ({ kind: 'percentage', percentage });
+
+export function image(path: string, content: number): FakeImage {
+  return { path, content, crc32: content, bytes: 100 };
+}
+
+export function source(
+  zipName: string,
+  label: string,
+  images: readonly FakeImage[],
+  nTest: NTest = count(1),
+): PlanSource<FakeImage> {
+  return { zipName, label, images, nTest, folder: '' };
+}
+
+/** `number` images, each unlike all others. */
+export function distinct(number: number, from = 0): FakeImage[] {
+  return Array.from({ length: number }, (_, index) => image(`${String(index).padStart(4, '0')}.png`, from + index));
+}
+
+export function plan(sources: readonly PlanSource<FakeImage>[], options: Partial<PlanOptions> = {}): Plan<FakeImage> {
+  return planDataset(sources, ({ content }) => `content ${content}`, { ...OPTIONS, ...options });
+}
+
+/** How many images of each source are in test. */
+export function testSizes(of: Plan<FakeImage>, sources: readonly unknown[]): number[] {
+  return sources.map(
+    (_, index) => of.images.filter((planned) => planned.source === index && planned.split === 'test').length,
+  );
+}
+
+/** Sources with the trouble of real ones: labels that return, copies within and across zips, specimens, few images. */
+export function anySources(options: { nTest: fc.Arbitrary<NTest>; labels?: readonly string[] }) {
+  const { nTest, labels = ['Achnanthes', 'Gomphonema', 'Hannaea'] } = options;
+  const images = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat(60)), { minLength: 1, maxLength: 30 });
+  return fc.array(fc.tuple(fc.constantFrom(...labels), images, nTest), { minLength: 1, maxLength: 6 }).map((sources) =>
+    sources.map(([label, specimens, n], index) =>
+      source(
+        `${index}.zip`,
+        label,
+        // The label is part of the content, so that no image lies under two.
+        specimens.map(([specimen, content], at) =>
+          image(`s${specimen}_${String(at).padStart(3, '0')}.png`, labels.indexOf(label) * 1_000 + content),
+        ),
+        n,
+      ),
+    ),
+  );
+}
