@@ -15,8 +15,8 @@ export interface RunActionOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Sees what the action prints, as it comes. */
   readonly onOutput?: (text: string) => void;
-  /** Lets the action print to this process's terminal itself; `stdout` and `stderr` of the result are empty then. */
-  readonly inheritOutput?: boolean;
+  /** Lets the action draw its progress on this process's terminal; `stderr` of the result is empty then. */
+  readonly inheritStderr?: boolean;
   /** Options for Node itself, such as `--max-old-space-size=64`. A runner gives none. */
   readonly nodeOptions?: readonly string[];
 }
@@ -74,7 +74,7 @@ export function startAction(options: RunActionOptions): RunningAction {
       ...inputVariables(metadata.inputs, options.inputs),
       ...options.env,
     },
-    stdio: options.inheritOutput ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', options.inheritStderr ? 'inherit' : 'pipe'],
   });
   const result = finish(child, options.onOutput)
     .then((ended) => ({

@@ -102,7 +102,8 @@ async function run({ inputs, workspace, toolCache }: Prepared): Promise<ActionRe
     action: 'prepare-data',
     inputs,
     workspace,
-    inheritOutput: true,
+    inheritStderr: true,
+    onOutput: (text) => process.stdout.write(withoutCommands(text)),
     env: {
       ...networkVariables(),
       // A person reads: no commands for a runner, and a bar for progress.
@@ -117,6 +118,11 @@ async function run({ inputs, workspace, toolCache }: Prepared): Promise<ActionRe
   const wait = (): void => {};
   process.on('SIGINT', wait).on('SIGTERM', forward);
   return running.result.finally(() => process.off('SIGINT', wait).off('SIGTERM', forward));
+}
+
+/** The lines for a person: @actions/tool-cache also writes debug commands, which only a runner understands. */
+function withoutCommands(text: string): string {
+  return text.replaceAll(/^::debug::.*\r?\n/gm, '');
 }
 
 function networkVariables(): Record<string, string | undefined> {

@@ -16,12 +16,13 @@ export interface Progress {
 /**
  * A bar that redraws itself on a terminal, else a line every few seconds: bytes, rate, time left.
  *
- * @param out where it is written; `isTTY` decides between the two
+ * @param out where it is written; `isTTY` decides between the two. By default the bar goes to stderr, as bars do, so
+ *   that stdout can be read by another program
  * @param now the clock, in milliseconds
  */
 export function createProgress(
   label: string,
-  out: { write(text: string): unknown; isTTY?: boolean } = process.stdout,
+  out: { write(text: string): unknown; isTTY?: boolean } = process.stderr.isTTY ? process.stderr : process.stdout,
   now: () => number = Date.now,
 ): Progress {
   const interval = out.isTTY ? BAR_INTERVAL : LINE_INTERVAL;
