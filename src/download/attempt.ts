@@ -114,9 +114,8 @@ async function receiveWhole(job: DownloadJob, answer: FollowedAnswer): Promise<R
   // Opened when the first bytes are seen to be a zip's: a page must not cost the part of an earlier attempt.
   const begin = async () => {
     await removePart(paths);
-    const file = await open(paths.part, 'w');
     if (validator && ranges !== 'none') await writeNote(paths, { key, validator, total, ranges: ranges === 'bytes' });
-    return file;
+    return open(paths.part, 'w');
   };
   const bytes = await receive(job, { chunks, begin, hash, bytes: 0, total });
   return verify(job, { bytes, hash, response, resumed: false });
