@@ -6,6 +6,8 @@
  * - `DATA_SET`   the images do not allow the data set that was asked for (conflicting labels, no training image …)
  * - `ZIP`        a zip is damaged or not safe to read
  * - `DOWNLOAD`   a file can't be had from its address
+ * - `MODEL`      a model's files are incomplete or contradict each other
+ * - `GATE`       a model may not go to production: its figures or its classes don't allow it
  * - `OWNCLOUD`   the ownCloud (or other WebDAV server) refuses or lacks something
  * - `NETWORK`    a server can't be reached or stopped answering
  * - `DISK`       the local disk is full or can't be written
@@ -17,6 +19,8 @@ export type ErrorCode =
   | 'DATA_SET'
   | 'ZIP'
   | 'DOWNLOAD'
+  | 'MODEL'
+  | 'GATE'
   | 'OWNCLOUD'
   | 'NETWORK'
   | 'DISK'

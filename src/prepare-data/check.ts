@@ -5,9 +5,9 @@ import { messageOf, systemCodeOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import { connect } from '../owncloud/connect.ts';
+import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import { checkDataDir } from './data-dir.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
-import { escapeMarkdown, markdownTable } from './markdown.ts';
 import type { RunContext } from './prepare.ts';
 
 /** One line of the preflight: what was looked at, and a sentence about it. */

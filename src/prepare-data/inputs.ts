@@ -4,11 +4,19 @@ import { resolve } from 'node:path';
 import { type FileListEntry, parseFileList } from '../dataset/file-list.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from '../dataset/n-test.ts';
 import type { PlanOptions } from '../dataset/plan.ts';
-import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
-import { booleanInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import {
+  booleanInput,
+  folderInput,
+  invalidInput,
+  oneOfInput,
+  safeNameInput,
+  textInput,
+  wholeNumberInput,
+} from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
+import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
 const MAX_PREFIX_BYTES = 200;
@@ -157,13 +165,6 @@ function imageExtensionsInput(): string[] {
   return [...new Set(extensions)];
 }
 
-function safeNameInput(name: string, fallback: string): string {
-  const value = textInput(name) || fallback;
-  const reason = value === '' ? undefined : whyUnsafeName(value);
-  if (reason !== undefined) throw invalidInput(name, value, `a safe file name, and this one ${reason}`);
-  return value;
-}
-
 function archivePrefixInput(): string {
   const prefix = safeNameInput('archive-prefix', 'diatom_set');
   if (Buffer.byteLength(prefix) <= MAX_PREFIX_BYTES) return prefix;
@@ -171,24 +172,11 @@ function archivePrefixInput(): string {
 }
 
 function uploadInputs(): UploadInputs {
-  const url = textInput('owncloud-url');
-  const username = textInput('owncloud-username');
-  const folder = textInput('owncloud-folder').replace(/^\/+|\/+$/g, '');
-  if (url === '') {
-    throw new DiatomError(
-      'INPUT',
-      'Input owncloud-url is missing: the archive is to be uploaded. Set the server’s address, or upload: false to keep the archive in the workspace.',
-    );
-  }
-  const unsafe = folder === '' ? undefined : folder.split('/').find((part) => whyUnsafeName(part) !== undefined);
-  if (unsafe !== undefined) {
-    throw invalidInput('owncloud-folder', folder, `a folder such as data/sets; “${unsafe}” ${whyUnsafeName(unsafe)}`);
-  }
   return {
-    url,
-    username,
-    password: textInput('owncloud-password'),
-    folder,
+    ...owncloudInputs(
+      'the archive is to be uploaded. Set the server’s address, or upload: false to keep the archive in the workspace',
+    ),
+    folder: folderInput('owncloud-folder'),
     keepLast: wholeNumberInput('keep-last', { min: 0, max: 1_000_000 }),
   };
 }

@@ -1,6 +1,6 @@
 import type { ClassCount } from '../dataset/manifest.ts';
 import { formatBytes } from '../format.ts';
-import { escapeMarkdown, markdownList, markdownTable } from './markdown.ts';
+import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import type { ArchiveOutcome, Outcome } from './prepare.ts';
 import { countLeftOut } from './report-data.ts';
 import { VERIFIED } from './upload.ts';

@@ -1,4 +1,5 @@
 import { getInput } from '@actions/core';
+import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
 
 /** A text; `''` when it is not set. */
@@ -26,6 +27,22 @@ export function wholeNumberInput(name: string, { min, max }: { min: number; max:
   const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= min && number <= max) return number;
   throw invalidInput(name, value, `a whole number from ${min} to ${max}`);
+}
+
+/** A name for one file or folder, safe on every system; `fallback` when it is not set. */
+export function safeNameInput(name: string, fallback: string): string {
+  const value = getInput(name) || fallback;
+  const reason = value === '' ? undefined : whyUnsafeName(value);
+  if (reason !== undefined) throw invalidInput(name, value, `a safe file name, and this one ${reason}`);
+  return value;
+}
+
+/** A folder on a server, without slashes at its ends; `''` when it is not set: the top folder. */
+export function folderInput(name: string): string {
+  const folder = getInput(name).replace(/^\/+|\/+$/g, '');
+  const unsafe = folder === '' ? undefined : folder.split('/').find((part) => whyUnsafeName(part) !== undefined);
+  if (unsafe === undefined) return folder;
+  throw invalidInput(name, folder, `a folder such as data/sets; “${unsafe}” ${whyUnsafeName(unsafe)}`);
 }
 
 /** The one form in which every wrong input is refused. */
