@@ -14,6 +14,8 @@ export async function uploadArtifact(name: string, files: string[], root: string
     const { size } = await new DefaultArtifactClient().uploadArtifact(name, files, root);
     info(`Artifact “${name}”: ${files.length} files, ${size ?? 0} bytes.`);
   } catch (error) {
-    warn(`Artifact “${name}” was not uploaded: ${messageOf(error)} The files are still in ${root}.`);
+    warn(
+      `Artifact “${name}” was not uploaded: ${messageOf(error).replace(/\.?$/, '.')} The files are still in ${root}.`,
+    );
   }
 }
