@@ -60,7 +60,9 @@ export interface Inputs {
 export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   mask(textInput('owncloud-password'));
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
-  const mode = booleanInput('check') ? 'check' : booleanInput('dry-run') ? 'dry-run' : 'run';
+  // Both are read, so that a typing error in one is found whatever the other is.
+  const [isCheck, isDryRun] = [booleanInput('check'), booleanInput('dry-run')];
+  const mode = isCheck ? 'check' : isDryRun ? 'dry-run' : 'run';
   // A dry run uploads nothing, so that it needs no server either.
   const upload = booleanInput('upload') && mode !== 'dry-run' ? uploadInputs() : undefined;
   const inputs: Omit<Inputs, 'fileList'> = {
