@@ -6,6 +6,7 @@
  * - `DATA_SET`   the images do not allow the data set that was asked for (conflicting labels, no training image …)
  * - `ZIP`        a zip is damaged or not safe to read
  * - `DOWNLOAD`   a file can't be had from its address
+ * - `CONTAINER`  the container engine refuses, or a command in the container fails
  * - `MODEL`      a model's files are incomplete or contradict each other
  * - `GATE`       a model may not go to production: its figures or its classes don't allow it
  * - `OWNCLOUD`   the ownCloud (or other WebDAV server) refuses or lacks something
@@ -19,6 +20,7 @@ export type ErrorCode =
   | 'DATA_SET'
   | 'ZIP'
   | 'DOWNLOAD'
+  | 'CONTAINER'
   | 'MODEL'
   | 'GATE'
   | 'OWNCLOUD'

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import * as core from '@actions/core';
 
 /** Whether a runner reads our output; elsewhere (a terminal) its commands would only be noise. */
@@ -20,6 +21,21 @@ export async function group<T>(name: string, stage: () => Promise<T>): Promise<T
   if (onRunner()) return core.group(name, stage);
   core.info(name);
   return stage();
+}
+
+/**
+ * Runs a stage that prints lines which are not ours, such as those of a container: the runner takes none of them for a
+ * command (`::add-mask::`, `::error::` …), whatever they say.
+ */
+export async function withoutCommands<T>(stage: () => Promise<T>): Promise<T> {
+  if (!onRunner()) return stage();
+  const token = randomUUID();
+  core.info(`::stop-commands::${token}`);
+  try {
+    return await stage();
+  } finally {
+    core.info(`\n::${token}::`);
+  }
 }
 
 /** Hides a text from everything that the runner logs from now on. */
