@@ -1,10 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { randomBytes } from 'node:crypto';
 import type { Remote } from './connect.ts';
 import { ensureFolder } from './folder.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { remotePath } from './remote-path.ts';
-import { type Content, moveIntoPlace, putVerified, removeTemporary, temporaryPath } from './store.ts';
+import { moveIntoPlace, putVerified, removeTemporary, temporaryPath, textContent } from './store.ts';
 
 /**
  * Tries out in seconds what an upload needs: creates the folder, then stores, reads back, renames and deletes a tiny file
@@ -34,13 +33,4 @@ export async function checkWriteAccess(remote: Remote, folder: string, options: 
     await removeTemporary(remote, temporary, options);
     throw error;
   }
-}
-
-function textContent(text: string): Content {
-  const data = Buffer.from(text);
-  return {
-    bytes: data.length,
-    sha1: createHash('sha1').update(data).digest('hex'),
-    body: () => Readable.from([data], { objectMode: false }),
-  };
 }

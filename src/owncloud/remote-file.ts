@@ -11,13 +11,15 @@ export interface RemoteFile {
   readonly sha1: string | undefined;
   /** ownCloud's letters (`oc:permissions`): C and K create, D delete, N and V rename and move … */
   readonly permissions: string | undefined;
+  /** When its content was last written, by the server's clock. */
+  readonly modified: Date | undefined;
   /** What a public link allows, as a sum: 1 read, 2 change, 4 create, 8 delete. Only on the link's top folder. */
   readonly linkPermissions: number | undefined;
 }
 
 /** `resourcetype` comes first: it exists everywhere, and the library reads the first group of properties only. */
-const PROPERTIES = `<?xml version="1.0" encoding="utf-8"?>
-<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><d:resourcetype/><d:getcontentlength/><oc:checksums/><oc:permissions/><oc:public-link-permission/></d:prop></d:propfind>`;
+export const PROPERTIES = `<?xml version="1.0" encoding="utf-8"?>
+<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><d:resourcetype/><d:getcontentlength/><d:getlastmodified/><oc:checksums/><oc:permissions/><oc:public-link-permission/></d:prop></d:propfind>`;
 
 /**
  * Asks for one file or folder (PROPFIND, Depth 0).
@@ -42,12 +44,17 @@ export async function lookUp(client: WebDAVClient, path: string, signal?: AbortS
       { cause: error },
     );
   }
-  const { type, props } = 'data' in answer ? answer.data : answer;
+  return remoteFileOf('data' in answer ? answer.data : answer);
+}
+
+/** What `PROPERTIES` asked for, from the library's form of an answer. */
+export function remoteFileOf({ type, props }: FileStat): RemoteFile {
   return {
     type,
     size: numberIn(props?.getcontentlength),
     sha1: sha1In(props?.['checksums']),
     permissions: typeof props?.['permissions'] === 'string' ? props['permissions'] : undefined,
+    modified: dateIn(props?.getlastmodified),
     linkPermissions: numberIn(props?.['public-link-permission']),
   };
 }
@@ -69,6 +76,12 @@ export async function lookUpIfThere(
 function numberIn(value: unknown): number | undefined {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
   return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** An HTTP date (RFC 4918, 15.7). */
+function dateIn(value: unknown): Date | undefined {
+  const date = new Date(typeof value === 'string' ? value : Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 /** `<oc:checksums><oc:checksum>SHA1:… MD5:… ADLER32:…</oc:checksum></oc:checksums>`, as the library's parser gives it. */

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError } from '../errors.ts';
 import type { Remote } from './connect.ts';
@@ -13,6 +13,16 @@ export interface Content {
   /** Hexadecimal, lower case. */
   readonly sha1: string;
   body(): Readable;
+}
+
+/** A short text as what is to be stored. */
+export function textContent(text: string): Content {
+  const data = Buffer.from(text);
+  return {
+    bytes: data.length,
+    sha1: createHash('sha1').update(data).digest('hex'),
+    body: () => Readable.from([data], { objectMode: false }),
+  };
 }
 
 /**
@@ -183,7 +193,12 @@ function nameTaken(remote: Remote, path: string): DiatomError {
   );
 }
 
-function faultOf(found: RemoteFile, content: Content, remote: Remote): string | undefined {
+/** How a stored file differs from what it should be; `undefined` when it does not, as far as the server tells. */
+export function faultOf(
+  found: RemoteFile,
+  content: Pick<Content, 'bytes' | 'sha1'>,
+  remote: Remote,
+): string | undefined {
   if (found.type !== 'file') return 'a folder is there';
   if (found.size !== content.bytes)
     return `${found.size ?? 'an unknown number of'} of ${content.bytes} bytes are there`;
@@ -191,7 +206,8 @@ function faultOf(found: RemoteFile, content: Content, remote: Remote): string | 
   return differs && trustsSums(remote) ? 'its checksum differs' : undefined;
 }
 
-function verifiedBy(found: RemoteFile, remote: Remote): Verified {
+/** How far `faultOf` compared. */
+export function verifiedBy(found: RemoteFile, remote: Remote): Verified {
   return found.sha1 !== undefined && trustsSums(remote) ? 'checksum' : 'size';
 }
 

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { formatDuration } from '../format.ts';
+import type { Remote } from './connect.ts';
+import { ensureFolder } from './folder.ts';
+import { listFolder } from './list-folder.ts';
+import type { RemoteOptions } from './options.ts';
+import { readText } from './read-file.ts';
+import { remotePath } from './remote-path.ts';
+import { putVerified, removeTemporary, textContent } from './store.ts';
+
+export interface LockRequest {
+  /** The folder that stands for the lock; created when missing, and stays. */
+  readonly folder: string;
+  /** Who takes it, for people: one line. */
+  readonly owner: string;
+  /** A holder that has not given it back after this time is taken for dead. Milliseconds. */
+  readonly staleMs: number;
+  /** How long to wait for another holder. Milliseconds. */
+  readonly waitMs: number;
+  /** How often to look meanwhile. Milliseconds. */
+  readonly pollMs: number;
+  readonly now: () => Date;
+  /** Told once when another holder has to be waited for. */
+  readonly onWait?: ((message: string) => void) | undefined;
+}
+
+export interface Lock {
+  /** @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime */
+  requireHeld(): Promise<void>;
+  /** Never throws: a lock that can't be given back is a warning. Does not use the run's signal. */
+  release(): Promise<void>;
+}
+
+/**
+ * Makes sure that one run at a time works on something. WebDAV's own LOCK is not used: many servers and proxies have
+ * none, or accept it without effect.
+ *
+ * Whoever wants the lock puts a note into the lock's folder and then looks: if the note is alone there, the lock is held;
+ * if not, it is taken back. Of two that come at once at least one sees the other, whatever the order of their requests, so
+ * never do both hold it. A note's name tells its age, so that a dead run's note is passed over.
+ *
+ * @throws DiatomError `OWNCLOUD` when another holds it for longer than `waitMs`; the message says who, and what to delete
+ *   when that run is over; `CANCELLED`
+ */
+export async function takeLock(remote: Remote, request: LockRequest, options: RemoteOptions): Promise<Lock> {
+  const { folder, owner, staleMs, waitMs, pollMs, now, onWait } = request;
+  const since = now();
+  const mine = `owner-${compactTime(since)}-${randomBytes(4).toString('hex')}.txt`;
+  const path = remotePath(folder, mine);
+
+  async function notes(): Promise<string[]> {
+    return ((await listFolder(remote, folder, options)) ?? []).map(({ name }) => name).filter((name) => timeOf(name));
+  }
+  const isDead = (note: string) => now().getTime() - (timeOf(note)?.getTime() ?? 0) > staleMs;
+  const othersAlive = async () => (await notes()).find((note) => note !== mine && !isDead(note));
+  const release = () => removeTemporary(remote, path, options);
+
+  /** @returns the note that is in the way */
+  async function attempt(): Promise<string | undefined> {
+    const before = await othersAlive();
+    if (before !== undefined) return before;
+    try {
+      const text = `${owner}\nsince ${since.toISOString()}\n`;
+      await putVerified(remote, path, textContent(text), options);
+      const other = await othersAlive();
+      if (other === undefined) return undefined;
+      await release();
+      return other;
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  await ensureFolder(remote, folder, options);
+  for (let waiting = false; ; waiting = true) {
+    const other = await attempt();
+    if (other === undefined) break;
+    const holder = (await readText(remote, remotePath(folder, other), options))?.trim().replaceAll('\n', ', ') ?? other;
+    const waited = now().getTime() - since.getTime();
+    if (waited >= waitMs) {
+      throw new DiatomError(
+        'OWNCLOUD',
+        `Another run is at work here and was not ready after ${formatDuration(waited / 1_000)}: ${holder}. Wait until it is over and run again. If it is over already (it was killed, or its runner died), delete the file “${remotePath(folder, other)}” at ${remote.rootUrl.host}; it counts for nothing anyway when it is ${formatDuration(staleMs / 1_000)} old.`,
+      );
+    }
+    if (!waiting) onWait?.(`Waiting for another run, at most ${formatDuration(waitMs / 1_000)}: ${holder}`);
+    await sleep(pollMs * (0.5 + Math.random()), undefined, options.signal ? { signal: options.signal } : {}).catch(() =>
+      throwIfCancelled(options.signal),
+    );
+  }
+  for (const note of await notes()) {
+    if (note !== mine && isDead(note)) await removeTemporary(remote, remotePath(folder, note), options);
+  }
+  return {
+    async requireHeld() {
+      if ((await notes()).includes(mine) && (await othersAlive()) === undefined) return;
+      throw new DiatomError(
+        'OWNCLOUD',
+        `Another run has taken over at ${remote.rootUrl.host}, because this one took longer than ${formatDuration(staleMs / 1_000)} or somebody deleted its note “${path}”: nothing more is changed.`,
+      );
+    },
+    release,
+  };
+}
+
+function compactTime(time: Date): string {
+  return time.toISOString().replace(/[-:]|\.\d+/g, '');
+}
+
+function timeOf(note: string): Date | undefined {
+  const found = /^owner-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}\.txt$/.exec(note);
+  if (!found) return undefined;
+  const [, year, month, day, hour, minute, second] = found;
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}

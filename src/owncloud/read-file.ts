@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { DiatomError } from '../errors.ts';
+import { asNetworkError } from '../http/client.ts';
+import type { Remote } from './connect.ts';
+import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import { statusOf } from './webdav-error.ts';
+
+/** Texts that are read whole are lists and descriptions; a larger one is something else under their name. */
+const MAX_TEXT_BYTES = 32 * 2 ** 20;
+
+/**
+ * Reads a small text file.
+ *
+ * @param path from the remote's root, beginning with `/`
+ * @returns `undefined` when it does not exist
+ * @throws DiatomError `OWNCLOUD` when the server refuses, or the file is larger than 32 MiB
+ */
+export async function readText(remote: Remote, path: string, options: RemoteOptions): Promise<string | undefined> {
+  try {
+    return await retrying(options, async () => {
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      await forEachPiece(remote, path, options, (piece) => {
+        bytes += piece.length;
+        if (bytes > MAX_TEXT_BYTES) {
+          throw new DiatomError(
+            'OWNCLOUD',
+            `The file “${path}” at ${remote.rootUrl.host} is larger than ${MAX_TEXT_BYTES} bytes: a short text was expected there.`,
+          );
+        }
+        pieces.push(piece);
+      });
+      return Buffer.concat(pieces).toString('utf8');
+    });
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a file of any size and digests it on the way, without keeping it.
+ *
+ * @returns bytes, and SHA-256 in hexadecimal, of what the server really has
+ */
+export async function digestRemote(
+  remote: Remote,
+  path: string,
+  options: RemoteOptions,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  return retrying(options, async () => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    await forEachPiece(remote, path, options, (piece) => {
+      hash.update(piece);
+      bytes += piece.length;
+    });
+    return { bytes, sha256: hash.digest('hex') };
+  });
+}
+
+/** One GET. An answer that breaks off is a NetworkError: it is never taken for a short file. */
+async function forEachPiece(remote: Remote, path: string, options: RemoteOptions, use: (piece: Buffer) => void) {
+  const answer = await remote.client.customRequest(path, { method: 'GET', ...withSignal(options) });
+  const body = 'body' in answer ? answer.body : undefined;
+  if (!(body instanceof Readable)) throw new TypeError('The transport gives no stream');
+  try {
+    for await (const piece of body) use(piece);
+  } catch (error) {
+    throw asNetworkError(error, new URL(remote.fileUrl(path)), options.signal);
+  } finally {
+    body.destroy();
+  }
+}
