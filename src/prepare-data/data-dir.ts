@@ -1,8 +1,9 @@
-import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { diskFailure } from '../archive/disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
+import { requireInsideWorkspace } from '../runner/inside-workspace.ts';
 
 /** Marks a folder as made by this action: only such a folder is ever emptied. */
 const MARKER = '.diatom-actions';
@@ -24,7 +25,7 @@ export interface DataDir {
  * @throws DiatomError `INPUT` when it lies outside the workspace, is the workspace, or holds files of somebody else
  */
 export async function checkDataDir(path: string, workspace: string): Promise<void> {
-  await requireInside(path, workspace);
+  await requireInsideWorkspace('data-dir', path, workspace);
   const found = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
     if (systemCodeOf(error) === 'ENOENT') return [];
     throw invalidInput('data-dir', path, 'a folder', { cause: error });
@@ -65,24 +66,4 @@ export async function openDataDir(path: string, workspace: string): Promise<Data
     throw diskFailure('write', path, error);
   }
   return dataDir;
-}
-
-/** Symbolic links are followed before the comparison: a link in the workspace may lead out of it. */
-async function requireInside(path: string, workspace: string): Promise<void> {
-  const realPath = await realPathOf(path).catch((cause: unknown) => {
-    throw invalidInput('data-dir', path, `a folder inside the workspace ${workspace}`, { cause });
-  });
-  const below = relative(await realPathOf(workspace), realPath);
-  if (below !== '' && below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below)) return;
-  throw invalidInput('data-dir', path, `a folder inside the workspace ${workspace}, and not the workspace itself`);
-}
-
-/** The real path of what exists, with the rest appended. */
-async function realPathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    return join(await realPathOf(dirname(path)), relative(dirname(path), path));
-  }
 }

@@ -1,54 +1,70 @@
-import { exec, getExecOutput } from '@actions/exec';
+import { spawn } from 'node:child_process';
 
-export interface CommandOptions {
+export interface ProgramOptions {
   /** The whole environment of the program; default: this process's own. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Written to its standard input. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Written to its standard input, which is empty otherwise. */
   readonly input?: string | undefined;
+  /** Shows its output as it comes. */
+  readonly show?: boolean | undefined;
+  /** Ends it with SIGTERM. The result then is that of a program that was ended so. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-export interface CommandResult {
+export interface ProgramResult {
+  /** 128 and the signal's number when it died of a signal, as a shell says it. */
   readonly exitCode: number;
+  /** What it printed, or the last of it. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How much of what a streamed program prints is kept, to find the reason of a failure in it. */
-const TAIL_CHARACTERS = 20_000;
+export interface RunningProgram {
+  readonly result: Promise<ProgramResult>;
+  /** Sends a signal; nothing when it has ended. */
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void;
+}
+
+/** How much of the output is kept: enough for an answer that is read, and for the reason of a failure. */
+const KEPT_CHARACTERS = 100_000;
+
+/** @see startProgram */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
+  return startProgram(command, args, options).result;
+}
 
 /**
- * Runs a program without showing anything of it.
+ * Starts a program, without a shell. It is in a process group of its own: a Ctrl-C in a terminal reaches us only, and
+ * we decide how it ends.
  *
- * @throws Error when there is no such program; an exit code other than 0 is a result
+ * `result` rejects with the system's error (`ENOENT`) when there is no such program; an exit code is a result.
  */
-export async function runQuietly(
-  command: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<CommandResult> {
-  return getExecOutput(command, [...args], { ...execOptions(options), silent: true });
-}
-
-/** The same, with its output shown as it comes; the result has the last of it. */
-export async function runShown(
-  command: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<CommandResult> {
-  const tail = { stdout: '', stderr: '' };
-  const keep = (name: keyof typeof tail) => (data: Buffer) => {
-    tail[name] = (tail[name] + data.toString()).slice(-TAIL_CHARACTERS);
-  };
-  const listeners = { stdout: keep('stdout'), stderr: keep('stderr') };
-  const exitCode = await exec(command, [...args], { ...execOptions(options), listeners });
-  return { exitCode, ...tail };
-}
-
-function execOptions({ env = process.env, input }: CommandOptions) {
-  const defined = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return {
-    env: Object.fromEntries(defined),
-    ignoreReturnCode: true,
-    ...(input === undefined ? {} : { input: Buffer.from(input) }),
-  };
+export function startProgram(command: string, args: readonly string[], options: ProgramOptions = {}): RunningProgram {
+  const { env = process.env, input = '', show = false, signal } = options;
+  const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] = (output[name] + text).slice(-KEPT_CHARACTERS);
+      // Both into one stream, so that their lines stay in order.
+      if (show) process.stdout.write(text);
+    });
+  }
+  const kill = (name: 'SIGTERM' | 'SIGKILL') => void child.kill(name);
+  const onAbort = () => kill('SIGTERM');
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  // A program that ends before it has read its input is not this pipe's fault: its exit code tells.
+  child.stdin.on('error', () => {}).end(input);
+  const result = new Promise<ProgramResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, by) => {
+      resolve({ exitCode: code ?? 128 + (by === 'SIGKILL' ? 9 : by === 'SIGINT' ? 2 : 15), ...output });
+    });
+  }).finally(() => signal?.removeEventListener('abort', onAbort));
+  return { result, kill };
 }
