@@ -1,4 +1,5 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { mapParallel } from '../parallel.ts';
 import { type Downloaded, type DownloadOptions, type DownloadRequest, downloadFile } from './download-file.ts';
 
 /**
@@ -12,24 +13,14 @@ export async function downloadAll(
   requests: readonly DownloadRequest[],
   options: DownloadOptions & { readonly concurrency: number },
 ): Promise<Downloaded[]> {
-  const results: (Downloaded | undefined)[] = requests.map(() => undefined);
-  const failures: { readonly index: number; readonly error: unknown }[] = [];
-  const waiting = requests.entries();
-
-  async function work(): Promise<void> {
-    // The workers share the iterator: each takes the next request that nobody has.
-    for (const [index, request] of waiting) {
-      try {
-        results[index] = await downloadFile(request, options);
-      } catch (error) {
-        failures.push({ index, error });
-      }
-    }
-  }
-
-  await Promise.all(Array.from({ length: Math.max(1, options.concurrency) }, work));
-  throwIfCancelled(options.signal);
-  const errors = failures.sort((a, b) => a.index - b.index).map(({ error }) => error);
+  const outcomes = await mapParallel(requests, options.concurrency, async (request) => {
+    throwIfCancelled(options.signal);
+    return downloadFile(request, options).catch((error: unknown) => {
+      throwIfCancelled(options.signal);
+      return { error };
+    });
+  });
+  const errors = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) {
     const lines = errors.map((error) => `- ${messageOf(error)}`);
@@ -39,5 +30,5 @@ export async function downloadAll(
       { cause: new AggregateError(errors) },
     );
   }
-  return results.filter((result) => result !== undefined);
+  return outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
 }

@@ -5,6 +5,7 @@ import { messageOf, systemCodeOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import { connect } from '../owncloud/connect.ts';
+import { mapParallel } from '../parallel.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import { checkDataDir } from './data-dir.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
@@ -25,7 +26,7 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
   const { fileList, upload } = inputs;
   const labels = new Set(fileList.map(({ speciesLabel }) => speciesLabel));
   const sizes: (number | undefined)[] = [];
-  const downloads = fileList.map((entry) =>
+  const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
     find(entry.downloadedFileName, context.signal, async () => {
       const { bytes } = await probeDownload(
         { url: entry.fileUrl, fileName: entry.downloadedFileName, sha256: entry.sha256 },
@@ -42,9 +43,9 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     await checkDataDir(inputs.dataDir, inputs.workspace);
     return `${inputs.dataDir} may be used`;
   });
-  const found = await Promise.all([...downloads, folder, ...(server ? [server] : [])]);
+  const [zips, others] = await Promise.all([downloads, Promise.all([folder, ...(server ? [server] : [])])]);
   const list = { subject: 'File list', ok: true, sentence: `${fileList.length} zips, ${labels.size} labels` };
-  return [list, ...found, await find('Disk', context.signal, () => checkDisk(inputs, sizes))];
+  return [list, ...zips, ...others, await find('Disk', context.signal, () => checkDisk(inputs, sizes))];
 }
 
 /** The preflight as one table. */

@@ -1,27 +1,19 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type ArchiveFacts, type ArchiveWriter, createArchive } from '../archive/archive-writer.ts';
-import { diskFailure } from '../archive/disk-failure.ts';
+import type { ArchiveFacts } from '../archive/archive-writer.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { adviseOnClasses } from '../dataset/advice.ts';
-import { type ClassCount, countClasses, datasetJson, manifestCsv } from '../dataset/manifest.ts';
+import { type ClassCount, countClasses } from '../dataset/manifest.ts';
 import { type Plan, planDataset } from '../dataset/plan.ts';
-import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
-import { formatBytes } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import { connect, type Remote } from '../owncloud/connect.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info, warn } from '../runner/log.ts';
-import { createProgress } from '../runner/progress.ts';
-import { archiveName } from './archive-name.ts';
-import { type DataDir, openDataDir } from './data-dir.ts';
+import { openDataDir } from './data-dir.ts';
 import { downloadZips } from './download-zips.ts';
 import type { Inputs } from './inputs.ts';
-import { type Organised, organise } from './organise.ts';
-import { reportData } from './report-data.ts';
 import { identifyContents, openSources, type Source } from './sources.ts';
 import { type Delivery, deliver } from './upload.ts';
+import { writeDataset } from './write-dataset.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -99,101 +91,4 @@ async function makePlan(sources: readonly Source[], inputs: Inputs, signal: Abor
   info(`Seed ${inputs.plan.seed}, ${plan.images.length} images:`);
   for (const [label, { train, test }] of countClasses(plan.images)) info(`  ${label}: ${train} train, ${test} test`);
   return plan;
-}
-
-interface WrittenDataset {
-  readonly name: string;
-  readonly path: string;
-  readonly facts: ArchiveFacts;
-  readonly manifestPath: string;
-  readonly reportPath: string;
-  /** Paths of manifest, data set description and report. */
-  readonly descriptions: string[];
-  readonly warnings: readonly string[];
-}
-
-/** Writes `results` and the archive in one pass. What of the archive is unfinished when that fails is removed. */
-async function writeDataset(
-  plan: Plan<ZipEntry>,
-  sources: readonly Source[],
-  run: {
-    readonly inputs: Inputs;
-    readonly dataDir: DataDir;
-    readonly leftOut: readonly LeftOut[];
-    readonly warnings: readonly string[];
-    readonly context: RunContext;
-  },
-): Promise<WrittenDataset> {
-  const { inputs, dataDir, context } = run;
-  const { signal } = context;
-  const name = archiveName(inputs.archivePrefix, context.now);
-  const path = join(inputs.workspace, name);
-  const archive = await createArchive(path, { signal });
-  try {
-    const withData = inputs.archiveContent === 'data';
-    const archivePath = (below: string) => (withData ? `results/${below}` : below);
-    if (withData) {
-      for (const source of sources) await archive.addFile(`downloads/${source.zipName}`, source.path);
-    }
-    const organised = await organiseWithProgress(plan, sources, { archive, archivePath, dataDir, signal });
-    const warnings = unreadableWarning(organised.unreadable);
-    const texts = describe(plan, sources, organised, { ...run, warnings: [...run.warnings, ...warnings] });
-    const descriptions: string[] = [];
-    for (const [fileName, text] of Object.entries(texts)) {
-      const description = join(dataDir.results, fileName);
-      await writeFile(description, text).catch((error: unknown) => {
-        throw diskFailure('write', description, error);
-      });
-      await archive.addBuffer(archivePath(fileName), Buffer.from(text));
-      descriptions.push(description);
-    }
-    const facts = await archive.finish();
-    info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
-    const [manifestPath, reportPath] = [join(dataDir.results, MANIFEST), join(dataDir.results, REPORT)];
-    return { name, path, facts, manifestPath, reportPath, descriptions, warnings };
-  } catch (error) {
-    await archive.abort();
-    throw error;
-  }
-}
-
-const MANIFEST = 'manifest.csv';
-const DATASET = 'dataset.json';
-const REPORT = 'report.html';
-
-function describe(
-  plan: Plan<ZipEntry>,
-  sources: readonly Source[],
-  { images, pictures }: Organised,
-  run: { readonly inputs: Inputs; readonly leftOut: readonly LeftOut[]; readonly warnings: readonly string[] },
-): Record<string, string> {
-  const { plan: options, imageExtensions } = run.inputs;
-  return {
-    [MANIFEST]: manifestCsv(images),
-    [DATASET]: datasetJson({ options, imageExtensions, sources, images }),
-    [REPORT]: reportHtml(reportData(plan, sources, pictures, run)),
-  };
-}
-
-async function organiseWithProgress(
-  plan: Plan<ZipEntry>,
-  sources: readonly Source[],
-  to: { archive: ArchiveWriter; archivePath: (path: string) => string; dataDir: DataDir; signal: AbortSignal },
-): Promise<Organised> {
-  const total = plan.images.reduce((bytes, { image }) => bytes + image.bytes, 0);
-  const progress = createProgress('Organising');
-  try {
-    const onProgress = (done: number) => progress.update(done, total);
-    return await organise(plan, sources, { ...to, results: to.dataDir.results, onProgress });
-  } finally {
-    progress.end();
-  }
-}
-
-function unreadableWarning(paths: readonly string[]): string[] {
-  if (paths.length === 0) return [];
-  const shown = paths.slice(0, 5).join(', ') + (paths.length > 5 ? ', …' : '');
-  return [
-    `${paths.length} files are named like images, but no width and height can be read from them, so training may fail on them: ${shown}.`,
-  ];
 }
