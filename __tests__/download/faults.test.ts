@@ -380,7 +380,9 @@ describe('a download fails, and says why', () => {
     const directory = join(options.directory, 'missing');
     const error = await failureOf(downloadFile({ url, fileName: 'a.zip' }, { ...options, directory }));
     expect(error.code).toBe('DISK');
-    expect(error.message).toMatch(/^a\.zip: The download can’t be written to .*missing \(ENOENT\)/);
+    expect(error.message).toMatch(
+      /^a\.zip: The file .*missing.*a\.zip can’t be written: there is no such file or folder\. \(ENOENT\)/,
+    );
     expectNowhere(error, 'secret');
     expect(server.requests).toHaveLength(1);
   });

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { createDigestedFile } from './digested-file.ts';
-import { diskFailure } from './disk-failure.ts';
 import { dangerOf, faultOf } from './entry-path.ts';
 import { quoteName } from './zip-fault.ts';
 import { directoryRecord, endRecords, localHeader, type StoredEntry } from './zip-records.ts';

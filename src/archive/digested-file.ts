@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
+import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
-import { diskFailure } from './disk-failure.ts';
 
 /** A new file that is written from front to back and digested on its way to the disk. Calls must not overlap. */
 export interface DigestedFile {

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { diskFailure } from './disk-failure.ts';
+import { diskFailure } from '../disk-failure.ts';
 import { readEntry, streamEntry } from './entry-data.ts';
 import { readDirectory } from './zip-directory.ts';
 import { zipFault } from './zip-fault.ts';

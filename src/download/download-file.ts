@@ -1,10 +1,11 @@
 import { constants, copyFile, rename, stat } from 'node:fs/promises';
+import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { DEFAULT_RETRY_POLICY, type RetryNotice, type RetryPolicy, withRetries } from '../http/retry.ts';
 import { attemptDownload, type DownloadJob, type Received } from './attempt.ts';
 import { type CachedDownload, cacheKeyOf, type DownloadCache } from './cache.ts';
-import { diskFailure, judgeFailure, withFileName } from './failure.ts';
+import { judgeFailure, withFileName } from './failure.ts';
 import { type DownloadPaths, downloadPaths, findPart, hashOfFile, removePart } from './part-file.ts';
 import { downloadAddressOf } from './share-link.ts';
 
@@ -69,7 +70,7 @@ export async function downloadFile(request: DownloadRequest, options: DownloadOp
     const part = await findPart(paths, cacheKeyOf(request.url));
     if (!part?.note.ranges) await removePart(paths).catch(() => {});
     throwIfCancelled(options.signal);
-    throw withFileName(isSystemError(error) ? diskFailure(error, options.directory) : error, request.fileName);
+    throw withFileName(diskFailure('write', paths.file, error), request.fileName);
   }
 }
 
@@ -178,8 +179,4 @@ async function copyCached(
   }
   onBytes(bytes, bytes);
   return { path: paths.file, bytes, sha256, fromCache: true };
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { DiatomError, systemCodeOf } from '../errors.ts';
+import { DiatomError } from '../errors.ts';
 import { type HttpResponse, headerOf, NetworkError } from '../http/client.ts';
 import { parseRetryAfter, type RetryVerdict } from '../http/retry.ts';
 import { shareAdvice, shareServiceOf } from './share-link.ts';
@@ -53,18 +53,6 @@ function meaningOf(status: number): string {
     default:
       return ', expected 200 and the file';
   }
-}
-
-/** A local file that can't be read or written, in a sentence (Node's system error codes). */
-export function diskFailure(error: unknown, directory: string): DiatomError {
-  const code = systemCodeOf(error) ?? 'no code';
-  const remedy =
-    code === 'ENOSPC' || code === 'EDQUOT'
-      ? 'the disk is full. Free some space, or use a runner with a larger disk'
-      : 'check that the folder exists and that this user may write there';
-  return new DiatomError('DISK', `The download can’t be written to ${directory} (${code}): ${remedy}.`, {
-    cause: error,
-  });
 }
 
 /** Puts the name of the file before the message of its failure; a cancelled run is nobody's failure and stays as it is. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { diskFailure } from '../archive/disk-failure.ts';
+import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { requireInsideWorkspace } from '../runner/inside-workspace.ts';

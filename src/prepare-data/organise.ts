@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { imageSize } from 'image-size';
 import type { ArchiveWriter } from '../archive/archive-writer.ts';
-import { diskFailure } from '../archive/disk-failure.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { chooseGallery } from '../dataset/gallery.ts';
 import type { DatasetImage } from '../dataset/manifest.ts';
 import type { Plan, PlannedImage } from '../dataset/plan.ts';
+import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { MAX_BUFFERED_BYTES, type Source } from './sources.ts';
 

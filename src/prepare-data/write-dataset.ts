@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ArchiveFacts, type ArchiveWriter, createArchive } from '../archive/archive-writer.ts';
-import { diskFailure } from '../archive/disk-failure.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { datasetJson, manifestCsv } from '../dataset/manifest.ts';
 import type { Plan } from '../dataset/plan.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
+import { diskFailure } from '../disk-failure.ts';
 import { formatBytes } from '../format.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';

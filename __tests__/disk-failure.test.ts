@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { diskFailure } from '../../src/archive/disk-failure.ts';
-import { DiatomError } from '../../src/errors.ts';
+import { diskFailure } from '../src/disk-failure.ts';
+import { DiatomError } from '../src/errors.ts';
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: as the system says it, write`), { code });

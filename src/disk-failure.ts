@@ -1,4 +1,4 @@
-import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
+import { DiatomError, messageOf, systemCodeOf } from './errors.ts';
 
 const REMEDIES = new Map([
   ['ENOSPC', 'the disk is full. Free some space, or use a runner with a larger disk.'],
