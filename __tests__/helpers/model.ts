@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { createHttpClient } from '../../src/http/client.ts';
+import type { Inputs, PublishTask, RollBackTask } from '../../src/publish-model/inputs.ts';
+import { type Context, type Outcome, publish } from '../../src/publish-model/publish.ts';
+import { PASSWORD, SWIFT, temporaryFolder, USER } from './owncloud.ts';
+
+export const CLASSES = ['achnanthes', 'hannea, the arc'];
+
+/** What a training of a tiny model could have left. Each `seed` gives other weights and figures. */
+export async function modelDir(seed: string, changes: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const folder = join(await temporaryFolder(), 'model');
+  await mkdir(folder);
+  const files: Record<string, unknown> = {
+    'model.pth': `weights ${seed} `.repeat(20_000),
+    'classes.json': CLASSES,
+    'metrics.json': metrics(),
+    'training-images.csv': `sha256,group\n${createHash('sha256').update(seed).digest('hex')},\n`,
+    ...changes,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    if (content === undefined) continue;
+    const isText = typeof content === 'string' || content instanceof Uint8Array;
+    await writeFile(join(folder, name), isText ? content : JSON.stringify(content));
+  }
+  return folder;
+}
+
+/** A metrics.json; every figure that is not given is good. */
+export function metrics(changes: Readonly<Record<string, unknown>> = {}, labels: readonly string[] = CLASSES) {
+  const figures = { precision: 0.9, recall: 0.9, f1: 0.9, support: 10 };
+  return {
+    format: 1,
+    ...{ accuracy: 0.9, accuracy_ci: [0.85, 0.95], macro_f1: 0.9, macro_f1_ci: [0.84, 0.96], n_test: 20 },
+    labels,
+    classes: Object.fromEntries(labels.map((label) => [label, figures])),
+    ...changes,
+  };
+}
+
+/** A comparison.json of two equally good models. */
+export function comparison(productionVersion: string | null, changes: Readonly<Record<string, unknown>> = {}) {
+  const both = metrics();
+  const sides = { candidate: both, production: both };
+  return {
+    format: 1,
+    production_version: productionVersion,
+    n_test: 20,
+    n_compared: 18,
+    too_few: false,
+    ...sides,
+    ...changes,
+  };
+}
+
+export interface RunOptions {
+  readonly url: string;
+  readonly task: PublishTask | RollBackTask;
+  readonly inputs?: Partial<Inputs>;
+  readonly context?: Partial<Context>;
+}
+
+export const MODEL_FOLDER = 'models/diatoms';
+
+export function publishTask(folder: string, version: string, changes: Partial<PublishTask> = {}): PublishTask {
+  const rules = { gate: [], noWorse: false, allowClassChange: false };
+  return { kind: 'publish', source: { folder }, version, rules, promote: true, ...changes };
+}
+
+export function rollBackTask(to: string, allowClassChange = false): RollBackTask {
+  return { kind: 'roll-back', to, allowClassChange };
+}
+
+/** Runs the whole of the action but inputs and outputs. */
+export async function runPublish({
+  url,
+  task,
+  inputs,
+  context,
+}: RunOptions): Promise<Outcome & { warnings: string[] }> {
+  const http = createHttpClient();
+  onTestFinished(() => http.close());
+  const warnings: string[] = [];
+  const outcome = await publish(
+    {
+      owncloud: { url, username: USER, password: PASSWORD },
+      modelsFolder: 'models',
+      modelName: 'diatoms',
+      keepVersions: undefined,
+      task,
+      ...inputs,
+    },
+    {
+      http,
+      env: {},
+      signal: new AbortController().signal,
+      now: () => new Date(),
+      onWarning: (message) => void warnings.push(message),
+      onStored: () => {},
+      patience: { staleMs: 3_600_000, waitMs: 0, pollMs: 5 },
+      policy: SWIFT,
+      ...context,
+    },
+  );
+  return { ...outcome, warnings };
+}
+
+/** Names in the model's folder on the disk of the server, sorted, the lock's left out. */
+export function foldersOf(directory: string): string[] {
+  const folder = join(directory, MODEL_FOLDER);
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name !== '.publish-lock')
+        .sort()
+    : [];
+}
+
+/** The files of a folder below the model's folder, name → content; `undefined` when there is no such folder. */
+export function filesOf(directory: string, name: string): Record<string, string> | undefined {
+  const folder = join(directory, MODEL_FOLDER, name);
+  if (!existsSync(folder)) return undefined;
+  return Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((file) => [file, readFileSync(join(folder, file), 'utf8')]),
+  );
+}

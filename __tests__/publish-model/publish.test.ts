@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseGate } from '../../src/publish-model/gate.ts';
+import { refusalOf } from '../../src/publish-model/publish.ts';
+import { failureOf } from '../helpers/failure.ts';
+import {
+  CLASSES,
+  comparison,
+  filesOf,
+  foldersOf,
+  MODEL_FOLDER,
+  metrics,
+  modelDir,
+  publishTask,
+  rollBackTask,
+  runPublish,
+} from '../helpers/model.ts';
+import { ownServer } from '../helpers/owncloud.ts';
+
+const PREVIOUS = expect.stringMatching(/^production\.previous-\d{8}-\d{6}-[0-9a-f]{8}$/);
+
+/** The lines that `sha256sum` prints of the files of a folder. */
+async function digests(folder: string): Promise<string[]> {
+  const names = await readdir(folder);
+  return Promise.all(
+    names.map(async (name) => {
+      const sum = createHash('sha256').update(await readFile(join(folder, name)));
+      return `${sum.digest('hex')}  ${name}`;
+    }),
+  );
+}
+
+test('a first model becomes a version with the sums of its files, and production a copy that names it', async () => {
+  const server = await ownServer();
+  const folder = await modelDir('a', { 'MODEL_CARD.md': '# Mine\n', 'plot.png': new Uint8Array([0, 255, 1]) });
+  const outcome = await runPublish({ url: server.url, task: publishTask(folder, 'v1') });
+  expect(outcome).toMatchObject({ version: 'v1', promoted: true, production: undefined, replaced: undefined });
+  expect(foldersOf(server.directory)).toEqual(['production', 'v1']);
+  const { SHA256SUMS: sums, ...files } = filesOf(server.directory, 'v1') ?? {};
+  expect(Object.keys(files).sort()).toEqual((await readdir(folder)).sort());
+  for (const [name, content] of Object.entries(files)) expect(content).toBe(await readFile(join(folder, name), 'utf8'));
+  expect(filesOf(server.directory, 'production')).toEqual({ ...files, SHA256SUMS: sums, VERSION: 'v1\n' });
+  const lines = await digests(folder);
+  expect(sums?.trim().split('\n').sort()).toEqual(expect.arrayContaining(lines));
+  expect(sums?.trim().split('\n')).toHaveLength(lines.length);
+  expect(sums).toContain(`${outcome.sha256}  model.pth\n`);
+  expect(await readdir(join(server.directory, MODEL_FOLDER, '.publish-lock'))).toEqual([]);
+});
+
+test('a model without MODEL_CARD.md gets one with its figures and where it comes from', async () => {
+  const server = await ownServer();
+  const provenance = { image: 'x/y:1', image_digest: null, dataset: { name: 'set.zip', sha256: 'abc', seed: 7 } };
+  await runPublish({
+    url: server.url,
+    task: publishTask(await modelDir('a', { 'provenance.json': provenance }), 'v1'),
+  });
+  const card = filesOf(server.directory, 'production')?.['MODEL_CARD.md'];
+  expect(card).toContain('macro-F1 90.0 % (84.0 % to 96.0 %) on 20 test images');
+  expect(card).toContain('| hannea, the arc | 90.0 % | 90.0 % | 90.0 % | 10 |');
+  expect(card).toContain('| Seed of the split | 7 |');
+  expect(card).toContain('| Image | x/y:1 |');
+});
+
+test('a second model replaces the first, which is kept; a third leaves only the newest copy of what it replaced', async () => {
+  const server = await ownServer();
+  for (const version of ['v1', 'v2', 'v3']) {
+    await runPublish({ url: server.url, task: publishTask(await modelDir(version), version) });
+  }
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1', 'v2', 'v3']);
+  const [, copy = ''] = foldersOf(server.directory);
+  expect(filesOf(server.directory, copy)).toEqual({ ...filesOf(server.directory, 'v2'), VERSION: 'v2\n' });
+  expect(filesOf(server.directory, 'production')).toEqual({ ...filesOf(server.directory, 'v3'), VERSION: 'v3\n' });
+});
+
+test('a production that somebody made by hand is replaced, and stays for good as a copy', async () => {
+  const server = await ownServer();
+  const production = join(server.directory, MODEL_FOLDER, 'production');
+  await mkdir(production, { recursive: true });
+  await writeFile(join(production, 'model.pth'), 'by hand');
+  await writeFile(join(production, 'classes.json'), JSON.stringify(CLASSES));
+  for (const version of ['v1', 'v2', 'v3']) {
+    await runPublish({ url: server.url, task: publishTask(await modelDir(version), version) });
+  }
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, PREVIOUS, 'v1', 'v2', 'v3']);
+  const copies = foldersOf(server.directory).filter((name) => name.startsWith('production.'));
+  expect(copies.map((name) => filesOf(server.directory, name)?.['model.pth'])).toContain('by hand');
+});
+
+test('a failed gate leaves production alone, keeps the version, and shows model, requirement and production', async () => {
+  const server = await ownServer();
+  await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  const before = filesOf(server.directory, 'production');
+  const gate = parseGate('macro_f1 >= 0.85, recall["hannea, the arc"] >= 0.7, accuracy > 0.5');
+  const weak = metrics({ accuracy: 0.6, macro_f1: 0.4321 });
+  const rules = { gate, noWorse: false, allowClassChange: false };
+  const task = publishTask(await modelDir('b', { 'metrics.json': weak }), 'v2', { rules });
+  const outcome = await runPublish({ url: server.url, task });
+  expect(outcome).toMatchObject({ promoted: false, production: { version: 'v1' } });
+  expect(refusalOf(outcome)).toContain(
+    'macro_f1: the model has 0.4321, required is >= 0.85, production has 0.9 (gate).',
+  );
+  expect(refusalOf(outcome)).not.toContain('recall');
+  expect(refusalOf(outcome)).toContain('roll-back-to: v2');
+  expect(filesOf(server.directory, 'production')).toEqual(before);
+  expect(foldersOf(server.directory)).toEqual(['production', 'v1', 'v2']);
+});
+
+test('other classes, or the same in another order, are refused unless allowed', async () => {
+  const server = await ownServer();
+  const first = publishTask(await modelDir('a'), 'v1');
+  await runPublish({ url: server.url, task: first });
+  const changed = (labels: string[]) => modelDir('b', { 'classes.json': labels, 'metrics.json': metrics({}, labels) });
+  const other = await runPublish({
+    url: server.url,
+    task: publishTask(await changed(['achnanthes', 'navicula']), 'v2'),
+  });
+  expect(refusalOf(other)).toContain('(new: navicula; no longer there: hannea, the arc)');
+  const turned = await runPublish({ url: server.url, task: publishTask(await changed(CLASSES.toReversed()), 'v3') });
+  expect(refusalOf(turned)).toContain('the same in another order');
+  expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
+  const rules = { ...first.rules, allowClassChange: true };
+  const allowed = await runPublish({
+    url: server.url,
+    task: publishTask(await changed(['navicula']), 'v4', { rules }),
+  });
+  expect(allowed).toMatchObject({ promoted: true, classesDiffer: true });
+
+  const back = await runPublish({ url: server.url, task: rollBackTask('v1') });
+  expect(refusalOf(back)).toContain('allow-class-change: true');
+  expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v4\n');
+  expect(await runPublish({ url: server.url, task: rollBackTask('v1', true) })).toMatchObject({ promoted: true });
+});
+
+test('no-worse-than-production asks for evidence as soon as there is a production', async () => {
+  const server = await ownServer();
+  const rules = { gate: [], noWorse: true, allowClassChange: false };
+  const run = async (version: string, compared: unknown) =>
+    runPublish({
+      url: server.url,
+      task: publishTask(await modelDir(version, { 'comparison.json': compared }), version, { rules }),
+    });
+  expect(refusalOf(await run('v1', undefined))).toBeUndefined();
+  expect(refusalOf(await run('v2', undefined))).toContain('no comparison.json');
+  expect(refusalOf(await run('v3', comparison('v0')))).toContain('compared with version v0, but v1 is in production');
+  expect(refusalOf(await run('v4', comparison('v1', { too_few: true, n_compared: 3 })))).toContain('Only 3 of 20');
+  const below = comparison('v1', { candidate: metrics({ macro_f1: 0.83 }) });
+  expect(refusalOf(await run('v5', below))).toContain('macro-F1 83.0 %, production 90.0 % (84.0 % to 96.0 %)');
+  const within = comparison('v1', { candidate: metrics({ macro_f1: 0.85, accuracy: 0.86 }) });
+  expect(refusalOf(await run('v6', within))).toBeUndefined();
+  expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v6\n');
+});
+
+test('promote: false stores and checks a version, and touches nothing else', async () => {
+  const server = await ownServer();
+  const outcome = await runPublish({
+    url: server.url,
+    task: publishTask(await modelDir('a'), 'v1', { promote: false }),
+  });
+  expect(outcome).toMatchObject({ promoted: false, checks: { passed: true } });
+  expect(foldersOf(server.directory)).toEqual(['v1']);
+});
+
+test('a version is never overwritten: the same files are fine, other files are refused', async () => {
+  const server = await ownServer();
+  const folder = await modelDir('a');
+  await runPublish({ url: server.url, task: publishTask(folder, 'v1', { promote: false }) });
+  expect(await runPublish({ url: server.url, task: publishTask(folder, 'v1') })).toMatchObject({ promoted: true });
+  expect(await runPublish({ url: server.url, task: publishTask(folder, 'v1') })).toMatchObject({
+    promoted: true,
+    replaced: undefined,
+  });
+  const before = filesOf(server.directory, 'v1');
+  const other = await failureOf(runPublish({ url: server.url, task: publishTask(await modelDir('b'), 'v1') }));
+  expect(other.message).toContain('v1 is there already');
+  expect(filesOf(server.directory, 'v1')).toEqual(before);
+  expect(foldersOf(server.directory)).toEqual(['production', 'v1']);
+});
+
+test('roll-back puts a named version or the previous one back, without a model on this side', async () => {
+  const server = await ownServer();
+  for (const version of ['v1', 'v2', 'v3']) {
+    await runPublish({ url: server.url, task: publishTask(await modelDir(version), version) });
+  }
+  const production = () => filesOf(server.directory, 'production');
+  await runPublish({ url: server.url, task: rollBackTask('previous') });
+  expect(production()).toEqual({ ...filesOf(server.directory, 'v2'), VERSION: 'v2\n' });
+  await runPublish({ url: server.url, task: rollBackTask('v1') });
+  expect(production()).toEqual({ ...filesOf(server.directory, 'v1'), VERSION: 'v1\n' });
+  await runPublish({ url: server.url, task: rollBackTask('previous') });
+  expect(production()).toEqual({ ...filesOf(server.directory, 'v2'), VERSION: 'v2\n' });
+});
+
+test('roll-back refuses a version whose files are not what its sums say, and production stays', async () => {
+  const server = await ownServer();
+  for (const version of ['v1', 'v2']) {
+    await runPublish({ url: server.url, task: publishTask(await modelDir(version), version) });
+  }
+  const before = filesOf(server.directory, 'production');
+  const weights = join(server.directory, MODEL_FOLDER, 'v1', 'model.pth');
+  const good = await readFile(weights);
+  await writeFile(weights, Buffer.concat([Buffer.from('X'), good.subarray(1)]));
+  expect((await failureOf(runPublish({ url: server.url, task: rollBackTask('v1') }))).message).toContain(
+    'model.pth has the SHA-256',
+  );
+  await rm(weights);
+  expect((await failureOf(runPublish({ url: server.url, task: rollBackTask('v1') }))).message).toContain(
+    'model.pth is missing',
+  );
+  expect(filesOf(server.directory, 'production')).toEqual(before);
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1', 'v2']);
+});
+
+test('roll-back names what there is when the version, the model or the one before is not there', async () => {
+  const server = await ownServer();
+  await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  const message = async (to: string, modelName = 'diatoms') =>
+    (await failureOf(runPublish({ url: server.url, task: rollBackTask(to), inputs: { modelName } }))).message;
+  expect(await message('v7')).toContain('v7 is not in “models/diatoms”. At 127.0.0.1');
+  expect(await message('v7')).toContain('there are v1.');
+  expect(await message('previous')).toContain('production has replaced nothing so far');
+  expect(await message('v1', 'diatom')).toContain('there is no model “diatom”');
+  expect(await readdir(join(server.directory, 'models'))).toEqual(['diatoms']);
+});
+
+test('keep-versions deletes the oldest versions, but never production’s, the one before it, or anything else', async () => {
+  const server = await ownServer();
+  for (const version of ['v1', 'v2', 'v3', 'v4']) {
+    await runPublish({ url: server.url, task: publishTask(await modelDir(version), version) });
+  }
+  await mkdir(join(server.directory, MODEL_FOLDER, 'a notebook'));
+  await runPublish({ url: server.url, task: rollBackTask('v1') });
+  // v1 is in production now, v4 was before it; v5 is stored only.
+  const task = publishTask(await modelDir('v5'), 'v5', { promote: false });
+  const outcome = await runPublish({ url: server.url, task, inputs: { keepVersions: 1 } });
+  expect(outcome.removed.toSorted()).toEqual(['v2', 'v3']);
+  expect(foldersOf(server.directory)).toEqual(['a notebook', 'production', PREVIOUS, 'v1', 'v4', 'v5']);
+});
+
+test('what a run left behind that was cut short is repaired and cleaned by the next', async () => {
+  const server = await ownServer();
+  for (const version of ['v1', 'v2']) {
+    await runPublish({ url: server.url, task: publishTask(await modelDir(version), version) });
+  }
+  const folder = join(server.directory, MODEL_FOLDER);
+  const kept = filesOf(server.directory, 'production');
+  await rename(join(folder, 'production'), join(folder, 'production.previous-29991231-235959-0123abcd'));
+  for (const name of ['production.next-0123abcd', 'v3.uploading-0123abcd', 'v0.deleting-0123abcd']) {
+    await mkdir(join(folder, name));
+    await writeFile(join(folder, name, 'model.pth'), 'half');
+  }
+  const task = publishTask(await modelDir('v3'), 'v3', { promote: false });
+  const { warnings } = await runPublish({ url: server.url, task });
+  expect(warnings.join('\n')).toContain('has been put back from “production.previous-29991231-235959-0123abcd”');
+  expect(filesOf(server.directory, 'production')).toEqual(kept);
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1', 'v2', 'v3']);
+});
+
+test('files that are no part of a version, and folders, are told about; links and wrong files are refused', async () => {
+  const server = await ownServer();
+  const folder = await modelDir('a', { SHA256SUMS: 'old', 'training-images.csv': undefined });
+  await mkdir(join(folder, 'checkpoints'));
+  const { warnings } = await runPublish({ url: server.url, task: publishTask(folder, 'v1') });
+  expect(warnings.join('\n')).toMatch(/SHA256SUMS .* made anew/);
+  expect(warnings.join('\n')).toContain('The folder checkpoints');
+  expect(warnings.join('\n')).toContain('no training-images.csv');
+  expect(filesOf(server.directory, 'v1')?.['SHA256SUMS']).not.toBe('old');
+});

@@ -1,0 +1,71 @@
+import * as z from 'zod/mini';
+import { DiatomError } from '../errors.ts';
+import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
+import type { Metrics } from './figures.ts';
+import { percent, withInterval } from './format-figure.ts';
+
+const text = z.optional(z.nullable(z.union([z.string(), z.number()])));
+const provenanceSchema = z.object({
+  image: text,
+  image_digest: text,
+  dataset: z.optional(z.nullable(z.object({ name: text, sha256: text, seed: text }))),
+});
+
+/**
+ * A short description of a model whose training left none: what it tells apart, how well, and where it comes from.
+ *
+ * @param provenance text of provenance.json
+ * @throws DiatomError `MODEL` when provenance.json is not what it should be
+ */
+export function modelCard(model: {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly metrics: Metrics;
+  readonly provenance: string | undefined;
+}): string {
+  const { name, classes, metrics } = model;
+  const origin = model.provenance === undefined ? [] : originRows(model.provenance);
+  const rows = classes.map((label) => {
+    const figures = metrics.classes[label];
+    const cells = [figures?.precision, figures?.recall, figures?.f1].map(percent);
+    return [escapeMarkdown(label), ...cells, String(figures?.support ?? 0)];
+  });
+  const sections = [
+    `# ${escapeMarkdown(name)}`,
+    `Tells ${classes.length} classes apart. Accuracy ${withInterval(metrics.accuracy, metrics.accuracy_ci)}, macro-F1 ${withInterval(metrics.macro_f1, metrics.macro_f1_ci)}${metrics.n_test === undefined ? '' : ` on ${metrics.n_test} test images`}.`,
+    markdownTable(['Class', 'Precision', 'Recall', 'F1', 'Test images'], rows, [
+      'Precision',
+      'Recall',
+      'F1',
+      'Test images',
+    ]),
+    origin.length === 0 ? 'Where it comes from is not recorded.' : markdownTable(['Made from', ''], origin),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function originRows(json: string): string[][] {
+  const { image, image_digest: digest, dataset } = parseProvenance(json);
+  const rows: [string, string | number | null | undefined][] = [
+    ['Data set', dataset?.name],
+    ['SHA-256 of the data set', dataset?.sha256],
+    ['Seed of the split', dataset?.seed],
+    ['Image', image],
+    ['Digest of the image', digest],
+  ];
+  return rows.flatMap(([what, value]) =>
+    value === null || value === undefined ? [] : [[what, escapeMarkdown(String(value))]],
+  );
+}
+
+function parseProvenance(json: string): z.infer<typeof provenanceSchema> {
+  try {
+    return provenanceSchema.parse(JSON.parse(json));
+  } catch (cause) {
+    throw new DiatomError(
+      'MODEL',
+      'provenance.json is not what training should write: an object with image, image_digest and dataset.',
+      { cause },
+    );
+  }
+}

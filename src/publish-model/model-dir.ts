@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compareCodePoints, whyUnsafeName } from '../dataset/safe-name.ts';
+import { diskFailure } from '../disk-failure.ts';
+import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { type Comparison, type Metrics, parseClasses, parseComparison, parseMetrics } from './figures.ts';
+import { modelCard } from './model-card.ts';
+import { CARD_FILE, CLASSES_FILE, METRICS_FILE, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from './model-folder.ts';
+import { formatSums } from './sums.ts';
+
+const COMPARISON_FILE = 'comparison.json';
+const TRAINING_IMAGES_FILE = 'training-images.csv';
+const PROVENANCE_FILE = 'provenance.json';
+
+/** A file of a version. Digests are hexadecimal. */
+export interface ModelFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha1: string;
+  readonly sha256: string;
+  /** Where it lies, or what it says when it was made here. */
+  readonly content: { readonly path: string } | { readonly text: string };
+}
+
+/** A model as training left it, checked. */
+export interface LocalModel {
+  /** All that a version holds but SHA256SUMS, by name. */
+  readonly files: readonly ModelFile[];
+  /** SHA256SUMS of these files, as `sha256sum --check` reads it. */
+  readonly sums: string;
+  readonly classes: readonly string[];
+  readonly metrics: Metrics;
+  /** `undefined` when the model was not compared with another. */
+  readonly comparison: Comparison | undefined;
+  /** SHA-256 of the weights. */
+  readonly sha256: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks a model's folder: `model.pth`, `classes.json` and `metrics.json` must be there and agree. All files of
+ * the folder belong to the version; folders in it do not, which is a warning.
+ *
+ * @param name of the model, for the description that is made when there is none
+ * @throws DiatomError `MODEL` for what is missing or wrong, `DISK` when it can't be read, `CANCELLED`
+ */
+export async function readModelDir(folder: string, name: string, signal: AbortSignal): Promise<LocalModel> {
+  const { names, warnings } = await filesIn(folder);
+  const text = (file: string) => readText(join(folder, file));
+  const optional = (file: string) => (names.includes(file) ? text(file) : undefined);
+
+  const classes = parseClasses(await text(CLASSES_FILE), CLASSES_FILE);
+  const metrics = parseMetrics(await text(METRICS_FILE), METRICS_FILE);
+  requireSameClasses(classes, metrics);
+  const compared = await optional(COMPARISON_FILE);
+  const comparison = compared === undefined ? undefined : parseComparison(compared, COMPARISON_FILE);
+  if (!names.includes(TRAINING_IMAGES_FILE)) {
+    warnings.push(
+      `The model has no ${TRAINING_IMAGES_FILE}: nobody can tell later which images it was trained on, so it can’t be compared fairly with the models that follow.`,
+    );
+  }
+
+  const files: ModelFile[] = [];
+  for (const file of names) files.push(await digestFile(file, join(folder, file), signal));
+  if (!names.includes(CARD_FILE)) {
+    files.push(
+      digestText(CARD_FILE, modelCard({ name, classes, metrics, provenance: await optional(PROVENANCE_FILE) })),
+    );
+  }
+  files.sort((a, b) => compareCodePoints(a.name, b.name));
+  const weights = files.find((file) => file.name === WEIGHTS_FILE);
+  if (!weights || weights.bytes === 0) throw new DiatomError('MODEL', `${WEIGHTS_FILE} in ${folder} is empty.`);
+  return { files, sums: formatSums(files), classes, metrics, comparison, sha256: weights.sha256, warnings };
+}
+
+/** A text as a file of a version. */
+export function digestText(name: string, text: string): ModelFile {
+  const data = Buffer.from(text);
+  const digest = (algorithm: string) => createHash(algorithm).update(data).digest('hex');
+  return { name, bytes: data.length, sha1: digest('sha1'), sha256: digest('sha256'), content: { text } };
+}
+
+async function filesIn(folder: string): Promise<{ names: string[]; warnings: string[] }> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new DiatomError('MODEL', `The model’s folder ${folder} can’t be read: it has to be a folder that exists.`, {
+      cause,
+    });
+  });
+  const names: string[] = [];
+  const warnings: string[] = [];
+  for (const entry of entries) {
+    const { name } = entry;
+    if (entry.isDirectory())
+      warnings.push(`The folder ${name} in the model’s folder is not published: only files are.`);
+    else if (name === SUMS_FILE || name === VERSION_FILE) {
+      warnings.push(`The file ${name} in the model’s folder is not published: it is made anew.`);
+    } else if (!entry.isFile()) {
+      // A link could lead to any file of the runner, and whatever made the folder may come from anywhere.
+      throw new DiatomError('MODEL', `${name} in ${folder} is a link or no plain file: put the file itself there.`);
+    } else if (whyUnsafeName(name) !== undefined || /\.(?:file)?part$/i.test(name)) {
+      const reason = whyUnsafeName(name) ?? 'ends like an unfinished upload, which ownCloud refuses';
+      throw new DiatomError(
+        'MODEL',
+        `The file “${name}” in ${folder} can’t be published under its name: it ${reason}.`,
+      );
+    } else names.push(name);
+  }
+  const missing = [WEIGHTS_FILE, CLASSES_FILE, METRICS_FILE].filter((name) => !names.includes(name));
+  if (missing.length > 0) {
+    const found = names.length === 0 ? 'nothing' : names.toSorted().join(', ');
+    throw new DiatomError(
+      'MODEL',
+      `The model’s folder ${folder} has no ${missing.join(', no ')}; found: ${found}. It has to be the folder that train.py and test.py wrote to.`,
+    );
+  }
+  return { names, warnings };
+}
+
+function requireSameClasses(classes: readonly string[], { labels, classes: figures }: Metrics): void {
+  const sameOrder = JSON.stringify(labels) === JSON.stringify(classes);
+  const measured = Object.keys(figures);
+  if (sameOrder && measured.length === classes.length && measured.every((label) => classes.includes(label))) return;
+  throw new DiatomError(
+    'MODEL',
+    `${CLASSES_FILE} and ${METRICS_FILE} speak of different classes: ${classes.join(', ')} and ${(sameOrder ? measured : labels).join(', ')}. They have to come from one training; train and test again into an empty folder.`,
+  );
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw diskFailure('read', path, error);
+  });
+}
+
+async function digestFile(name: string, path: string, signal: AbortSignal): Promise<ModelFile> {
+  const sha1 = createHash('sha1');
+  const sha256 = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+      throwIfCancelled(signal);
+      sha1.update(piece);
+      sha256.update(piece);
+      bytes += piece.length;
+    }
+  } catch (error) {
+    throw diskFailure('read', path, error);
+  }
+  return { name, bytes, sha1: sha1.digest('hex'), sha256: sha256.digest('hex'), content: { path } };
+}

@@ -1,0 +1,39 @@
+import { messageOf } from '../errors.ts';
+import type { Remote } from '../owncloud/connect.ts';
+import type { RemoteOptions } from '../owncloud/options.ts';
+import { readText } from '../owncloud/read-file.ts';
+import { remotePath } from '../owncloud/remote-path.ts';
+import { type Metrics, parseClasses, parseMetrics } from './figures.ts';
+import { CLASSES_FILE, METRICS_FILE, VERSION_FILE } from './model-folder.ts';
+
+/** A model that is on the server. What is `undefined` is not there or can't be read. */
+export interface PublishedModel {
+  /** Only known of production. */
+  readonly version: string | undefined;
+  readonly classes: readonly string[] | undefined;
+  readonly metrics: Metrics | undefined;
+}
+
+/**
+ * Reads what a published model says of itself. Somebody may have put it there by hand, so nothing of it is required;
+ * what can't be read is a warning.
+ *
+ * @throws DiatomError `OWNCLOUD` or `NETWORK` when the server does not answer
+ */
+export async function readPublished(remote: Remote, folder: string, options: RemoteOptions): Promise<PublishedModel> {
+  const text = (name: string) => readText(remote, remotePath(folder, name), options);
+  async function parsed<T>(name: string, parse: (text: string, file: string) => T): Promise<T | undefined> {
+    const found = await text(name);
+    try {
+      return found === undefined ? undefined : parse(found, `${folder}/${name}`);
+    } catch (error) {
+      options.onWarning?.(messageOf(error));
+      return undefined;
+    }
+  }
+  return {
+    version: (await text(VERSION_FILE))?.trim() || undefined,
+    classes: await parsed(CLASSES_FILE, parseClasses),
+    metrics: await parsed(METRICS_FILE, parseMetrics),
+  };
+}

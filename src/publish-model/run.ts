@@ -1,0 +1,69 @@
+import { DiatomError, messageOf } from '../errors.ts';
+import { createHttpClient } from '../http/client.ts';
+import { fail, warn } from '../runner/log.ts';
+import { setOutputs, writeSummary } from '../runner/outputs.ts';
+import { proxyFor } from '../runner/proxy.ts';
+import { readInputs } from './inputs.ts';
+import { type Outcome, PATIENCE, publish, refusalOf } from './publish.ts';
+import { summaryMarkdown } from './summary.ts';
+
+/**
+ * Runs the action: inputs → publishing or roll-back → outputs and summary. Whatever is thrown ends the run red, and so
+ * does a model that may not go to production; a signal of the runner (SIGINT, then SIGTERM) cancels it in an orderly way.
+ */
+export async function run(): Promise<void> {
+  const { env } = process;
+  const cancel = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => cancel.abort(new Error(signal));
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const http = createHttpClient({ proxyFor });
+  const warnings: string[] = [];
+  let stored: Outcome | undefined;
+  try {
+    const now = () => new Date();
+    const outcome = await publish(readInputs(env, now()), {
+      http,
+      env,
+      now,
+      signal: cancel.signal,
+      patience: PATIENCE,
+      onWarning: (message) => {
+        warn(message);
+        warnings.push(message);
+      },
+      onStored: (before) => {
+        stored = before;
+        setOutputs(outputsOf(before));
+      },
+    });
+    setOutputs(outputsOf(outcome));
+    const refusal = refusalOf(outcome);
+    if (refusal !== undefined) fail(refusal);
+    await writeSummary(summaryMarkdown(outcome, { warnings, failure: refusal }));
+  } catch (error) {
+    const message = failureMessage(error);
+    fail(message);
+    if (stored) await writeSummary(summaryMarkdown(stored, { warnings, failure: message }));
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await http.close();
+  }
+}
+
+function outputsOf({ kind, version, url, promoted, production, checks, sha256 }: Outcome): Record<string, string> {
+  return {
+    version,
+    'version-url': url,
+    promoted: String(promoted),
+    'previous-version': production?.version ?? '',
+    'gate-passed': kind === 'publish' ? String(checks.passed) : '',
+    sha256,
+  };
+}
+
+/** Errors of ours speak for themselves; anything else is a fault of this action, and says so. */
+function failureMessage(error: unknown): string {
+  if (error instanceof DiatomError) return error.message;
+  const details = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
+}

@@ -1,0 +1,137 @@
+import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
+import { shown } from './checks.ts';
+import type { Figures, Metrics } from './figures.ts';
+import { percent, withInterval } from './format-figure.ts';
+import { figureName } from './gate.ts';
+import { figureOf } from './gate-figures.ts';
+import { PRODUCTION } from './model-folder.ts';
+import type { Outcome } from './publish.ts';
+
+/**
+ * The job summary of a run, as GitHub Markdown.
+ *
+ * @param failure why the run is red, when it is
+ */
+export function summaryMarkdown(
+  outcome: Outcome,
+  { warnings, failure }: { readonly warnings: readonly string[]; readonly failure: string | undefined },
+): string {
+  const sections = [
+    `## ${escapeMarkdown(outcome.modelName)}: ${headline(outcome)}`,
+    failure === undefined ? '' : `> [!CAUTION]\n${quoted(failure)}`,
+    factsTable(outcome),
+    warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
+    checksSection(outcome),
+    figuresSection(outcome),
+    rollBackSection(outcome),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function headline({ kind, promoted, promotionWanted, checks }: Outcome): string {
+  if (promoted) return kind === 'roll-back' ? 'rolled back' : 'in production';
+  if (!checks.passed) return kind === 'roll-back' ? 'not rolled back' : 'stored, not promoted';
+  return promotionWanted ? 'stored, not promoted' : 'stored; promotion was not asked for';
+}
+
+function factsTable(outcome: Outcome): string {
+  const { version, folder, page, server, url, sha256, production, promoted, replaced, removed } = outcome;
+  const place = page === undefined ? escapeMarkdown(folder) : `[${escapeMarkdown(folder)}](<${page}>)`;
+  const current = production ? code(production.version ?? 'a model without a VERSION file') : 'nothing';
+  const now = promoted
+    ? `${code(version)}${replaced === undefined ? '' : `, in place of ${current}, which is kept as ${code(replaced)}`}`
+    : current;
+  const rows = [
+    ['Version', code(version)],
+    ['Folder', `${place} on ${escapeMarkdown(server)}`],
+    ['WebDAV address', code(url)],
+    ['SHA-256 of model.pth', code(sha256)],
+    ['In production', now],
+    ...(removed.length > 0 ? [['Deleted (keep-versions)', removed.map(code).join(', ')]] : []),
+  ];
+  return markdownTable(['', ''], rows);
+}
+
+function checksSection({ checks, production }: Outcome): string {
+  const { verdicts, findings } = checks;
+  const rows = verdicts.map(({ condition, value, passed }) => {
+    const { figure, label, operator, limit } = condition;
+    const current = production?.metrics && figureOf(production.metrics, figure, label);
+    return [
+      passed ? '✅' : '❌',
+      escapeMarkdown(figureName(condition)),
+      escapeMarkdown(shown(value)),
+      escapeMarkdown(`${operator} ${limit}`),
+      current === undefined ? '–' : shown(current),
+    ];
+  });
+  const header = ['', 'Gate', 'Model', 'Required', 'Production'];
+  const table = rows.length === 0 ? '' : `${markdownTable(header, rows, ['Model', 'Required', 'Production'])}\n\n`;
+  const list = findings.map(({ passed, sentence }) => `- ${passed ? '✅' : '❌'} ${escapeMarkdown(sentence)}`);
+  return `### Checks\n\n${table}${list.join('\n')}`;
+}
+
+/** On the same images when the two were compared; else each on its own test images, which says less. */
+function figuresSection({ model, production }: Outcome): string {
+  if (!model) return '';
+  const { comparison, metrics } = model;
+  if (comparison?.candidate && comparison.production) {
+    const note = `On the ${comparison.n_compared} of ${comparison.n_test} test images that neither was trained on${comparison.too_few ? ' (too few to decide)' : ''}:`;
+    return `### Compared with production\n\n${note}\n\n${figuresTable(comparison.candidate, comparison.production)}`;
+  }
+  const note = production?.metrics ? 'Each on its own test images, so the two columns are no fair comparison:' : '';
+  return ['### Figures', note, figuresTable(metrics, production?.metrics)].filter((part) => part !== '').join('\n\n');
+}
+
+function figuresTable(model: Figures, production: Figures | Metrics | undefined): string {
+  const overall = (figures: Figures) => [
+    withInterval(figures.accuracy, figures.accuracy_ci),
+    withInterval(figures.macro_f1, figures.macro_f1_ci),
+    ...Object.keys(model.classes).map((label) =>
+      percent(Object.hasOwn(figures.classes, label) ? figures.classes[label]?.recall : undefined),
+    ),
+  ];
+  const names = ['Accuracy', 'Macro-F1', ...Object.keys(model.classes).map((label) => `Recall of ${label}`)];
+  const columns = [overall(model), ...(production ? [overall(production)] : [])];
+  const header = ['', 'Model', ...(production ? ['Production'] : [])];
+  const rows = names.map((name, index) => [escapeMarkdown(name), ...columns.map((column) => column[index] ?? '–')]);
+  return markdownTable(header, rows, ['Model', 'Production']);
+}
+
+function rollBackSection({
+  promoted,
+  production,
+  version,
+  checks,
+  classesDiffer,
+  modelName,
+  replaced,
+}: Outcome): string {
+  if (!promoted) {
+    if (checks.passed)
+      return `To promote this version, run this action with ${inputs(modelName, version, classesDiffer)}.`;
+    return '';
+  }
+  if (replaced === undefined) return '';
+  if (production?.version === undefined) {
+    return `What was in production before is no version. To put it back, rename the folders by hand: \`${PRODUCTION}\` to another name and \`${replaced}\` to \`${PRODUCTION}\`.`;
+  }
+  return `To roll back, run this action with ${inputs(modelName, production.version, classesDiffer)}.`;
+}
+
+function inputs(modelName: string, version: string, classesDiffer: boolean): string {
+  const more = classesDiffer ? ' and `allow-class-change: true` (the classes differ)' : '';
+  return `${code(`model-name: ${modelName}`)}, ${code(`roll-back-to: ${version}`)}${more}`;
+}
+
+function quoted(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `> ${line.startsWith('- ') ? `- ${escapeMarkdown(line.slice(2))}` : escapeMarkdown(line)}`)
+    .join('\n');
+}
+
+/** A text as code; names of files hold no line ends. */
+function code(text: string): string {
+  return `\`${text.replaceAll('`', "'").replaceAll('|', '\\|')}\``;
+}

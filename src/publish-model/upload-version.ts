@@ -1,0 +1,85 @@
+import { DiatomError, messageOf } from '../errors.ts';
+import type { Remote } from '../owncloud/connect.ts';
+import { ensureFolder } from '../owncloud/folder.ts';
+import { moveFolder } from '../owncloud/move-folder.ts';
+import type { RemoteOptions } from '../owncloud/options.ts';
+import { readText } from '../owncloud/read-file.ts';
+import { remoteFolder, remotePath } from '../owncloud/remote-path.ts';
+import { putVerified, removeTemporary, textContent } from '../owncloud/store.ts';
+import { uploadFile } from '../owncloud/upload.ts';
+import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
+import { digestText, type LocalModel, type ModelFile } from './model-dir.ts';
+import { SUMS_FILE, uploadingName } from './model-folder.ts';
+
+export interface VersionUpload {
+  /** The model's folder. */
+  readonly folder: string;
+  readonly version: string;
+  readonly model: LocalModel;
+  /** Whether a folder of that name is there already. */
+  readonly isThere: boolean;
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+}
+
+/**
+ * Stores a model as a version: every file is verified, SHA256SUMS comes last, and only then does the folder get its name.
+ * A version that is there already with the same sums is verified instead, so that a run can be repeated.
+ *
+ * @returns what the version's folder holds
+ * @throws DiatomError `INPUT` when the version is there with other content; as `uploadFile` and `verifyFolder`
+ */
+export async function uploadVersion(
+  remote: Remote,
+  { folder, version, model, isThere, onProgress }: VersionUpload,
+  options: RemoteOptions,
+): Promise<ExpectedFile[]> {
+  const files = [...model.files, digestText(SUMS_FILE, model.sums)];
+  const expected = files.map(({ name, sha256, bytes, sha1 }) => ({ name, sha256, stored: { bytes, sha1 } }));
+  const target = `${folder}/${version}`;
+  if (isThere) {
+    if ((await readText(remote, remotePath(target, SUMS_FILE), options)) !== model.sums) {
+      throw new DiatomError(
+        'INPUT',
+        `Input version: ${version} is there already at ${remote.rootUrl.host}, with other content, and a version is never overwritten. Choose another name; to promote the one that is there, run with roll-back-to: ${version}.`,
+      );
+    }
+    await verifyFolder(remote, target, expected, options);
+    return expected;
+  }
+  const uploading = `${folder}/${uploadingName(version)}`;
+  try {
+    await ensureFolder(remote, uploading, options);
+    await storeFiles(remote, uploading, files, { ...options, onProgress });
+    await moveFolder(remote, uploading, target, options);
+  } catch (error) {
+    await removeTemporary(remote, remoteFolder(uploading), options);
+    const code = error instanceof DiatomError ? error.code : 'OWNCLOUD';
+    throw new DiatomError(
+      code,
+      `The version ${version} was not stored, and production was not touched: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return expected;
+}
+
+async function storeFiles(
+  remote: Remote,
+  folder: string,
+  files: readonly ModelFile[],
+  options: RemoteOptions & Pick<VersionUpload, 'onProgress'>,
+): Promise<void> {
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  let before = 0;
+  for (const { name, bytes, sha1, content } of files) {
+    if ('text' in content) await putVerified(remote, remotePath(folder, name), textContent(content.text), options);
+    else {
+      const request = { localPath: content.path, folder, name, bytes, sha1 };
+      const onProgress = (done: number) => options.onProgress?.(before + done, total);
+      await uploadFile(remote, request, { ...options, onProgress });
+    }
+    before += bytes;
+  }
+}
