@@ -1,0 +1,306 @@
+"""
+Evaluates $WEIGHTS (default $OUTPUT_DIR/model.pth) on $DATA_DIR/test and writes metrics.json, predictions.csv and
+pictures. README.md explains options and results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import card
+import plots
+import scores
+from common import (
+    IMAGE_SIZE,
+    Example,
+    ImageFiles,
+    Options,
+    Scan,
+    UserError,
+    add_common_options,
+    build_network,
+    csv_text,
+    file_sha256,
+    find_data_dir,
+    head_classes,
+    load_image,
+    load_weights,
+    make_output_dir,
+    names,
+    number,
+    pick_device,
+    provenance,
+    run_main,
+    say,
+    scan_split,
+    software,
+    warn,
+    write_json,
+    write_text,
+)
+
+WORST_ERRORS = 12
+
+
+def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    options = Options("Evaluates a model on DATA_DIR/test. Every option can also be given as an environment variable.")
+    add_common_options(options)
+    options.add("--weights", str, "", "the model's weights [default: OUTPUT_DIR/model.pth]")
+    options.add("--bootstrap-samples", number(int, 100, 1_000_000), 2000, "samples for the confidence intervals")
+    options.add("--confidence-level", number(float, 0.5, 0.999), 0.95, "how sure the confidence intervals are")
+    options.add("--seed", number(int, 0, 2**31 - 1), 1, "what those samples are drawn from")
+    return options.parse(arguments)
+
+
+@dataclass(frozen=True)
+class Model:
+    path: Path
+    network: torch.nn.Module
+    classes: list[str]
+    image_size: int
+    images: set[str]
+    """SHA-256 of the images it has learned from, as far as that is known."""
+    groups: set[str]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says to each test image, in the order of `examples`."""
+
+    examples: list[Example]
+    true: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        return self.probabilities.max(axis=1)
+
+
+def main() -> None:
+    options = parse_options()
+    device = pick_device(options.device)
+    make_output_dir(options.output_dir)
+    folder = find_data_dir(options.data_dir)
+    model = load_model(Path(options.weights or options.output_dir / "model.pth"), folder)
+    scan = scan_split(folder, "test", options.max_broken)
+    check_classes(scan.classes, model.classes)
+    predictions = predict(model, folder, scan.examples, options, device)
+    metrics = evaluate(model, folder, scan, predictions, options)
+    write_results(options.output_dir, folder, model, predictions, metrics)
+
+
+def load_model(path: Path, data_dir: Path) -> Model:
+    """The network with its weights, and what lies beside them: classes, image size, and what it has learned from."""
+    state = load_weights(path)
+    count = head_classes(state, path)
+    network = build_network(count)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit the contract's ResNet50: {' '.join(str(error).split())[:300]}") from None
+    return Model(
+        path=path,
+        network=network.eval(),
+        classes=model_classes(path, count, data_dir),
+        image_size=int(read_json(path.with_name("training.json"), {}).get("image_size", IMAGE_SIZE)),
+        images=read_lines(path.with_name("train_images.sha256")),
+        groups=read_lines(path.with_name("train_groups.txt")),
+    )
+
+
+def model_classes(path: Path, count: int, data_dir: Path) -> list[str]:
+    """The names of the outputs: from classes.json beside the weights, else the sorted folders of train."""
+    beside = path.with_name("classes.json")
+    classes = read_json(beside, None)
+    origin = str(beside)
+    if classes is None:
+        origin = f"{data_dir}/train"
+        if not Path(origin).is_dir():
+            raise UserError(
+                f"Which classes do the outputs of {path} stand for? There is neither {beside} nor {origin}."
+            )
+        classes = sorted(entry.name for entry in Path(origin).iterdir() if entry.is_dir() and entry.name[0] != ".")
+        warn(f"There is no {beside}: taking the folders of {origin}, in alphabetical order, for the model's classes.")
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise UserError(f"{origin} is no list of class names.")
+    if len(classes) != count:
+        raise UserError(
+            f"The weights {path} tell {count} classes apart, but {origin} names {len(classes)}. They are not of one "
+            "model: give WEIGHTS the file that belongs to these classes, or train again."
+        )
+    return classes
+
+
+def read_json(path: Path, default: Any) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return default
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}).") from None
+
+
+def read_lines(path: Path) -> set[str]:
+    try:
+        return set(path.read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        return set()
+
+
+def check_classes(test: list[str], known: list[str]) -> None:
+    unknown = [name for name in test if name not in known]
+    if unknown:
+        raise UserError(
+            f"The test images have class(es) that the model does not know: {names(unknown)}. It knows "
+            f"{names(known, 50)}. Is a folder misspelt, or are the weights of another data set?"
+        )
+    without = [name for name in known if name not in test]
+    if without:
+        warn(f"No test images of the class(es) {names(without)}: macro-F1 is the mean of the others.")
+
+
+@torch.no_grad()
+def predict(
+    model: Model, folder: Path, examples: list[Example], options: argparse.Namespace, device: torch.device
+) -> Predictions:
+    """Full precision, also on a GPU: half would save seconds, and give other answers than the serving code."""
+    images = ImageFiles(folder, examples, model.classes, model.image_size)
+    loader = torch.utils.data.DataLoader(images, batch_size=options.batch_size, num_workers=options.workers)
+    network = model.network.to(device)
+    probabilities = [network(batch.to(device)).softmax(dim=1).cpu().double().numpy() for batch, _ in loader]
+    result = np.concatenate(probabilities)
+    if not np.isfinite(result).all():
+        raise UserError(f"The model {model.path} answers with what is no number: its weights are spoilt. Train again.")
+    return Predictions(examples, np.array(images.targets), result)
+
+
+def evaluate(
+    model: Model, folder: Path, scan: Scan, predictions: Predictions, options: argparse.Namespace
+) -> dict[str, Any]:
+    """What metrics.json holds; metrics.schema.json describes it."""
+    matrix = scores.confusion_matrix(predictions.true, predictions.predicted, len(model.classes))
+    result = scores.score(matrix)
+    accuracy, macro_f1 = scores.confidence_intervals(
+        matrix, options.bootstrap_samples, options.confidence_level, options.seed
+    )
+    seen = sum(was_seen(model, example) for example in predictions.examples)
+    if seen:
+        warn(f"{seen} of the test images, or of their groups, were seen in training: the figures are too good.")
+    per_class = {
+        name: {
+            "precision": number_or_none(result.precision[index]),
+            "recall": number_or_none(result.recall[index]),
+            "f1": number_or_none(result.f1[index]),
+            "support": int(result.support[index]),
+        }
+        for index, name in enumerate(model.classes)
+    }
+    return {
+        "format": 1,
+        "images": len(predictions.examples),
+        "accuracy": result.accuracy,
+        "macro_f1": result.macro_f1,
+        "confidence_interval": {
+            "level": options.confidence_level,
+            "method": "percentile bootstrap, stratified by class",
+            "samples": options.bootstrap_samples,
+            "seed": options.seed,
+            "accuracy": accuracy,
+            "macro_f1": macro_f1,
+        },
+        "classes": model.classes,
+        "per_class": per_class,
+        "confusion_matrix": matrix.tolist(),
+        "unreadable_images": [name for name, _ in scan.broken],
+        "images_seen_in_training": seen,
+        "model": {"file": model.path.name, "sha256": file_sha256(model.path), "image_size": model.image_size},
+        "dataset": provenance(folder),
+        "software": software(),
+    }
+
+
+def was_seen(model: Model, example: Example) -> bool:
+    return example.sha256 in model.images or example.group in model.groups
+
+
+def number_or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def write_results(
+    output_dir: Path, folder: Path, model: Model, predictions: Predictions, metrics: dict[str, Any]
+) -> None:
+    write_text(output_dir / "predictions.csv", predictions_csv(model, predictions))
+    title = f"{metrics['images']} test images, accuracy {metrics['accuracy']:.1%}, macro-F1 {metrics['macro_f1']:.3f}"
+    matrix = np.array(metrics["confusion_matrix"])
+    say(plots.confusion_matrix(output_dir / "confusion_matrix.png", matrix, model.classes, title))
+    wrong = np.flatnonzero(predictions.predicted != predictions.true)
+    worst = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:WORST_ERRORS]
+    errors = [
+        (
+            load_image(folder / predictions.examples[index].path),
+            predictions.examples[index].label,
+            model.classes[predictions.predicted[index]],
+            float(predictions.confidence[index]),
+            Path(predictions.examples[index].path).name,
+        )
+        for index in worst
+    ]
+    say(plots.worst_errors(output_dir / "worst_errors.png", errors, len(wrong)))
+    card.add_evaluation(output_dir / "MODEL_CARD.md", metrics)
+    write_json(output_dir / "metrics.json", metrics)
+    interval = metrics["confidence_interval"]
+    say(
+        "Accuracy {:.3f} ({:.3f} – {:.3f})".format(metrics["accuracy"], *interval["accuracy"])
+        + ", macro-F1 {:.3f} ({:.3f} – {:.3f})".format(metrics["macro_f1"], *interval["macro_f1"])
+        + f" on {metrics['images']} test images; {interval['level']:.0%} confidence intervals."
+    )
+
+
+def predictions_csv(model: Model, predictions: Predictions) -> str:
+    """One line an image. Hash and group let two models be compared on images that neither has seen."""
+    head = (
+        "path",
+        "sha256",
+        "group",
+        "label",
+        "predicted",
+        "correct",
+        "confidence",
+        "confidence_of_label",
+        "seen_in_training",
+    )
+    rows = []
+    for example, true, predicted, probabilities in zip(
+        predictions.examples, predictions.true, predictions.predicted, predictions.probabilities
+    ):
+        rows.append(
+            (
+                example.path,
+                example.sha256,
+                example.group,
+                example.label,
+                model.classes[predicted],
+                str(bool(predicted == true)).lower(),
+                f"{probabilities[predicted]:.6f}",
+                f"{probabilities[true]:.6f}",
+                str(was_seen(model, example)).lower(),
+            )
+        )
+    return csv_text([head, *rows])
+
+
+if __name__ == "__main__":
+    run_main(main)
