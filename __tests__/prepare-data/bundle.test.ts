@@ -1,0 +1,301 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { startArtifactServer } from '../helpers/artifact-server.ts';
+import { contentsOf, expectNoSecrets, filesBelow, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
+import { IMAGES } from '../helpers/tiny-data-set.ts';
+
+const ARCHIVE = /^diatom_set-\d{4}(-\d\d){5}\.zip$/;
+
+/** The lines of a manifest as objects by column; none of the tiny data set's names needs quotes. */
+function readManifest(path: string): Record<string, string>[] {
+  const [header = [], ...rows] = readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','));
+  return rows.map((row) => Object.fromEntries(header.map((column, index) => [column, row[index] ?? ''])));
+}
+
+describe('the shipped bundle, started as a runner does', () => {
+  test('downloads, organises, archives, uploads, verifies, and then deletes the local archive', async () => {
+    const { run, workspace, uploaded, cloud, fileList } = await prepareDataFixture();
+    const result = await run({ 'owncloud-folder': 'data sets/2026' });
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+
+    const { outputs, summary } = result;
+    const name = outputs['archive-name'] ?? '';
+    expect(name).toMatch(ARCHIVE);
+    expect(outputs).toEqual({
+      'archive-name': name,
+      'archive-path': '',
+      'archive-url': `${cloud.url}/remote.php/dav/files/ada/data%20sets/2026/${name}`,
+      'archive-sha256': expect.stringMatching(/^[0-9a-f]{64}$/),
+      'archive-bytes': expect.stringMatching(/^\d+$/),
+      'data-dir': join(workspace, 'data'),
+      'manifest-path': join(workspace, 'data', 'results', 'manifest.csv'),
+      seed: 'demo',
+      'train-count': String(IMAGES - 9),
+      'test-count': '9',
+      classes: '{"Gomphonema":{"train":7,"test":3},"Hannaea":{"train":15,"test":6}}',
+    });
+
+    // What is on the server is what was told, and nothing else is there.
+    expect(uploaded()).toEqual([`data sets/2026/${name}`]);
+    const remote = readFileSync(join(cloud.directory, 'data sets', '2026', name));
+    expect(createHash('sha256').update(remote).digest('hex')).toBe(outputs['archive-sha256']);
+    expect(String(remote.length)).toBe(outputs['archive-bytes']);
+
+    // The workspace keeps the data and no archive; the archive holds exactly the data.
+    const onDisk = filesBelow(join(workspace, 'data')).filter((path) => path !== '.diatom-actions');
+    expect(filesBelow(workspace)).toEqual(['data/.diatom-actions', ...onDisk.map((path) => `data/${path}`)].sort());
+    const archive = await contentsOf(join(cloud.directory, 'data sets', '2026', name));
+    expect([...archive.keys()].sort()).toEqual(onDisk);
+    for (const [path, content] of archive)
+      expect(readFileSync(join(workspace, 'data', path)).equals(content)).toBe(true);
+    expect(onDisk.filter((path) => path.startsWith('downloads/'))).toEqual(
+      ['gomphonema.zip', 'hannaea-1.zip', 'hannaea-2.zip'].map((zip) => `downloads/${zip}`),
+    );
+
+    // The manifest tells every image, with what is really there.
+    const manifest = readManifest(outputs['manifest-path'] ?? '');
+    expect(manifest).toHaveLength(IMAGES);
+    const sha256 = (content: Buffer | undefined) =>
+      createHash('sha256')
+        .update(content ?? '')
+        .digest('hex');
+    for (const line of manifest) {
+      const content = archive.get(`results/${line['path']}`);
+      expect(line['sha256']).toBe(sha256(content));
+      expect(line['bytes']).toBe(String(content?.length));
+      expect(line['path']?.split('/').slice(0, 2)).toEqual([line['split'], line['label']]);
+      const isBroken = line['source_path']?.endsWith('.png');
+      expect([line['width'], line['height']]).toEqual(isBroken ? ['', ''] : ['6', '4']);
+    }
+    const perZip = (zip: string) =>
+      manifest.filter((line) => line['source_zip'] === zip && line['split'] === 'test').length;
+    expect(fileList.map((entry) => perZip(entry.downloaded_file_name))).toEqual([3, 3, 3]);
+
+    // Every file under results is in the manifest, or one of the three descriptions.
+    expect(onDisk.filter((path) => path.startsWith('results/'))).toEqual(
+      [...manifest.map((line) => line['path']), 'dataset.json', 'manifest.csv', 'report.html']
+        .map((path) => `results/${path}`)
+        .sort(),
+    );
+
+    // What a person reads.
+    expect(summary).toContain('| Hannaea | 15 | 6 | 21 |');
+    expect(summary).toContain('verified by checksum');
+    expect(summary).toContain('hannaea-2.zip: the folder “a\u0308” was found as “ä”.');
+    expect(summary).toContain('gomphonema.zip: the folder “gomphonema” was found as “export/Gomphonema”.');
+    expect(summary).toMatch(/\| system file \| 2 \| hannaea-1\.zip: Hannaea\/\.DS\\_Store<br>/);
+    expect(summary).toMatch(/\| not an image \| 1 \| hannaea-1\.zip: Hannaea\/readme\.txt \|/);
+    expect(summary).toMatch(/\| outside the folder \| 1 \| gomphonema\.zip: export\/other\/99\.bmp \|/);
+    expect(summary).toContain('1 files are named like images, but no width and height can be read from them');
+    expect(summary).toContain('Fewer than 30 training images');
+    for (const stage of ['Sign in', 'Download', 'Plan', 'Organise and archive', 'Upload']) {
+      expect(result.stdout).toContain(`::group::${stage}\n`);
+    }
+    expect(result.stdout).toMatch(/::warning::.*was found as “export\/Gomphonema”/);
+    expectNoSecrets(
+      result,
+      fileList.map((entry) => entry.file_url),
+    );
+  });
+
+  test('identical images and specimens stay on one side, also across zips', async () => {
+    const { workspace, run } = await prepareDataFixture();
+    for (const seed of ['1', '2', '3']) {
+      const { outputs, exitCode, stdout } = await run({
+        seed,
+        upload: 'false',
+        'group-by': '(s\\d)_|(slide \\d)',
+        'archive-prefix': `seed_${seed}`,
+      });
+      expect(exitCode, stdout).toBe(0);
+      const manifest = readManifest(join(workspace, 'data', 'results', 'manifest.csv'));
+      for (const column of ['sha256', 'group']) {
+        const sides = Map.groupBy(manifest, (line) => line[column]);
+        for (const lines of sides.values()) expect(new Set(lines.map((line) => line['split'])).size).toBe(1);
+      }
+      expect(outputs['seed']).toBe(seed);
+    }
+  });
+
+  test('an archive of the results holds train and test at its root, without the zips', async () => {
+    const { run, workspace } = await prepareDataFixture();
+    const { outputs } = await run({ 'archive-content': 'results', upload: 'false', 'archive-prefix': 'Grüne Algen' });
+    expect(outputs['archive-name']).toMatch(/^Grüne Algen-/);
+    expect(outputs['archive-path']).toBe(join(workspace, outputs['archive-name'] ?? ''));
+    expect(outputs['archive-url']).toBe('');
+    const names = [...(await contentsOf(outputs['archive-path'] ?? '')).keys()].sort();
+    expect(names).toEqual(filesBelow(join(workspace, 'data', 'results')));
+    expect(new Set(names.map((name) => name.split('/')[0]))).toEqual(
+      new Set(['train', 'test', 'manifest.csv', 'dataset.json', 'report.html']),
+    );
+  });
+
+  test('copies are dropped and counted', async () => {
+    const { run, workspace } = await prepareDataFixture();
+    const { outputs, summary } = await run({ duplicates: 'drop', upload: 'false' });
+    expect(Number(outputs['train-count']) + Number(outputs['test-count'])).toBe(IMAGES - 1);
+    expect(summary).toContain('| duplicate | 1 | hannaea-2.zip: ä/s1\\_copy of 03 in hannaea-1.BMP |');
+    const hashes = readManifest(join(workspace, 'data', 'results', 'manifest.csv')).map((line) => line['sha256']);
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
+  test('keep-archive keeps the local archive', async () => {
+    const { run, workspace, uploaded } = await prepareDataFixture();
+    const { outputs } = await run({ 'keep-archive': 'true' });
+    const name = outputs['archive-name'] ?? '';
+    expect(outputs['archive-path']).toBe(join(workspace, name));
+    expect(filesBelow(workspace)).toContain(name);
+    expect(uploaded()).toEqual([name]);
+  });
+
+  test('keep-last deletes older archives of this prefix, and nothing else', async () => {
+    const { run, cloud, uploaded } = await prepareDataFixture();
+    const others = ['diatom_set-notes.txt', 'other-2026-01-01-00-00-00.zip', 'diatom_set_b-2020-01-01-00-00-00.zip'];
+    const old = ['2021', '2022', '2023'].map((year) => `diatom_set-${year}-01-01-00-00-00.zip`);
+    for (const name of [...others, ...old]) writeFileSync(join(cloud.directory, name), name);
+    const { outputs, summary } = await run({ 'keep-last': '1' });
+    expect(uploaded()).toEqual([...others, ...old.slice(2), outputs['archive-name'] ?? ''].sort());
+    expect(summary).toContain('diatom\\_set-2021-01-01-00-00-00.zip');
+  });
+
+  test('a second run replaces the first, and takes unchanged zips from the tool cache', async () => {
+    const { run, workspace, zips } = await prepareDataFixture();
+    const toolCache = { RUNNER_TOOL_CACHE: temporaryFolder('tool-cache') };
+    const first = await run({ upload: 'false' }, toolCache);
+    expect(first.stdout).not.toContain('from the cache');
+    writeFileSync(join(workspace, 'data', 'results', 'train', 'left-over.png'), 'x');
+    const second = await run({ 'archive-prefix': 'second', upload: 'false' }, toolCache);
+    expect(second.stdout.match(/\(unchanged, from the cache\)/g)).toHaveLength(3);
+    expect(second.outputs['archive-sha256']).toBe(first.outputs['archive-sha256']);
+    expect(filesBelow(join(workspace, 'data')).some((path) => path.includes('left-over'))).toBe(false);
+    writeFileSync(join(zips, 'gomphonema.zip'), readFileSync(join(zips, 'hannaea-1.zip')));
+    const third = await run(
+      { 'archive-prefix': 'third', upload: 'false', cache: 'false', 'dry-run': 'true' },
+      toolCache,
+    );
+    expect(third.stdout).not.toContain('from the cache');
+  });
+
+  test('manifest, description and report become an artifact when it has a name', async () => {
+    const { run, workspace } = await prepareDataFixture();
+    const service = await startArtifactServer();
+    const { exitCode } = await run({ 'artifact-name': 'diatoms', upload: 'false' }, service.environment);
+    expect(exitCode).toBe(0);
+    const path = join(temporaryFolder(), 'artifact.zip');
+    writeFileSync(path, service.artifacts.get('diatoms')?.zip ?? '');
+    const contents = await contentsOf(path);
+    expect([...contents.keys()]).toEqual(['dataset.json', 'manifest.csv', 'report.html']);
+    for (const [name, content] of contents) {
+      expect(content.equals(readFileSync(join(workspace, 'data', 'results', name)))).toBe(true);
+    }
+  });
+
+  test('an artifact that can’t be uploaded is a warning', async () => {
+    const { run } = await prepareDataFixture();
+    const result = await run({ 'artifact-name': 'diatoms' });
+    expect(result.exitCode).toBe(0);
+    expect(result.stdout).toMatch(/::warning::Artifact “diatoms” was not uploaded: .*ACTIONS_RUNTIME_TOKEN/);
+    expect(result.outputs['archive-url']).not.toBe('');
+  });
+
+  test('a list packed as base64 of gzip, or in a file of the workspace, gives the same archive', async () => {
+    const { run, workspace, fileList } = await prepareDataFixture();
+    const { gzipSync } = await import('node:zlib');
+    const packed = await run({ 'file-list': gzipSync(JSON.stringify(fileList)).toString('base64'), upload: 'false' });
+    writeFileSync(join(workspace, 'list.json'), JSON.stringify(fileList, null, 2));
+    const read = await run({ 'file-list': '', 'file-list-path': 'list.json', 'archive-prefix': 'b', upload: 'false' });
+    expect(packed.exitCode).toBe(0);
+    expect(read.outputs['archive-sha256']).toBe(packed.outputs['archive-sha256']);
+  });
+});
+
+describe('a dry run', () => {
+  test('downloads and shows the split; there is no archive and no upload, and no server is needed', async () => {
+    const { run, workspace, uploaded, fileList } = await prepareDataFixture();
+    const none = { 'owncloud-url': '', 'owncloud-username': '', 'owncloud-password': '' };
+    const result = await run({ 'dry-run': 'true', ...none });
+    expect(result.exitCode).toBe(0);
+    expect(result.outputs).toMatchObject({
+      'train-count': '22',
+      'test-count': '9',
+      'archive-name': '',
+      'archive-sha256': '',
+    });
+    expect(result.summary).toContain('dry run: nothing archived, nothing uploaded');
+    expect(result.summary).toContain('| Hannaea | 15 | 6 | 21 |');
+    expect(uploaded()).toEqual([]);
+    expect(filesBelow(workspace)).toEqual([
+      'data/.diatom-actions',
+      ...fileList.map((entry) => `data/downloads/${entry.downloaded_file_name}`).sort(),
+    ]);
+  });
+
+  test('shows the split that the run with this seed then makes', async () => {
+    const { run } = await prepareDataFixture();
+    const dry = await run({ 'dry-run': 'true', 'group-by': '(s\\d)_|(slide \\d)' });
+    const real = await run({ upload: 'false', 'group-by': '(s\\d)_|(slide \\d)' });
+    expect(real.outputs['classes']).toBe(dry.outputs['classes']);
+  });
+});
+
+describe('a check', () => {
+  test('is green when a run would succeed, and leaves nothing behind', async () => {
+    const { run, workspace, uploaded, fileList } = await prepareDataFixture();
+    const result = await run({ check: 'true', 'owncloud-folder': 'data sets' });
+    expect(result.exitCode).toBe(0);
+    const rows = result.summary.split('\n').filter((line) => line.startsWith('| ✅'));
+    expect(rows.map((row) => row.split('|')[2]?.trim())).toEqual([
+      'File list',
+      'hannaea-1.zip',
+      'hannaea-2.zip',
+      'gomphonema.zip',
+      'data-dir',
+      'ownCloud',
+      'Disk',
+    ]);
+    expect(result.summary).not.toContain('❌');
+    expect(result.summary).toContain('3 zips, 2 labels');
+    expect(result.summary).toMatch(/signed in, wrote and deleted a file in “data sets”/);
+    expect(filesBelow(workspace)).toEqual([]);
+    expect(uploaded()).toEqual([]);
+    expectNoSecrets(
+      result,
+      fileList.map((entry) => entry.file_url),
+    );
+  });
+
+  test('is red with a sentence for each fault, all at once, and the others still looked at', async () => {
+    const { run, workspace, fileList, breakLink, replaceZip } = await prepareDataFixture();
+    breakLink('hannaea-1.zip');
+    replaceZip('gomphonema.zip', '<!DOCTYPE html><title>Sign in to your account</title>');
+    writeFileSync(join(workspace, 'thesis.docx'), 'x');
+    const result = await run({ check: 'true', 'owncloud-password': 'wrong', 'data-dir': '..' });
+    expect(result.exitCode).toBe(1);
+    const rows = result.summary.split('\n').filter((line) => line.startsWith('| ❌'));
+    expect(rows.map((row) => row.split('|')[2]?.trim())).toEqual([
+      'hannaea-1.zip',
+      'gomphonema.zip',
+      'data-dir',
+      'ownCloud',
+    ]);
+    expect(rows[0]).toContain('404');
+    expect(rows[1]).toMatch(/page/);
+    expect(rows[2]).toContain('allowed is a folder inside the workspace');
+    expect(result.summary).toContain('| ✅ | hannaea-2.zip |');
+    const errors = result.stdout.split('\n').filter((line) => line.startsWith('::error::'));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(
+      /^::error::A run would fail:%0A- hannaea-1\.zip: .+%0A- gomphonema\.zip: .+%0A- data-dir: .+%0A- ownCloud: /,
+    );
+    expectNoSecrets(
+      result,
+      fileList.map((entry) => entry.file_url),
+    );
+  });
+});
