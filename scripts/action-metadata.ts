@@ -9,7 +9,10 @@ export const ROOT = resolve(import.meta.dirname, '..');
 const metadataSchema = z.object({
   name: z.string(),
   description: z.string(),
-  inputs: z.record(z.string(), z.object({ description: z.string(), default: z.optional(z.string()) })),
+  inputs: z.record(
+    z.string(),
+    z.object({ description: z.string(), required: z.optional(z.boolean()), default: z.optional(z.string()) }),
+  ),
   outputs: z.record(z.string(), z.object({ description: z.string() })),
   runs: z.object({ using: z.string(), main: z.string() }),
 });

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileListJsonSchema } from '../src/dataset/file-list.ts';
-import { type ActionMetadata, ROOT, readActionMetadata } from './action-metadata.ts';
+import { ROOT, readActionMetadata } from './action-metadata.ts';
+import { readWorkflowInterface, WORKFLOWS, withGeneratedInputs, workflowPath } from './workflow-inputs.ts';
 
 /** A file whose text follows from another one. */
 export interface GeneratedFile {
@@ -13,16 +14,21 @@ export interface GeneratedFile {
 
 /** Everything that is generated, as it should be. */
 export function generatedFiles(): GeneratedFile[] {
-  const metadata = readActionMetadata('');
-  const readme = withSection(
-    withSection(read('README.md'), 'inputs', inputsTable(metadata)),
-    'outputs',
-    outputsTable(metadata),
-  );
   return [
-    { path: 'README.md', text: readme },
+    withTables('README.md', { inputs: actionInputsTable(''), outputs: actionOutputsTable('') }),
+    ...['train-model', 'publish-model'].map((action) =>
+      withTables(`docs/${action}.md`, { inputs: actionInputsTable(action), outputs: actionOutputsTable(action) }),
+    ),
     { path: 'prepare-data/action.yml', text: read('action.yml').replace('main: dist/', 'main: ../dist/') },
     { path: 'docs/file-list.schema.json', text: `${JSON.stringify(fileListJsonSchema(), undefined, 2)}\n` },
+    ...Object.keys(WORKFLOWS).map((name) => {
+      const path = workflowPath(name);
+      return { path, text: withGeneratedInputs(name, read(path)) };
+    }),
+    withTables(
+      'docs/workflows.md',
+      Object.fromEntries(Object.keys(WORKFLOWS).map((name) => [name, workflowTables(name)])),
+    ),
   ];
 }
 
@@ -37,25 +43,47 @@ function read(path: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8').replaceAll('\r\n', '\n') : '';
 }
 
-/** Puts `content` between the comments that mark the section `name`. */
-function withSection(text: string, name: string, content: string): string {
-  const [start, end] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
-  const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`README.md has no section between ${start} and ${end}`);
-  return `${text.slice(0, from + start.length)}\n\n${content}\n${text.slice(to)}`;
+/** A page with each of its sections, which stand between comments, as it should be. */
+function withTables(path: string, sections: Readonly<Record<string, string>>): GeneratedFile {
+  const text = Object.entries(sections).reduce((page, [name, content]) => {
+    const [start, end] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
+    const [from, to] = [page.indexOf(start), page.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`${path} has no section between ${start} and ${end}`);
+    return `${page.slice(0, from + start.length)}\n\n${content}\n${page.slice(to)}`;
+  }, read(path));
+  return { path, text };
 }
 
-function inputsTable({ inputs }: ActionMetadata): string {
-  const rows = Object.entries(inputs).map(
-    ([name, input]) =>
-      `| \`${name}\` | ${cell(input.description)} | ${input.default ? `\`${cell(input.default)}\`` : ''} |\n`,
-  );
+function actionInputsTable(action: string): string {
+  return inputsTable(readActionMetadata(action).inputs);
+}
+
+function actionOutputsTable(action: string): string {
+  return table('Output', readActionMetadata(action).outputs);
+}
+
+function workflowTables(name: string): string {
+  const { inputs, secrets, outputs = {} } = readWorkflowInterface(name);
+  return [inputsTable(inputs), table('Secret', secrets), table('Output', outputs)].join('\n');
+}
+
+interface Documented {
+  readonly description: string;
+}
+
+function inputsTable(
+  inputs: Readonly<Record<string, Documented & { readonly default?: string | number | boolean | undefined }>>,
+): string {
+  const rows = Object.entries(inputs).map(([name, { description, default: text = '' }]) => {
+    const value = cell(String(text));
+    return `| \`${name}\` | ${cell(description)} | ${value && `\`${value}\``} |\n`;
+  });
   return `| Input | Meaning | Default |\n| --- | --- | --- |\n${rows.join('')}`;
 }
 
-function outputsTable({ outputs }: ActionMetadata): string {
-  const rows = Object.entries(outputs).map(([name, output]) => `| \`${name}\` | ${cell(output.description)} |\n`);
-  return `| Output | Meaning |\n| --- | --- |\n${rows.join('')}`;
+function table(heading: string, entries: Readonly<Record<string, Documented>>): string {
+  const rows = Object.entries(entries).map(([name, { description }]) => `| \`${name}\` | ${cell(description)} |\n`);
+  return `| ${heading} | Meaning |\n| --- | --- |\n${rows.join('')}`;
 }
 
 function cell(text: string): string {

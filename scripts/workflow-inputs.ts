@@ -1,0 +1,363 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Document, isScalar, parse, visit } from 'yaml';
+import * as z from 'zod/mini';
+import { ROOT, readActionMetadata } from './action-metadata.ts';
+
+const inputSchema = z.object({
+  description: z.string(),
+  type: z.enum(['string', 'number', 'boolean', 'choice']),
+  required: z.optional(z.boolean()),
+  default: z.optional(z.union([z.string(), z.number(), z.boolean()])),
+  options: z.optional(z.array(z.string())),
+});
+
+const inputsSchema = z.record(z.string(), inputSchema);
+
+/** One input of a reusable workflow. */
+export type WorkflowInput = z.infer<typeof inputSchema>;
+
+const workflowSchema = z.object({
+  on: z.object({
+    workflow_call: z.object({
+      inputs: inputsSchema,
+      secrets: z.record(z.string(), z.object({ description: z.string() })),
+      outputs: z.optional(z.record(z.string(), z.object({ description: z.string() }))),
+    }),
+  }),
+});
+
+/** What a caller of one of the reusable workflows sees. */
+export type WorkflowInterface = z.infer<typeof workflowSchema>['on']['workflow_call'];
+
+/** GitHub shows no more inputs than this in the form that starts a workflow by hand. */
+export const MAX_FORM_INPUTS = 25;
+
+/** A step or job that gets its inputs passed on. */
+interface Target {
+  /** Defaults that are better than the action’s own in a workflow. */
+  readonly defaults?: Readonly<Record<string, string>>;
+  /** What is given by hand in the YAML, as a secret for example, or has no use there; with the reason. */
+  readonly except: Readonly<Record<string, string>>;
+  /** What the input is called in the workflow, where that differs. */
+  readonly renamed?: Readonly<Record<string, string>>;
+}
+
+interface Spec {
+  /** Steps, by the folder of their action, or by a name of their own where `action` says the folder. */
+  readonly actions?: Readonly<Record<string, Target & { readonly action?: string }>>;
+  /** Workflows by file name without its end. */
+  readonly workflows?: Readonly<Record<string, Target>>;
+  /** What the form leaves out: it stays the same from run to run, and comes from a variable of the repository. */
+  readonly fromVariables: readonly string[];
+}
+
+const SECRET = 'a secret';
+const WIRED = 'comes from the job before';
+const CHECKS = 'nothing is made by a check';
+const ELSEWHERE = 'a job of its own checks';
+
+/**
+ * The reusable workflows whose inputs follow from those of the actions, so that an input that an action gets tomorrow
+ * can't be forgotten in the workflows around it.
+ */
+export const WORKFLOWS: Readonly<Record<string, Spec>> = {
+  'prepare-data': {
+    actions: {
+      'prepare-data': {
+        except: {
+          'file-list': SECRET,
+          'owncloud-password': SECRET,
+          'data-dir': 'nothing runs in this job after the action that could look into the folder',
+          'keep-archive': 'nothing runs in this job after the action that could read the archive',
+        },
+      },
+    },
+    fromVariables: ['owncloud-url', 'owncloud-username', 'owncloud-folder'],
+  },
+  'build-image': { fromVariables: ['registry', 'registry-username', 'image-name'] },
+  'train-model': {
+    actions: {
+      'train-model': {
+        except: {
+          'owncloud-password': SECRET,
+          'registry-username': 'follows from the registry',
+          'registry-password': SECRET,
+          'output-dir': 'nothing runs in this job after the action that could look into the folder',
+        },
+        // Without a limit of its own, a training that hangs would hold the GPU for days.
+        defaults: { 'timeout-minutes': '1440' },
+      },
+    },
+    fromVariables: ['owncloud-url', 'owncloud-username', 'registry-username'],
+  },
+  'publish-model': {
+    actions: {
+      'publish-model': {
+        except: { 'owncloud-password': SECRET, 'model-dir': 'the workspace of this job is empty' },
+      },
+    },
+    fromVariables: ['owncloud-url', 'owncloud-username', 'models-folder'],
+  },
+  pipeline: {
+    actions: {
+      check: {
+        action: 'prepare-data',
+        except: {
+          'file-list': SECRET,
+          'owncloud-password': SECRET,
+          check: 'is true',
+          'dry-run': CHECKS,
+          upload: CHECKS,
+          'data-dir': CHECKS,
+          'keep-archive': CHECKS,
+          'artifact-name': CHECKS,
+        },
+        renamed: { cache: 'prepare-cache' },
+      },
+    },
+    workflows: {
+      'prepare-data': {
+        except: { check: ELSEWHERE, 'dry-run': ELSEWHERE, upload: 'the training fetches the data set from ownCloud' },
+        renamed: {
+          'timeout-minutes': 'prepare-timeout-minutes',
+          cache: 'prepare-cache',
+          'artifact-name': 'data-artifact-name',
+        },
+      },
+      'build-image': {
+        except: {},
+        renamed: { 'timeout-minutes': 'build-timeout-minutes', cache: 'build-cache', tags: 'image-tags' },
+      },
+      'train-model': {
+        except: { image: WIRED, dataset: WIRED, 'dataset-sha256': WIRED, 'compare-with': 'is production' },
+        renamed: {
+          'runs-on': 'train-runs-on',
+          'timeout-minutes': 'train-timeout-minutes',
+          env: 'train-env',
+          network: 'train-network',
+          'artifact-name': 'model-artifact-name',
+        },
+      },
+      'publish-model': {
+        except: { 'artifact-name': WIRED, 'roll-back-to': 'rolling back takes publish-model.yml alone' },
+        renamed: { 'timeout-minutes': 'publish-timeout-minutes', version: 'model-version' },
+      },
+    },
+    fromVariables: [
+      'runs-on',
+      'train-runs-on',
+      'prepare-timeout-minutes',
+      'duplicates',
+      'label-conflicts',
+      'image-extensions',
+      'archive-content',
+      'archive-prefix',
+      'owncloud-url',
+      'owncloud-username',
+      'owncloud-folder',
+      'keep-last',
+      'concurrency',
+      'data-artifact-name',
+      'build-timeout-minutes',
+      'registry',
+      'registry-username',
+      'image-name',
+      'image-tags',
+      'build-args',
+      'platforms',
+      'build-cache',
+      'attest',
+      'engine',
+      'gpus',
+      'train-command',
+      'test-command',
+      'shm-size',
+      'train-timeout-minutes',
+      'model-artifact-name',
+      'publish-timeout-minutes',
+      'environment',
+      'model-name',
+      'models-folder',
+      'keep-versions',
+    ],
+  },
+};
+
+/** The words that an input allows, which the form offers as a list. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  split: ['shuffle', 'stable'],
+  duplicates: ['keep-together', 'drop', 'error'],
+  'label-conflicts': ['error', 'warn'],
+  'archive-content': ['data', 'results'],
+  attest: ['auto', 'true', 'false'],
+  'build-cache': ['registry', 'gha', 'none'],
+  engine: ['docker', 'podman', 'apptainer'],
+};
+
+/** The path of a reusable workflow, from the checkout. */
+export function workflowPath(name: string): string {
+  return `.github/workflows/${name}.yml`;
+}
+
+/** Reads what a reusable workflow takes and gives. */
+export function readWorkflowInterface(name: string): WorkflowInterface {
+  return interfaceOf(readFileSync(join(ROOT, workflowPath(name)), 'utf8'));
+}
+
+/** The variable of the repository that stands in for an input that is not given. */
+export function variableOf(input: string): string {
+  return input.toUpperCase().replaceAll('-', '_');
+}
+
+/**
+ * Writes the generated sections of a reusable workflow anew. Each stands between the comments `# generated: <section>`
+ * and `# end`, and is one of
+ * - `inputs <target>…`: what `workflow_call` takes for the steps or jobs named, but for what is written there by hand
+ * - `form`: what `workflow_dispatch` asks for, taken from all inputs of `workflow_call`
+ * - `with <target>`: hands them on
+ *
+ * @throws Error when the form would have more inputs than GitHub allows, or leave out one that a variable can't give
+ */
+export function withGeneratedInputs(name: string, text: string): string {
+  const spec = WORKFLOWS[name];
+  if (spec === undefined) throw new Error(`${name} is no workflow with generated inputs`);
+  const byHand = interfaceOf(replaceSections(text, 'inputs', () => ({}))).inputs;
+  const withInputs = replaceSections(text, 'inputs', (targets) => {
+    const taken = targets.flatMap((target) => Object.entries(inputsFor(spec, target)));
+    return Object.fromEntries(taken.filter(([input]) => byHand[input] === undefined));
+  });
+  const { inputs } = interfaceOf(withInputs);
+  const withForm = replaceSections(withInputs, 'form', () => formOf(name, spec, inputs));
+  return replaceSections(withForm, 'with', ([target = '']) =>
+    Object.fromEntries(
+      Object.entries(targetInputs(spec, target)).map(([input, definition]) => [
+        input,
+        passedOn(ownName(spec, target, input), definition, spec),
+      ]),
+    ),
+  );
+}
+
+/** The expression that hands an input on. */
+function passedOn(own: string, { type, default: fallback }: WorkflowInput, { fromVariables }: Spec): string {
+  if (!fromVariables.includes(own)) return `\${{ inputs.${own} }}`;
+  const variable = `vars.${variableOf(own)}`;
+  if (type === 'number') return `\${{ inputs.${own} || fromJSON(${variable} || '${fallback}') }}`;
+  const last = fallback ? ` || '${String(fallback).replaceAll("'", "''")}'` : '';
+  return `\${{ inputs.${own} || ${variable}${last} }}`;
+}
+
+/** What a workflow takes on behalf of a target, under its own names. */
+function inputsFor(spec: Spec, target: string): Record<string, WorkflowInput> {
+  return Object.fromEntries(
+    Object.entries(targetInputs(spec, target)).map(([input, definition]) => {
+      const own = ownName(spec, target, input);
+      return [own, spec.fromVariables.includes(own) ? fromVariable(own, definition) : definition];
+    }),
+  );
+}
+
+/** An input without a default, so that it is empty unless it is given, and the variable can stand in. */
+function fromVariable(own: string, { description, type, default: fallback }: WorkflowInput): WorkflowInput {
+  if (type === 'boolean') throw new Error(`${own} must be in the form: a variable can't stand in for a boolean`);
+  const text = description.replace(/ Default: the variable `[A-Z_]+`.*$/s, '');
+  const last = fallback ? `, else \`${fallback}\`` : '';
+  return { description: `${text} Default: the variable \`${variableOf(own)}\`${last}.`, type };
+}
+
+function targetInputs(spec: Spec, name: string): Record<string, WorkflowInput> {
+  const step = spec.actions?.[name];
+  const target = step ?? spec.workflows?.[name];
+  if (target === undefined) throw new Error(`nothing is said about the inputs of ${name}`);
+  const all = step ? actionInputs(step.action ?? name) : workflowInputs(name);
+  for (const input of [...Object.keys(target.except), ...Object.keys(target.renamed ?? {})]) {
+    if (all[input] === undefined) throw new Error(`${name} has no input ${input}`);
+  }
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([input, definition]) => {
+      if (target.except[input] !== undefined) return [];
+      const better = target.defaults?.[input];
+      return [[input, better === undefined ? definition : { ...definition, default: better }]];
+    }),
+  );
+}
+
+function ownName(spec: Spec, target: string, input: string): string {
+  return (spec.actions?.[target] ?? spec.workflows?.[target])?.renamed?.[input] ?? input;
+}
+
+function actionInputs(action: string): Record<string, WorkflowInput> {
+  return Object.fromEntries(
+    Object.entries(readActionMetadata(action).inputs).map(([name, { description, default: text, required }]) => {
+      const isBoolean = text === 'true' || text === 'false';
+      return [
+        name,
+        {
+          description: description.trim(),
+          type: isBoolean ? 'boolean' : 'string',
+          ...(required ? { required } : {}),
+          ...(text ? { default: isBoolean ? text === 'true' : text } : {}),
+        },
+      ];
+    }),
+  );
+}
+
+/** As they will be once that workflow is written anew, too. */
+function workflowInputs(name: string): Record<string, WorkflowInput> {
+  const text = readFileSync(join(ROOT, workflowPath(name)), 'utf8');
+  return interfaceOf(withGeneratedInputs(name, text)).inputs;
+}
+
+function formOf(
+  name: string,
+  { fromVariables }: Spec,
+  inputs: Readonly<Record<string, WorkflowInput>>,
+): Record<string, WorkflowInput> {
+  for (const input of fromVariables) {
+    if (inputs[input] === undefined) throw new Error(`${name} has no input ${input}`);
+  }
+  const shown = Object.entries(inputs).filter(([input]) => !fromVariables.includes(input));
+  if (shown.length > MAX_FORM_INPUTS) {
+    throw new Error(`the form of ${name} has ${shown.length} inputs, and GitHub allows ${MAX_FORM_INPUTS}`);
+  }
+  return Object.fromEntries(
+    shown.map(([input, definition]) => {
+      const options = CHOICES[input];
+      return [input, options ? { ...definition, type: 'choice' as const, options: [...options] } : definition];
+    }),
+  );
+}
+
+function replaceSections(
+  text: string,
+  kind: string,
+  content: (targets: readonly string[]) => Readonly<Record<string, WorkflowInput | string>>,
+): string {
+  const section = new RegExp(`^( *)# generated: ${kind}\\b(.*)\\n(?:.*\\n)*?\\1# end\\n`, 'gm');
+  return text.replaceAll(section, (_, indent: string, targets: string) => {
+    const lines = yamlOf(content(targets.split(/\s+/).filter((word) => word !== ''))).map((line) => indent + line);
+    return [`${indent}# generated: ${kind}${targets}`, ...lines, `${indent}# end`, ''].join('\n');
+  });
+}
+
+function yamlOf(value: Readonly<Record<string, WorkflowInput | string>>): string[] {
+  const document = new Document(value);
+  visit(document, {
+    Pair(_, { key, value: text }) {
+      if (isScalar(key) && key.value === 'description' && isScalar<string>(text)) text.type = 'BLOCK_FOLDED';
+    },
+  });
+  // An expression is easier to read on one line, however long.
+  const isText = Object.values(value).every((entry) => typeof entry === 'string');
+  const lines = document
+    .toString({ lineWidth: isText ? 0 : 100 })
+    .trimEnd()
+    .split('\n');
+  return lines.length === 1 && lines[0] === '{}' ? [] : lines;
+}
+
+function interfaceOf(text: string): WorkflowInterface {
+  return workflowSchema.parse(parse(text)).on.workflow_call;
+}
