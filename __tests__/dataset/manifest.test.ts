@@ -19,7 +19,7 @@ const IMAGE: DatasetImage = {
 /** Reads CSV as RFC 4180 says. */
 function readCsv(text: string): string[][] {
   const rows: string[][] = [[]];
-  const field = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n)/gy;
+  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\n)/gy;
   for (let match = field.exec(text); match; match = field.exec(text)) {
     rows.at(-1)?.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? '');
     if (match[3] === '\n') rows.push([]);

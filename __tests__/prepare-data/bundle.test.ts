@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { startArtifactServer } from '../helpers/artifact-server.ts';
 import { contentsOf, expectNoSecrets, filesBelow, prepareDataFixture } from '../helpers/prepare-data.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
-import { IMAGES } from '../helpers/tiny-data-set.ts';
+import { bmp, IMAGES } from '../helpers/tiny-data-set.ts';
+import { buildZip } from '../helpers/zip-builder.ts';
 
 const ARCHIVE = /^diatom_set-\d{4}(-\d\d){5}\.zip$/;
 
@@ -196,6 +198,24 @@ describe('the shipped bundle, started as a runner does', () => {
     }
   });
 
+  test('an image too large to be held in memory is hashed, measured and archived like any other', async () => {
+    const { run, workspace, replaceZip } = await prepareDataFixture();
+    const large = Buffer.concat([bmp(1), Buffer.alloc(65 * 2 ** 20, 'diatom')]);
+    const entries = [large, bmp(201), bmp(202), bmp(203)].map((data, index) => ({
+      name: `Gomphonema/${index}.bmp`,
+      data,
+    }));
+    replaceZip('gomphonema.zip', buildZip({ entries }));
+    const { exitCode, outputs } = await run({ upload: 'false', 'archive-content': 'results' });
+    expect(exitCode).toBe(0);
+    const line = readManifest(outputs['manifest-path'] ?? '').find(({ bytes }) => bytes === String(large.length));
+    const sha256 = createHash('sha256').update(large).digest('hex');
+    expect(line).toMatchObject({ sha256, width: '6', height: '4', source_path: 'Gomphonema/0.bmp' });
+    const path = line?.['path'] ?? '';
+    expect(readFileSync(join(workspace, 'data', 'results', path)).equals(large)).toBe(true);
+    expect((await contentsOf(outputs['archive-path'] ?? '')).get(path)?.equals(large)).toBe(true);
+  });
+
   test('an artifact that can’t be uploaded is a warning', async () => {
     const { run } = await prepareDataFixture();
     const result = await run({ 'artifact-name': 'diatoms' });
@@ -206,7 +226,6 @@ describe('the shipped bundle, started as a runner does', () => {
 
   test('a list packed as base64 of gzip, or in a file of the workspace, gives the same archive', async () => {
     const { run, workspace, fileList } = await prepareDataFixture();
-    const { gzipSync } = await import('node:zlib');
     const packed = await run({ 'file-list': gzipSync(JSON.stringify(fileList)).toString('base64'), upload: 'false' });
     writeFileSync(join(workspace, 'list.json'), JSON.stringify(fileList, null, 2));
     const read = await run({ 'file-list': '', 'file-list-path': 'list.json', 'archive-prefix': 'b', upload: 'false' });

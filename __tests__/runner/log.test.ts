@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fail, group, info, mask, warn } from '../../src/runner/log.ts';
+import { fail, group, info, mask, warn, withoutCommands } from '../../src/runner/log.ts';
 import { captureOutput, setEnvironment } from '../helpers/runner.ts';
 
 describe('on a runner', () => {
@@ -21,6 +21,18 @@ describe('on a runner', () => {
     expect(output.text()).toBe('::group::Download\n::endgroup::\n::group::Plan\n::endgroup::\n');
   });
 
+  test('lines of others are no commands, whatever they say, and our own are again after them, also after a failure', async () => {
+    setEnvironment({ GITHUB_ACTIONS: 'true' });
+    const output = captureOutput();
+    const stage = async () => info('::error::from a container');
+    await withoutCommands(stage);
+    await expect(withoutCommands(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    const stops = [...output.text().matchAll(/^::stop-commands::(.+)$/gm)].map((match) => match[1]);
+    expect(new Set(stops).size).toBe(2);
+    for (const token of stops) expect(output.text()).toContain(`\n::${token}::\n`);
+    expect(output.text().indexOf(`::${stops[0]}::`)).toBeGreaterThan(output.text().indexOf('from a container'));
+  });
+
   test('a secret is masked, an empty one is not: it would mask nothing, with a warning', () => {
     setEnvironment({ GITHUB_ACTIONS: 'true' });
     const output = captureOutput();
@@ -37,7 +49,7 @@ describe('in a terminal', () => {
     info('a line');
     warn('careful');
     mask('SECRET');
-    await group('Download', async () => info('inside'));
+    await group('Download', () => withoutCommands(async () => info('inside')));
     fail('it failed');
     expect(output.text()).toBe('a line\nWarning: careful\nDownload\ninside\nError: it failed\n');
     expect(output.exitCode()).toBe(1);
