@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { WEBDAV_SERVERS, type WebdavServer } from '../helpers/webdav-servers.ts';
+
+const MODELS = 'Models #1 äöü';
+const LABELS = ['achnanthes', 'hannea'];
+
+let workspace: string;
+
+beforeAll(async () => {
+  workspace = await mkdtemp(join(tmpdir(), 'workspace-'));
+  for (const [name, macroF1] of Object.entries({ good: 0.9, weak: 0.4, better: 0.95 })) {
+    await mkdir(join(workspace, name));
+    const figures = { precision: macroF1, recall: macroF1, f1: macroF1, support: 10 };
+    const metrics = { format: 1, accuracy: macroF1, macro_f1: macroF1, n_test: 20, labels: LABELS };
+    const files = {
+      'model.pth': Buffer.alloc(3_000_000, `weights ${name} `),
+      'classes.json': JSON.stringify(LABELS),
+      'metrics.json': JSON.stringify({
+        ...metrics,
+        classes: Object.fromEntries(LABELS.map((label) => [label, figures])),
+      }),
+      'training-images.csv': 'sha256,group\n',
+      'confusion matrix & co.png': Buffer.from([0x89, 0x50, 0x4e, 0x47]),
+    };
+    for (const [file, content] of Object.entries(files)) await writeFile(join(workspace, name, file), content);
+  }
+});
+
+afterAll(() => rm(workspace, { recursive: true }));
+
+describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
+  let server: WebdavServer;
+  const model = () => join(server.directory, MODELS, 'diatoms');
+  const production = () => readFile(join(model(), 'production', 'VERSION'), 'utf8');
+  const folders = async () => (await readdir(model())).filter((name) => !name.startsWith('.')).sort();
+
+  const publish = (inputs: Readonly<Record<string, string>>): Promise<ActionResult> =>
+    runAction({
+      action: 'publish-model',
+      workspace,
+      env: { GITHUB_SHA: '0123456789abcdef' },
+      inputs: {
+        'model-name': 'diatoms',
+        'models-folder': MODELS,
+        'owncloud-url': server.url,
+        'owncloud-username': server.username,
+        'owncloud-password': server.password,
+        gate: 'macro_f1 >= 0.85, recall[hannea] > 0.5',
+        'no-worse-than-production': 'false',
+        ...inputs,
+      },
+    });
+
+  /** Compares a folder with its SHA256SUMS by a program that nobody here wrote. */
+  function expectSound(name: string): void {
+    const checked = execFileSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], {
+      cwd: join(model(), name),
+      encoding: 'utf8',
+    });
+    expect(checked.match(/: OK$/gm)).toHaveLength(6);
+  }
+
+  beforeAll(async () => {
+    server = await start();
+  });
+
+  afterAll(() => server?.close());
+
+  test('a good model is published and promoted, a weak one is stored and ends red with the figures', async () => {
+    const good = await publish({ 'model-dir': 'good' });
+    expect(good).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
+    const { version = '' } = good.outputs;
+    expect(version).toMatch(/^\d{8}-\d{6}-0123456$/);
+    expect(await production()).toBe(`${version}\n`);
+    const weak = await publish({ 'model-dir': 'weak', version: 'weak' });
+    expect(weak).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'previous-version': version } });
+    expect(weak.stdout).toMatch(/::error::.*macro_f1: the model has 0\.4, required is >= 0\.85, production has 0\.9/);
+    expect(await production()).toBe(`${version}\n`);
+    for (const name of [version, 'weak', 'production']) expectSound(name);
+    expect(await folders()).toEqual([version, 'production', 'weak']);
+  });
+
+  test('a better model replaces it, and one run with the input from the summary rolls back', async () => {
+    const [first = ''] = await folders();
+    const better = await publish({ 'model-dir': 'better', version: 'better' });
+    expect(better).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'previous-version': first } });
+    expect(await production()).toBe('better\n');
+    const [, to = ''] = /`roll-back-to: ([^`]+)`/.exec(better.summary) ?? [];
+    const back = await publish({ 'roll-back-to': to });
+    expect(back).toMatchObject({ exitCode: 0, outputs: { version: first, 'previous-version': 'better' } });
+    expect(await production()).toBe(`${first}\n`);
+    expectSound('production');
+    const again = await publish({ 'roll-back-to': 'previous' });
+    expect(again.outputs).toMatchObject({ version: 'better', promoted: 'true' });
+    expectSound('production');
+    expect((await folders()).filter((name) => name.startsWith('production'))).toHaveLength(2);
+  });
+
+  test('two at once wait for each other', async () => {
+    const runs = await Promise.all(
+      ['one', 'two'].map((version) => publish({ 'model-dir': 'good', version, 'keep-versions': '10' })),
+    );
+    expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    expect(runs.map(({ outputs }) => outputs['previous-version']).sort()[0]).toBe('better');
+    expectSound('production');
+    for (const version of ['one', 'two']) expectSound(version);
+    expect(['one\n', 'two\n']).toContain(await production());
+  });
+
+  test('keep-versions deletes the oldest, and the log never holds the password', async () => {
+    const result = await publish({ 'model-dir': 'good', version: 'last', 'keep-versions': '1' });
+    expect(result.exitCode).toBe(0);
+    const [current, before] = ['last', result.outputs['previous-version'] ?? ''];
+    const kept = (await folders()).filter((name) => !name.startsWith('production'));
+    expect(kept).toEqual([current, before].sort());
+    expect((result.stdout + result.stderr).replaceAll(/^::add-mask::.*$/gm, '')).not.toContain(server.password);
+  });
+});
