@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 import torchvision
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 # The contract with the code that serves the model. Changing any of it makes models that the serving code can't read.
 IMAGE_SIZE = 224
@@ -142,6 +142,8 @@ def warn(text: str) -> None:
 
 def run_main(main: Callable[[], None]) -> NoReturn:
     """Runs a program, and turns errors that a person can put right into a sentence and an exit code."""
+    # Pillow remarks on odd metadata of each image; what it can't read is an error all the same.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         main()
     except UserError as error:
@@ -255,7 +257,7 @@ def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
             content = path.read_bytes()
             decode(content)
         except Exception as error:  # Pillow's decoders raise almost anything on broken files.
-            return name, f"{type(error).__name__}: {first_line(error)}".replace(str(path), name)
+            return name, reason(error)
         return Example(name, label, hashlib.sha256(content).hexdigest(), groups.get(name, ""))
 
     with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
@@ -265,6 +267,12 @@ def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
     report_broken(folder, broken, len(files), max_broken)
     require_images(folder, classes, [example.label for example in examples])
     return Scan(classes, examples, broken)
+
+
+def reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # Its own text names an object in memory.
+        return "no image of a kind that is known here"
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -337,21 +345,16 @@ def provenance(data_dir: Path) -> dict[str, Any] | None:
 def decode(content: bytes) -> Image.Image:
     """
     An image file as 8-bit RGB. Grey becomes three equal channels, a palette its colours; transparency is dropped, as
-    `convert("RGB")` does. More than 8 bits are stretched from the darkest to the brightest pixel, as microscopy programs
-    show them: plain conversion would cut off all above 255. Of several frames it is the first.
+    `convert("RGB")` does. More than 8 bits are stretched from the darkest to the brightest pixel, as programs for
+    microscopy show them: plain conversion would cut off all above 255. Of several frames it is the first.
     """
-    # Pillow's remarks on metadata; images that are far too large are an error all the same.
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Pillow's remarks on metadata; a decompression bomb is an error above its limit.
-        image = Image.open(io.BytesIO(content))
-        image.load()
-        if image.mode.startswith(("I", "F")):
-            return Image.fromarray(stretch(np.asarray(image, dtype=np.float64))).convert("RGB")
-        if image.mode == "P" and "transparency" in image.info:
-            image = image.convert("RGBA")
-        return image.convert("RGB")
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(stretch(np.asarray(image, dtype=np.float64))).convert("RGB")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
 
 
 def stretch(values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import json
 import math
 import os
 import random
@@ -401,11 +402,16 @@ def save_checkpoint(trainer: Trainer, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "format": CHECKPOINT_FORMAT,
-        "fingerprint": fingerprint(trainer),
-        "state": asdict(trainer.state),
+        # As text: PyTorch 1.13's safe reader knows tensors and whole numbers, but no decimal ones.
+        "progress": json.dumps(
+            {
+                "fingerprint": fingerprint(trainer),
+                "state": asdict(trainer.state),
+                "scaler": trainer.scaler.state_dict(),
+            }
+        ),
         "network": trainer.network.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(),
-        "scaler": trainer.scaler.state_dict(),
+        "optimizer": trainer.optimizer.state_dict()["state"],
         "best_weights": trainer.best_weights,
     }
     write_atomically(path, lambda temporary: torch.save(content, temporary))
@@ -437,14 +443,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is no checkpoint, or incomplete ({first_line(error)}): delete it, or set RESUME=none."
         ) from None
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
+        return {}
+    return {**content, **json.loads(content["progress"])}
 
 
 def checkpoint_problem(content: dict[str, Any], ours: dict[str, str | int | float]) -> str | None:
-    if content.get("format") != CHECKPOINT_FORMAT:
-        return "it was written by another version of train.py"
-    theirs = content["fingerprint"]
-    differences = [name for name, value in ours.items() if theirs.get(name) != value]
+    if not content:
+        return "another version of train.py wrote it"
+    differences = [name for name, value in ours.items() if content["fingerprint"].get(name) != value]
     return f"it was made with other {', '.join(differences)}" if differences else None
 
 
@@ -453,7 +460,8 @@ def resume(trainer: Trainer, path: Path | None) -> None:
         return
     content = read_checkpoint(path)
     trainer.network.load_state_dict(content["network"])
-    trainer.optimizer.load_state_dict(content["optimizer"])
+    # Its settings are options, and may have changed.
+    trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": content["optimizer"]})
     trainer.scaler.load_state_dict(content["scaler"])
     trainer.best_weights = content["best_weights"]
     trainer.state = State(**content["state"])
