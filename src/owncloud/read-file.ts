@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { asNetworkError } from '../http/client.ts';
 import type { Remote } from './connect.ts';
@@ -60,13 +62,49 @@ export async function digestRemote(
   });
 }
 
+/**
+ * Reads a file of any size into a new local one, and digests it on the way.
+ *
+ * @returns SHA-256 in hexadecimal of what was written
+ * @throws DiatomError `OWNCLOUD` when the server refuses, `DISK` when the file can't be written
+ */
+export async function saveRemote(
+  remote: Remote,
+  path: string,
+  localPath: string,
+  options: RemoteOptions,
+): Promise<string> {
+  return retrying(options, async () => {
+    const hash = createHash('sha256');
+    const file = await open(localPath, 'w').catch((error: unknown) => {
+      throw diskFailure('write', localPath, error);
+    });
+    try {
+      await forEachPiece(remote, path, options, async (piece) => {
+        hash.update(piece);
+        await file.writeFile(piece).catch((error: unknown) => {
+          throw diskFailure('write', localPath, error);
+        });
+      });
+    } finally {
+      await file.close();
+    }
+    return hash.digest('hex');
+  });
+}
+
 /** One GET. An answer that breaks off is a NetworkError: it is never taken for a short file. */
-async function forEachPiece(remote: Remote, path: string, options: RemoteOptions, use: (piece: Buffer) => void) {
+async function forEachPiece(
+  remote: Remote,
+  path: string,
+  options: RemoteOptions,
+  use: (piece: Buffer) => void | Promise<void>,
+) {
   const answer = await remote.client.customRequest(path, { method: 'GET', ...withSignal(options) });
   const body = 'body' in answer ? answer.body : undefined;
   if (!(body instanceof Readable)) throw new TypeError('The transport gives no stream');
   try {
-    for await (const piece of body) use(piece);
+    for await (const piece of body) await use(piece);
   } catch (error) {
     throw asNetworkError(error, new URL(remote.fileUrl(path)), options.signal);
   } finally {

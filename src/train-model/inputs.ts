@@ -1,0 +1,160 @@
+import { resolve } from 'node:path';
+import { DiatomError } from '../errors.ts';
+import type { OwncloudSettings } from '../owncloud/connect.ts';
+import { booleanInput, invalidInput, oneOfInput, safeNameInput, textInput } from '../runner/inputs.ts';
+import { mask } from '../runner/log.ts';
+import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { type Gpus, RESERVED_VARIABLES } from './container.ts';
+
+/** The inputs of the action, checked. */
+export interface Inputs {
+  /** Absolute path of the workspace. */
+  readonly workspace: string;
+  readonly image: string;
+  /** As it was given: where it leads is found out by `fetchDataset`. */
+  readonly dataset: string;
+  /** Lower-case hex. */
+  readonly datasetSha256: string | undefined;
+  readonly owncloud: OwncloudSettings | undefined;
+  readonly registry: { readonly username: string; readonly password: string } | undefined;
+  readonly engine: 'docker' | 'podman' | 'apptainer';
+  readonly gpus: Gpus;
+  readonly trainCommand: string;
+  readonly testCommand: string;
+  readonly env: ReadonlyMap<string, string>;
+  readonly network: boolean;
+  readonly shmSize: string;
+  /** Absolute path. Whether it may be used is `openOutputDir`'s matter. */
+  readonly outputDir: string;
+  readonly timeoutMs: number | undefined;
+  /** `''` when no artifact is wanted. */
+  readonly artifactName: string;
+  /** `''` when nothing is to be compared. */
+  readonly compareWith: string;
+}
+
+/** The longest that a job on a self-hosted runner may take: five days. */
+const MAX_MINUTES = 7_200;
+
+/**
+ * Reads and checks all inputs, and hides the secret ones from the log before anything else can show them.
+ *
+ * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
+ */
+export function readInputs(env: NodeJS.ProcessEnv): Inputs {
+  mask(textInput('owncloud-password'));
+  mask(textInput('registry-password'));
+  const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  return {
+    workspace,
+    image: imageInput(),
+    dataset: datasetInput(),
+    datasetSha256: sha256Input(),
+    owncloud: textInput('owncloud-url') === '' ? undefined : owncloudInputs('it is needed to sign in'),
+    registry: registryInputs(),
+    engine: oneOfInput('engine', ['docker', 'podman', 'apptainer']),
+    gpus: gpusInput(),
+    trainCommand: commandInput('train-command'),
+    testCommand: commandInput('test-command'),
+    env: envInput(),
+    network: booleanInput('network'),
+    shmSize: shmSizeInput(),
+    outputDir: resolve(workspace, textInput('output-dir') || 'model'),
+    timeoutMs: timeoutInput(),
+    artifactName: safeNameInput('artifact-name', ''),
+    compareWith: textInput('compare-with'),
+  };
+}
+
+/** A reference never begins with “-”: it would be taken for an option of the engine. */
+function imageInput(): string {
+  const image = requiredInput('image', 'the image that trains, such as ghcr.io/lab/diatoms:v3');
+  if (/^[A-Za-z0-9./][^\s]*$/.test(image)) return image;
+  throw invalidInput('image', image, 'an image such as ghcr.io/lab/diatoms:v3');
+}
+
+function datasetInput(): string {
+  const dataset = requiredInput('dataset', 'the path of an archive in ownCloud, an address, or a zip or folder here');
+  const url = URL.parse(dataset);
+  // An address may carry a token; it is hidden in the form it was given, and in the form that requests would name.
+  if (url && /^https?:$/.test(url.protocol) && (url.search !== '' || url.username !== '' || url.password !== '')) {
+    mask(dataset);
+    mask(url.href);
+  }
+  return dataset;
+}
+
+function requiredInput(name: string, what: string): string {
+  const value = textInput(name);
+  if (value !== '') return value;
+  throw new DiatomError('INPUT', `Input ${name} is missing: ${what}.`);
+}
+
+function sha256Input(): string | undefined {
+  const text = textInput('dataset-sha256');
+  if (text === '') return undefined;
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  throw invalidInput('dataset-sha256', text, 'a SHA-256 of 64 hexadecimal digits');
+}
+
+function registryInputs(): Inputs['registry'] {
+  const [username, password] = [textInput('registry-username'), textInput('registry-password')];
+  if (username === '' && password === '') return undefined;
+  if (username !== '' && password !== '') return { username, password };
+  const [missing, given] = username === '' ? ['username', 'password'] : ['password', 'username'];
+  throw new DiatomError(
+    'INPUT',
+    `Input registry-${missing} is missing, and registry-${given} is set: give both, or none. (A secret that does not exist, or that a pull request from a fork may not read, arrives empty.)`,
+  );
+}
+
+function gpusInput(): Gpus {
+  const text = textInput('gpus');
+  if (text === 'all' || text === 'none') return text;
+  const devices = text.split(',').map((device) => device.trim());
+  // A number, a GPU’s or a MIG device’s id (“GPU-…”, “MIG-…”), as nvidia-smi -L shows them.
+  if (devices.every((device) => /^(\d+|(GPU|MIG)-[A-Za-z0-9/-]+)$/.test(device))) return devices;
+  throw invalidInput('gpus', text, 'all, none, or numbers or ids of GPUs separated by commas, such as 0,1');
+}
+
+function commandInput(name: string): string {
+  const command = requiredInput(name, 'the command that the image is for');
+  if (!command.includes('\0')) return command;
+  throw invalidInput(name, command, 'a command without null characters');
+}
+
+function envInput(): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const [index, line] of textInput('env').split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const place = `Input env, line ${index + 1}:`;
+    // A line may hold a secret: what is wrong with it is said without quoting its value.
+    const [, name = '', value = ''] = /^\s*([^=]*?)\s*=(.*)$/s.exec(line) ?? [];
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      throw new DiatomError(
+        'INPUT',
+        `${place} found ${line.includes('=') ? `the name “${name}”` : 'no “=”'}, expected NAME=value, the name of letters, digits and “_” and not beginning with a digit.`,
+      );
+    }
+    if (RESERVED_VARIABLES.includes(name)) {
+      throw new DiatomError('INPUT', `${place} ${name} is set by this action itself: leave it out.`);
+    }
+    if (variables.has(name)) throw new DiatomError('INPUT', `${place} ${name} is set twice: remove one of the lines.`);
+    variables.set(name, value);
+  }
+  return variables;
+}
+
+function shmSizeInput(): string {
+  const text = textInput('shm-size');
+  if (/^[1-9]\d{0,11}[bkmg]?$/i.test(text)) return text.toLowerCase();
+  throw invalidInput('shm-size', text, 'a size such as 512m or 8g');
+}
+
+function timeoutInput(): number | undefined {
+  const text = textInput('timeout-minutes');
+  if (text === '') return undefined;
+  const minutes = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+  if (minutes > 0 && minutes <= MAX_MINUTES) return minutes * 60_000;
+  throw invalidInput('timeout-minutes', text, `a number above 0 and up to ${MAX_MINUTES}`);
+}

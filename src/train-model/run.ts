@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DiatomError, messageOf } from '../errors.ts';
+import { formatDuration } from '../format.ts';
+import { createHttpClient } from '../http/client.ts';
+import { uploadArtifact } from '../runner/artifact.ts';
+import { fail, warn } from '../runner/log.ts';
+import { setOutputs, writeSummary } from '../runner/outputs.ts';
+import { proxyFor } from '../runner/proxy.ts';
+import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
+import { type Inputs, readInputs } from './inputs.ts';
+import { isRegularFile, outputFiles } from './output-dir.ts';
+import { type Results, summaryMarkdown } from './summary.ts';
+import { train } from './train.ts';
+
+/** Under which the main step tells the `post` step what it may leave behind. */
+const STATE = 'leftover';
+
+/**
+ * How long a container may take to save its state when it is stopped, in seconds. A cancelled step gets 7.5 s from its
+ * first signal, then 2.5 s from its second (docs.github.com, “Workflow cancellation reference”).
+ */
+const GRACE_ON_CANCEL = 6;
+const GRACE_ON_TIMEOUT = 60;
+
+/**
+ * Runs the action's step: the main one, or the `post` step that removes what a main step left behind which was ended by
+ * force. Whatever is thrown ends it red; a signal of the runner (SIGINT, then SIGTERM) cancels it in an orderly way.
+ */
+export async function run(): Promise<void> {
+  const kept = keptFromMain(STATE);
+  try {
+    if (kept === '') await runMain(process.env);
+    else await cleanUp(parseLeftover(kept));
+  } catch (error) {
+    fail(failureMessage(error));
+  }
+}
+
+async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
+  // A container's user has to read what is unpacked here, however strict the runner's own mask is.
+  process.umask(0o022);
+  const inputs = readInputs(env);
+  const cancel = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => cancel.abort(new Error(signal));
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const deadline = setDeadline(inputs.timeoutMs, cancel);
+  const http = createHttpClient({ proxyFor });
+  const leftover = nameLeftover(inputs, env);
+  const { workDir, outputDir, container: containerName } = leftover;
+  const results = { image: inputs.image, history: [], warnings: [], artifactName: '' };
+  let known: Results = {
+    ...results,
+    imageDigest: undefined,
+    dataset: undefined,
+    metrics: undefined,
+    comparison: undefined,
+  };
+  let hasOutput = false;
+  let failure: string | undefined;
+  try {
+    // Before anything of it exists: whenever this process is ended, the post step knows what to look for.
+    keepForPost(STATE, JSON.stringify(leftover));
+    await mkdir(workDir, { recursive: true, mode: 0o700 });
+    await train(inputs, {
+      http,
+      env,
+      signal: cancel.signal,
+      containerName,
+      workDir,
+      graceSeconds: () => (cancel.signal.reason instanceof DiatomError ? GRACE_ON_TIMEOUT : GRACE_ON_CANCEL),
+      onResult: (result) => {
+        known = { ...known, ...result };
+      },
+      onWarning: (message) => {
+        warn(message);
+        known = { ...known, warnings: [...known.warnings, message] };
+      },
+      onOutput: () => {
+        hasOutput = true;
+      },
+    });
+  } catch (error) {
+    // A run that was stopped for a reason of its own says so, and not that it was cancelled.
+    failure = failureMessage(cancel.signal.reason instanceof DiatomError ? cancel.signal.reason : error);
+    fail(failure);
+  } finally {
+    clearTimeout(deadline);
+    await cleanUp(leftover);
+  }
+  const wasCancelled = cancel.signal.aborted && !(cancel.signal.reason instanceof DiatomError);
+  // What was trained is not lost when a later stage fails. A cancelled step has no time for uploads.
+  if (hasOutput && !wasCancelled) known = { ...known, artifactName: await upload(inputs) };
+  setOutputs(await outputsOf(known, outputDir));
+  await writeSummary(summaryMarkdown(known, failure));
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  await http.close();
+}
+
+function setDeadline(timeoutMs: number | undefined, cancel: AbortController): NodeJS.Timeout | undefined {
+  if (timeoutMs === undefined) return undefined;
+  const message = `The run was stopped after ${formatDuration(timeoutMs / 1_000)} (input timeout-minutes): give it more time, or fewer epochs, or a faster machine.`;
+  return setTimeout(() => cancel.abort(new DiatomError('CONTAINER', message)), timeoutMs);
+}
+
+/** The random part keeps jobs of one run apart, such as those of a matrix. */
+function nameLeftover({ engine, outputDir }: Inputs, env: NodeJS.ProcessEnv): Leftover {
+  const run = `${env['GITHUB_RUN_ID'] || '0'}-${env['GITHUB_RUN_ATTEMPT'] || '1'}`;
+  const container = `diatom-${run}-${randomBytes(4).toString('hex')}`;
+  return { engine, container, workDir: join(env['RUNNER_TEMP'] || tmpdir(), container), outputDir };
+}
+
+/** @returns the name of the artifact, `''` when there is none */
+async function upload({ artifactName, outputDir }: Inputs): Promise<string> {
+  if (artifactName === '') return '';
+  const files = await outputFiles(outputDir);
+  if (files.length === 0) return '';
+  return (await uploadArtifact(artifactName, files, outputDir)) ? artifactName : '';
+}
+
+async function outputsOf(
+  { metrics, imageDigest, artifactName }: Results,
+  outputDir: string,
+): Promise<Record<string, string | number>> {
+  const model = join(outputDir, 'model.pth');
+  return {
+    'output-dir': outputDir,
+    'model-path': (await isRegularFile(model)) ? model : '',
+    metrics: metrics?.json ?? '',
+    accuracy: metrics?.accuracy ?? '',
+    'macro-f1': metrics?.macroF1 ?? '',
+    'image-digest': imageDigest ?? '',
+    'artifact-name': artifactName,
+  };
+}
+
+/** Errors of ours speak for themselves; anything else is a fault of this action, and says so. */
+function failureMessage(error: unknown): string {
+  if (error instanceof DiatomError) return error.message;
+  const details = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
+}
