@@ -6,17 +6,21 @@ import { bundleOf, readActionMetadata } from './action-metadata.ts';
 
 export interface RunActionOptions {
   /** The action's folder in the checkout. */
-  readonly action: 'prepare-data';
+  readonly action: 'prepare-data' | 'publish-model' | 'train-model';
   /** What a workflow would write under `with:`. */
   readonly inputs: Readonly<Record<string, string>>;
   /** The job's workspace; must exist. */
   readonly workspace: string;
+  /** What an earlier step kept: then this is the action's `post` step. */
+  readonly state?: Readonly<Record<string, string>>;
   /** Added to the environment of the action, over everything else; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Sees what the action prints, as it comes. */
   readonly onOutput?: (text: string) => void;
   /** Lets the action draw its progress on this process's terminal; `stderr` of the result is empty then. */
   readonly inheritStderr?: boolean;
+  /** What is started instead of the shipped bundle, such as the source that it is made of. */
+  readonly program?: string;
   /** Options for Node itself, such as `--max-old-space-size=64`. A runner gives none. */
   readonly nodeOptions?: readonly string[];
 }
@@ -29,6 +33,8 @@ export interface ActionResult {
   readonly outputs: Readonly<Record<string, string>>;
   /** The job summary, Markdown. */
   readonly summary: string;
+  /** What it keeps for its `post` step. */
+  readonly state: Readonly<Record<string, string>>;
 }
 
 export interface RunningAction {
@@ -57,7 +63,7 @@ export function runAction(options: RunActionOptions): Promise<ActionResult> {
  */
 export function startAction(options: RunActionOptions): RunningAction {
   const metadata = readActionMetadata(options.action);
-  const bundle = bundleOf(options.action, metadata);
+  const bundle = options.program ?? bundleOf(options.action, metadata);
   if (!existsSync(bundle)) throw new Error(`${bundle} is missing: build it with “npm run build”`);
   for (const name of Object.keys(options.inputs)) {
     if (!Object.hasOwn(metadata.inputs, name)) throw new Error(`The action ${options.action} has no input “${name}”`);
@@ -72,6 +78,7 @@ export function startAction(options: RunActionOptions): RunningAction {
       ...runnerVariables(options.workspace, temporary),
       ...files,
       ...inputVariables(metadata.inputs, options.inputs),
+      ...Object.fromEntries(Object.entries(options.state ?? {}).map(([name, value]) => [`STATE_${name}`, value])),
       ...options.env,
     },
     stdio: ['ignore', 'pipe', options.inheritStderr ? 'inherit' : 'pipe'],
@@ -81,6 +88,7 @@ export function startAction(options: RunActionOptions): RunningAction {
       ...ended,
       outputs: parseOutputs(readFileSync(files.GITHUB_OUTPUT, 'utf8')),
       summary: readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8'),
+      state: parseOutputs(readFileSync(files.GITHUB_STATE, 'utf8')),
     }))
     .finally(() => rmSync(temporary, { recursive: true, force: true }));
   return { kill: (signal) => void child.kill(signal), pid: child.pid, result };
