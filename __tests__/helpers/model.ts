@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
 import type { Inputs, PublishTask, RollBackTask } from '../../src/publish-model/inputs.ts';
-import { type Context, type Outcome, publish } from '../../src/publish-model/publish.ts';
+import type { Outcome } from '../../src/publish-model/outcome.ts';
+import { publish } from '../../src/publish-model/publish.ts';
+import type { Context } from '../../src/publish-model/workplace.ts';
 import { PASSWORD, SWIFT, temporaryFolder, USER } from './owncloud.ts';
 
 export const CLASSES = ['achnanthes', 'hannea, the arc'];

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseGate } from '../../src/publish-model/gate.ts';
-import { refusalOf } from '../../src/publish-model/publish.ts';
+import { refusalOf } from '../../src/publish-model/outcome.ts';
 import { failureOf } from '../helpers/failure.ts';
 import {
   CLASSES,

@@ -4,8 +4,10 @@ import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { readInputs } from './inputs.ts';
-import { type Outcome, PATIENCE, publish, refusalOf } from './publish.ts';
+import { type Outcome, refusalOf } from './outcome.ts';
+import { publish } from './publish.ts';
 import { summaryMarkdown } from './summary.ts';
+import { PATIENCE } from './workplace.ts';
 
 /**
  * Runs the action: inputs → publishing or roll-back → outputs and summary. Whatever is thrown ends the run red, and so

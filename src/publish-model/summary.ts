@@ -5,7 +5,7 @@ import { percent, withInterval } from './format-figure.ts';
 import { figureName } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
 import { PRODUCTION } from './model-folder.ts';
-import type { Outcome } from './publish.ts';
+import type { Outcome } from './outcome.ts';
 
 /**
  * The job summary of a run, as GitHub Markdown.

@@ -1,0 +1,62 @@
+import { messageOf } from '../errors.ts';
+import { readText } from '../owncloud/read-file.ts';
+import { remotePath } from '../owncloud/remote-path.ts';
+import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
+import { group, info } from '../runner/log.ts';
+import type { Inputs } from './inputs.ts';
+import { PRODUCTION, VERSION_FILE } from './model-folder.ts';
+import type { Outcome } from './outcome.ts';
+import { promote } from './promote.ts';
+import { removeOlderCopies, removeOldVersions } from './tidy.ts';
+import type { Context, Workplace } from './workplace.ts';
+
+/** Promotes, unless production is that version already and whole: then there is nothing to do, and nothing to replace. */
+export async function bringIn(
+  outcome: Outcome,
+  files: readonly ExpectedFile[],
+  place: Workplace,
+  { now }: Pick<Context, 'now'>,
+): Promise<Outcome> {
+  const { remote, folder, production, lock, options } = place;
+  const { version } = outcome;
+  if (production?.version === version && (await isWhole(files, place))) {
+    info(`${version} is in production already.`);
+    return { ...outcome, promoted: true };
+  }
+  const replaced = await group('Promote', () => promote(remote, { folder, version, files, lock, now }, options));
+  info(`${version} is in production now.`);
+  return { ...outcome, promoted: true, replaced };
+}
+
+async function isWhole(files: readonly ExpectedFile[], { remote, folder, options }: Workplace): Promise<boolean> {
+  return verifyFolder(remote, `${folder}/${PRODUCTION}`, files, options).then(
+    () => true,
+    (error: unknown) => {
+      options.onWarning?.(`${messageOf(error)} Production is made anew.`);
+      return false;
+    },
+  );
+}
+
+/** Deletes what nobody needs any more. Whatever goes wrong here is a warning: the model is where it should be. */
+export async function tidied(outcome: Outcome, { keepVersions }: Inputs, place: Workplace): Promise<Outcome> {
+  const { remote, folder, production, options } = place;
+  try {
+    if (outcome.replaced !== undefined) await removeOlderCopies(remote, folder, outcome.replaced, options);
+    if (keepVersions === undefined) return outcome;
+    const before = outcome.replaced === undefined ? await previousVersion(place) : undefined;
+    const spared = [outcome.version, production?.version, before].filter((name) => name !== undefined);
+    const removed = await removeOldVersions(remote, { folder, keep: keepVersions, spared }, options);
+    return { ...outcome, removed };
+  } catch (error) {
+    options.onWarning?.(`Older versions and copies could not be deleted: ${messageOf(error)}`);
+    return outcome;
+  }
+}
+
+/** The version that production replaced last. */
+export async function previousVersion({ remote, folder, content, options }: Workplace): Promise<string | undefined> {
+  const [copy] = content.previous;
+  if (copy === undefined) return undefined;
+  return (await readText(remote, remotePath(`${folder}/${copy}`, VERSION_FILE), options))?.trim() || undefined;
+}

@@ -1,0 +1,65 @@
+import { type Checks, refusalLines } from './checks.ts';
+import type { Inputs } from './inputs.ts';
+import type { LocalModel } from './model-dir.ts';
+import type { PublishedModel } from './production.ts';
+import type { Workplace } from './workplace.ts';
+
+/** What a run did, for outputs and job summary. */
+export interface Outcome {
+  readonly kind: 'publish' | 'roll-back';
+  readonly modelName: string;
+  readonly version: string;
+  /** The version's WebDAV address. */
+  readonly url: string;
+  /** The page of the model's folder, when the server has one. */
+  readonly page: string | undefined;
+  /** The model's folder. */
+  readonly folder: string;
+  /** For people: the server. */
+  readonly server: string;
+  /** Of the weights. */
+  readonly sha256: string;
+  readonly checks: Checks;
+  /** What the figures of the version are; `undefined` for an old one that has none that can be read. */
+  readonly model: Pick<LocalModel, 'metrics' | 'comparison'> | undefined;
+  /** What was in production before the run; `undefined` when nothing was. */
+  readonly production: PublishedModel | undefined;
+  /** Whether the version is in production now. */
+  readonly promoted: boolean;
+  /** Whether it should have been. */
+  readonly promotionWanted: boolean;
+  /** The folder that keeps what was replaced. */
+  readonly replaced: string | undefined;
+  /** Whether a roll-back from here changes the classes. */
+  readonly classesDiffer: boolean;
+  /** Versions that `keep-versions` deleted. */
+  readonly removed: readonly string[];
+}
+
+/** What is the same for every run at a place, before anything is promoted. */
+export function describePlace({ modelName }: Inputs, { remote, folder, production }: Workplace, version: string) {
+  return {
+    modelName,
+    version,
+    url: `${remote.fileUrl(`${folder}/${version}`)}/`,
+    page: remote.folderPage(folder),
+    folder,
+    server: remote.description,
+    production,
+    promoted: false,
+    replaced: undefined,
+    removed: [],
+  };
+}
+
+/** Why the version was not promoted, for the end of a red run; `undefined` when nothing kept it out. */
+export function refusalOf({ checks, production, version, kind, url }: Outcome): string | undefined {
+  if (checks.passed) return undefined;
+  const lines = refusalLines(checks, production).map((line) => `- ${line}`);
+  if (kind === 'roll-back') return [`The version ${version} was not put into production:`, ...lines].join('\n');
+  return [
+    `The model was not promoted; production is as it was. The version ${version} is kept at ${url}.`,
+    ...lines,
+    `A person who decides otherwise can promote it without training again: run with roll-back-to: ${version}.`,
+  ].join('\n');
+}

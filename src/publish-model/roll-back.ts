@@ -1,0 +1,73 @@
+import { DiatomError } from '../errors.ts';
+import { readText } from '../owncloud/read-file.ts';
+import { remotePath } from '../owncloud/remote-path.ts';
+import { bringIn, previousVersion, tidied } from './bring-in.ts';
+import { checkClasses, classChange } from './checks.ts';
+import type { Inputs, RollBackTask } from './inputs.ts';
+import { digestText } from './model-dir.ts';
+import { PRODUCTION, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from './model-folder.ts';
+import { describePlace, type Outcome } from './outcome.ts';
+import { readPublished } from './production.ts';
+import { parseSums } from './sums.ts';
+import type { Context, Workplace } from './workplace.ts';
+
+/**
+ * Puts a version that is on the server into production; its copy is compared with its SHA256SUMS by reading it back.
+ *
+ * @throws DiatomError `INPUT` when there is no such version, `MODEL` when it lacks something, `OWNCLOUD` when it is damaged
+ */
+export async function rollBack(
+  inputs: Inputs,
+  task: RollBackTask,
+  place: Workplace,
+  context: Context,
+): Promise<Outcome> {
+  const { remote, folder, production, options } = place;
+  const version = await versionToRollBackTo(task, place);
+  const source = `${folder}/${version}`;
+  const text = await readText(remote, remotePath(source, SUMS_FILE), options);
+  if (text === undefined) {
+    throw new DiatomError(
+      'INPUT',
+      `Input roll-back-to: “${source}” at ${remote.rootUrl.host} is no whole version: it has no ${SUMS_FILE}.`,
+    );
+  }
+  const sums = parseSums(text, `${source}/${SUMS_FILE}`);
+  const weights = sums.find(({ name }) => name === WEIGHTS_FILE);
+  const { classes, metrics } = await readPublished(remote, source, options);
+  if (!weights || !classes) {
+    throw new DiatomError(
+      'MODEL',
+      `The version “${source}” at ${remote.rootUrl.host} can’t be put into production: it has no ${weights ? 'list of classes that can be read' : WEIGHTS_FILE}.`,
+    );
+  }
+  const finding = checkClasses(classes, production, task.allowClassChange);
+  const outcome: Outcome = {
+    ...describePlace(inputs, place, version),
+    kind: 'roll-back',
+    sha256: weights.sha256,
+    checks: { verdicts: [], findings: [finding], passed: finding.passed },
+    model: metrics && { metrics, comparison: undefined },
+    promotionWanted: true,
+    classesDiffer: production !== undefined && classChange(classes, production) !== undefined,
+  };
+  context.onStored(outcome);
+  if (!finding.passed) return outcome;
+  return tidied(await bringIn(outcome, [...sums, digestText(SUMS_FILE, text)], place, context), inputs, place);
+}
+
+async function versionToRollBackTo({ to }: RollBackTask, place: Workplace): Promise<string> {
+  const { remote, folder, content } = place;
+  const version = to === 'previous' ? await previousVersion(place) : to;
+  if (version !== undefined && content.versions.includes(version)) return version;
+  const there = `At ${remote.rootUrl.host} there are ${content.versions.join(', ') || 'no versions'}.`;
+  if (version !== undefined) {
+    const asked = to === 'previous' ? `the version before, ${version},` : `the version ${version}`;
+    throw new DiatomError('INPUT', `Input roll-back-to: ${asked} is not in “${folder}”. ${there}`);
+  }
+  const [copy] = content.previous;
+  const advice = copy
+    ? `what was in production before has no ${VERSION_FILE} file; to put it back by hand, rename “${PRODUCTION}” to another name and “${copy}” to “${PRODUCTION}”`
+    : 'production has replaced nothing so far';
+  throw new DiatomError('INPUT', `Input roll-back-to is previous, but ${advice}. ${there}`);
+}
