@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROOT, readActionMetadata } from '../../scripts/action-metadata.ts';
+import { MAX_FORM_INPUTS, variableOf, WORKFLOWS } from '../../scripts/workflow-inputs.ts';
+import {
+  type Job,
+  type Permissions,
+  repositoryName,
+  stepsOf,
+  type WorkflowFile,
+  workflowFiles,
+} from '../helpers/workflow-files.ts';
+
+const own = workflowFiles('.github/workflows');
+const templates = workflowFiles('templates/workflows');
+const all = [...own, ...templates];
+const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
+
+const ours = repositoryName();
+const SECRETS = ['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD'];
+
+/** What each job may do with GitHub’s token: no more than it needs. A job that calls a workflow needs what that one needs. */
+const PERMISSIONS: Readonly<Record<string, Permissions>> = {
+  // A file list in the repository.
+  'prepare-data/prepare': { contents: 'read' },
+  'build-image/build': { contents: 'read', packages: 'write', attestations: 'write', 'id-token': 'write' },
+  'train-model/train': { packages: 'read' },
+  'publish-model/publish': {},
+  'pipeline/check': { contents: 'read', packages: 'read' },
+  'release/draft': { contents: 'write' },
+  'release/verify': { contents: 'read' },
+  'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
+  'train-and-publish/train-and-publish': { packages: 'read' },
+};
+
+function jobsOf(file: WorkflowFile): { readonly id: string; readonly job: Job }[] {
+  return Object.entries(file.workflow.jobs).map(([id, job]) => ({ id, job }));
+}
+
+/** The workflow of this repository that a job calls, from here or from elsewhere. */
+function calledBy({ uses = '' }: Job): WorkflowFile | undefined {
+  return own.find(({ path }) => uses === `$/${path}` || (uses.includes(`/${path}@`) && !uses.startsWith('$')));
+}
+
+/** The union of what the jobs of a workflow, and of those that they call, may do. */
+function neededBy(file: WorkflowFile): Permissions {
+  const needed: Record<string, 'read' | 'write' | 'none'> = {};
+  for (const { job } of jobsOf(file)) {
+    const called = calledBy(job);
+    for (const [scope, access] of Object.entries(called ? neededBy(called) : (job.permissions ?? {}))) {
+      if (needed[scope] !== 'write') needed[scope] = access;
+    }
+  }
+  return needed;
+}
+
+test('the five reusable workflows are there', () => {
+  expect(reusable.map(({ name }) => name).sort()).toEqual(Object.keys(WORKFLOWS).sort());
+});
+
+describe.each(all)('$path', (file) => {
+  const { workflow, text } = file;
+
+  test('takes actions of others by full commit, with the version beside it, and the same one everywhere', () => {
+    const pins = (content: string) => [
+      ...content.matchAll(/uses: ([\w.-]+\/[\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$/gm),
+    ];
+    const foreign = [...text.matchAll(/uses: (\S+).*$/gm)].filter(
+      ([, used = '']) => !/^[$.]\//.test(used) && !used.startsWith(`${ours}/`),
+    );
+    expect(pins(text)).toHaveLength(foreign.length);
+    const everywhere = own.flatMap((other) => pins(other.text));
+    for (const [, name, commit, version] of pins(text)) {
+      const same = everywhere.filter((pin) => pin[1] === name);
+      expect(new Set(same.map((pin) => `${pin[2]} ${pin[3]}`))).toEqual(new Set([`${commit} ${version}`]));
+    }
+  });
+
+  test('begins with no permissions, and gives each job what it needs', () => {
+    expect(workflow.permissions).toEqual({});
+    for (const { id, job } of jobsOf(file)) {
+      const called = calledBy(job);
+      const expected = called ? neededBy(called) : (PERMISSIONS[`${file.name}/${id}`] ?? { contents: 'read' });
+      // A job of the CI may also do without.
+      if (file.name === 'ci' && job.permissions === undefined) continue;
+      expect({ [id]: job.permissions }).toEqual({ [id]: expected });
+    }
+  });
+
+  test('ends every job after some time', () => {
+    for (const { id, job } of jobsOf(file)) {
+      if (job.steps) expect({ [id]: job['timeout-minutes'] }).toEqual({ [id]: expect.anything() });
+    }
+  });
+
+  test('puts no expression into a script, where its value would be executed', () => {
+    for (const { step } of stepsOf(file)) expect(step.run ?? '').not.toContain('${{');
+  });
+
+  test('leaves no token behind in what it checks out', () => {
+    for (const { step } of stepsOf(file)) {
+      if (step.uses?.startsWith('actions/checkout@')) expect(step.with).toMatchObject({ 'persist-credentials': false });
+    }
+  });
+
+  test('shows a form that GitHub can show', () => {
+    const form = workflow.on.workflow_dispatch?.inputs ?? {};
+    expect(Object.keys(form).length).toBeLessThanOrEqual(MAX_FORM_INPUTS);
+    for (const { options, default: chosen } of Object.values(form)) if (options) expect(options).toContain(chosen);
+  });
+
+  test('knows only the secrets that are the same everywhere', () => {
+    const used = [...text.matchAll(/\bsecrets\.(\w+)/g)].map(([, name]) => name);
+    const taken = Object.keys(workflow.on.workflow_call?.secrets ?? {});
+    const given = jobsOf(file).flatMap(({ job }) => Object.keys(job.secrets ?? {}));
+    for (const name of [...used, ...taken, ...given]) expect(SECRETS).toContain(name);
+  });
+
+  test('uses of this repository only what is there', () => {
+    const uses = [...text.matchAll(new RegExp(`uses: (?:\\$|${ours})/([^@\\s]+)`, 'g'))];
+    for (const [, path = ''] of uses) {
+      expect({ [path]: existsSync(join(ROOT, path.endsWith('.yml') ? path : `${path}/action.yml`)) }).toEqual({
+        [path]: true,
+      });
+    }
+  });
+});
+
+describe.each(reusable)('the reusable workflow $name', (file) => {
+  const { workflow, name, text } = file;
+  const { inputs = {}, outputs = {}, secrets = {} } = workflow.on.workflow_call ?? {};
+  const fromVariables = WORKFLOWS[name]?.fromVariables ?? [];
+
+  test('uses this repository by $/, which is the commit that it comes from itself', () => {
+    expect(text).not.toContain('uses: ./');
+    expect(text).not.toContain(`uses: ${ours}`);
+  });
+
+  test('hands every input of its actions and workflows on, or says why not', () => {
+    const spec = WORKFLOWS[name];
+    const expectAllGiven = (target: string, takes: readonly string[], given: Job['with'] = {}) => {
+      const { except } = spec?.actions?.[target] ?? spec?.workflows?.[target] ?? { except: {} };
+      expect(takes.filter((input) => !(input in given) && !except[input])).toEqual([]);
+      expect(takes).toEqual(expect.arrayContaining(Object.keys(except)));
+    };
+    for (const { id, job } of jobsOf(file)) {
+      const called = calledBy(job);
+      if (called) expectAllGiven(called.name, Object.keys(called.workflow.on.workflow_call?.inputs ?? {}), job.with);
+      for (const { uses = '', with: given } of job.steps ?? []) {
+        const action = /^\$\/(.+)/.exec(uses)?.[1];
+        if (action === undefined) continue;
+        expectAllGiven(id === 'check' ? id : action, Object.keys(readActionMetadata(action).inputs), given);
+      }
+    }
+  });
+
+  test('has a use for every input, and for every secret', () => {
+    for (const input of Object.keys(inputs)) expect(text).toMatch(new RegExp(`\\binputs\\.${input}(?![\\w-])`));
+    for (const secret of Object.keys(secrets)) expect(text).toContain(`secrets.${secret}`);
+  });
+
+  test('takes from a variable what the form leaves out, and only that', () => {
+    const form = Object.keys(workflow.on.workflow_dispatch?.inputs ?? {});
+    expect([...form, ...fromVariables].sort()).toEqual(Object.keys(inputs).sort());
+    for (const input of fromVariables) {
+      const variable = variableOf(input);
+      expect(inputs[input]?.description).toContain(`Default: the variable \`${variable}\``);
+      expect(inputs[input]?.default).toBeUndefined();
+      expect(text).toMatch(new RegExp(`inputs\\.${input} \\|\\| (fromJSON\\()?vars\\.${variable}\\b`));
+    }
+    const variables = new Set([...text.matchAll(/\bvars\.(\w+)/g)].map(([, variable]) => variable));
+    expect([...variables].sort()).toEqual(fromVariables.map(variableOf).sort());
+  });
+
+  test('says the same to a form as to a caller', () => {
+    const form = workflow.on.workflow_dispatch?.inputs ?? {};
+    for (const [input, { description, default: usual }] of Object.entries(form)) {
+      expect(inputs[input]).toMatchObject({ description, ...(usual === undefined ? {} : { default: usual }) });
+    }
+  });
+
+  test('never keys a concurrency group on its caller, with which it would wait for itself', () => {
+    expect(text).not.toContain('github.workflow');
+    const groups = [workflow.concurrency, ...jobsOf(file).map(({ job }) => job.concurrency)].filter(Boolean);
+    const expected = name === 'publish-model' ? [{ group: `publish-model-\${{ inputs.model-name }}` }] : [];
+    expect(groups).toEqual(expected);
+  });
+
+  test('gives back nothing that comes from the file list', () => {
+    for (const output of ['classes', 'archive-url', 'manifest-path', 'data-dir']) {
+      expect(outputs).not.toHaveProperty(output);
+      expect(text).not.toContain(`steps.prepare.outputs.${output} }}`);
+    }
+  });
+});
+
+test('no template waits in the same group as a workflow that it calls', () => {
+  for (const { workflow } of templates) expect(workflow.concurrency?.group ?? '').not.toMatch(/^publish-model/);
+});
