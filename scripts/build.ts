@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { generateLicenseFile } from 'generate-license-file';
 
 /** Every action has a folder in `src` with a `main.ts`, and gets a bundle in `dist`. */
-const ACTIONS = ['prepare-data'];
+const ACTIONS = ['prepare-data', 'publish-model', 'train-model'];
 
 const root = dirname(import.meta.dirname);
 const require = createRequire(import.meta.url);
