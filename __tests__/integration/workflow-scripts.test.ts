@@ -1,0 +1,206 @@
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { run } from '../helpers/commands.ts';
+import { stepsOf, workflowFiles } from '../helpers/workflow-files.ts';
+
+/** The workspace of a job. */
+let workspace: string;
+
+beforeEach(async () => {
+  workspace = await mkdtemp(join(tmpdir(), 'workflow-script-'));
+  const folder = workspace;
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+});
+
+interface ScriptRun {
+  readonly exitCode: number | null;
+  readonly log: string;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** Runs the script of a step as a runner does: from a file, by `bash -e`, in the workspace. */
+async function runScript(workflow: string, step: string, env: Readonly<Record<string, string>>): Promise<ScriptRun> {
+  const file = workflowFiles('.github/workflows').find(({ name }) => name === workflow);
+  const script = file && stepsOf(file).find(({ step: { name } }) => name === step)?.step.run;
+  if (script === undefined) throw new Error(`${workflow}.yml has no step “${step}” with a script`);
+  const runner = join(workspace, '.runner');
+  await mkdir(runner, { recursive: true });
+  const [scriptFile, outputFile] = [join(runner, 'script.sh'), join(runner, 'output')];
+  await writeFile(scriptFile, script);
+  await writeFile(outputFile, '');
+  const { status, stdout, stderr } = spawnSync('bash', ['-e', scriptFile], {
+    cwd: workspace,
+    encoding: 'utf8',
+    env: {
+      PATH: `${runner}:${process.env['PATH']}`,
+      GITHUB_OUTPUT: outputFile,
+      GITHUB_STEP_SUMMARY: join(runner, 'summary.md'),
+      RUNNER_TEMP: runner,
+      ...env,
+    },
+  });
+  const lines = (await readFile(outputFile, 'utf8')).trim().split('\n');
+  const outputs = Object.fromEntries(lines.map((line) => /^([^=]*)=(.*)$/.exec(line)?.slice(1) ?? [line, '']));
+  return { exitCode: status, log: stdout + stderr, outputs };
+}
+
+describe('build-image finds what to build', () => {
+  const find = (context: string) =>
+    runScript('build-image', 'Find what to build, and its name', {
+      CONTEXT: context,
+      TEMPLATE: '.diatom-actions/templates/model',
+      REGISTRY: 'ghcr.io',
+      IMAGE: 'My-Lab/Diatoms/model',
+    });
+
+  async function dockerfileIn(folder: string): Promise<void> {
+    await mkdir(join(workspace, folder), { recursive: true });
+    await writeFile(join(workspace, folder, 'Dockerfile'), 'FROM scratch\n');
+  }
+
+  test('in the folder model of the repository, under a name without capitals', async () => {
+    await dockerfileIn('model');
+    expect(await find('')).toMatchObject({
+      exitCode: 0,
+      outputs: { context: 'model', template: 'false', registry: 'ghcr.io', name: 'ghcr.io/my-lab/diatoms/model' },
+    });
+  });
+
+  test('in the template, when the repository has no such folder', async () => {
+    expect(await find('')).toMatchObject({
+      exitCode: 0,
+      outputs: { context: '.diatom-actions/templates/model', template: 'true' },
+    });
+  });
+
+  test('in the folder that was named', async () => {
+    await dockerfileIn('my images/resnet');
+    expect(await find('my images/resnet')).toMatchObject({ exitCode: 0, outputs: { context: 'my images/resnet' } });
+  });
+
+  test.each(['mdoel', ''])('and never takes the template for a mistake (context “%s”)', async (context) => {
+    await mkdir(join(workspace, 'model'));
+    const { exitCode, log, outputs } = await find(context);
+    expect(exitCode).toBe(1);
+    expect(log).toContain(`::error::The repository has no file ${context || 'model'}/Dockerfile.`);
+    expect(outputs).not.toHaveProperty('context');
+  });
+});
+
+test('build-image names the image by its digest, and shows it with its tags', async () => {
+  const image = `ghcr.io/lab/model@sha256:${'0'.repeat(64)}`;
+  const { outputs } = await runScript('build-image', 'Name the image by its digest', {
+    IMAGE: image,
+    TAGS: 'ghcr.io/lab/model:a\nghcr.io/lab/model:b',
+  });
+  expect(outputs).toEqual({ image });
+  const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
+  for (const text of [image, 'ghcr.io/lab/model:a', 'ghcr.io/lab/model:b']) expect(summary).toContain(`    ${text}\n`);
+});
+
+test.each([
+  ['data sets', 'data sets/a.zip'],
+  ['', 'a.zip'],
+])('prepare-data names the archive in the folder “%s” by its path', async (folder, path) => {
+  const step = 'Name the data set by its path in ownCloud';
+  const { outputs } = await runScript('prepare-data', step, { FOLDER: folder, ARCHIVE: 'a.zip' });
+  expect(outputs).toEqual({ path });
+});
+
+test('the check of the pipeline shows in one table what is ready', async () => {
+  await runScript('pipeline', 'Show what was found', { DATA: 'failure', REGISTRY: 'success' });
+  const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
+  expect(summary).toMatch(/^\| File list and ownCloud \| \*\*not ready\*\*/m);
+  expect(summary).toMatch(/^\| Registry \| ready \|$/m);
+});
+
+describe('a release', () => {
+  /** Stands in for GitHub’s program, and writes down what it is asked for. */
+  async function githubKnows(answer: string): Promise<void> {
+    const gh = join(workspace, '.runner', 'gh');
+    await mkdir(join(gh, '..'), { recursive: true });
+    await writeFile(gh, `#!/bin/sh\necho "gh $*" >>"$RUNNER_TEMP/calls"\n${answer}\n`);
+    await chmod(gh, 0o755);
+  }
+
+  const calls = () => readFile(join(workspace, '.runner', 'calls'), 'utf8').catch(() => '');
+
+  describe('is drafted', () => {
+    const draft = () => runScript('release', 'Draft the release from the changelog', { TAG: 'v1.2.3' });
+
+    beforeEach(async () => {
+      await writeFile(join(workspace, 'package.json'), '{"version": "1.2.3"}');
+      const changelog =
+        '# Changelog\n\n## [Unreleased]\n\n- D\n\n## [1.2.3] - 2026-01-02\n\n- C\n\n## [1.2.2]\n\n- B\n';
+      await writeFile(join(workspace, 'CHANGELOG.md'), changelog);
+      await githubKnows('[ "$2" != view ]');
+    });
+
+    test('with what the changelog says about the version, and nothing else', async () => {
+      expect(await draft()).toMatchObject({ exitCode: 0 });
+      expect(await readFile(join(workspace, '.runner', 'notes.md'), 'utf8')).toBe('\n- C\n\n');
+      expect(await calls()).toMatch(/^gh release create v1\.2\.3 --draft --verify-tag /m);
+    });
+
+    test('only once', async () => {
+      await githubKnows('true');
+      expect(await draft()).toMatchObject({ exitCode: 0 });
+      expect(await calls()).not.toContain('create');
+    });
+
+    test('not when package.json has another version', async () => {
+      await writeFile(join(workspace, 'package.json'), '{"version": "1.2.2"}');
+      expect(await draft()).toMatchObject({
+        exitCode: 1,
+        log: expect.stringContaining('is not that of the tag v1.2.3'),
+      });
+      expect(await calls()).toBe('');
+    });
+
+    test('not when the changelog says nothing about the version', async () => {
+      await writeFile(join(workspace, 'CHANGELOG.md'), '## [1.2.3]\n\n## [1.2.2]\n\n- B\n');
+      expect(await draft()).toMatchObject({ exitCode: 1, log: expect.stringContaining('says nothing under [1.2.3]') });
+      expect(await calls()).toBe('');
+    });
+  });
+
+  describe('moves the tag of its major version', () => {
+    const env = { TAG: 'v1.10.0', GITHUB_REPOSITORY: 'lab/actions', GITHUB_SHA: 'abc' };
+    const move = () => runScript('release', 'Move the tag of the major version', env);
+
+    async function tags(...names: readonly string[]): Promise<void> {
+      const git = (...args: readonly string[]) => run('git', args, { cwd: workspace });
+      await git('init', '-q');
+      await git('-c', 'user.name=T', '-c', 'user.email=t@example.org', 'commit', '-q', '--allow-empty', '-m', 'Test');
+      for (const name of names) await git('tag', name);
+    }
+
+    test('when it is the newest one', async () => {
+      await tags('v1', 'v1.9.0', 'v1.10.0', 'v2.0.0');
+      await githubKnows('true');
+      expect(await move()).toMatchObject({ exitCode: 0 });
+      expect(await calls()).toContain(
+        'gh api --method PATCH repos/lab/actions/git/refs/tags/v1 -f sha=abc -F force=true\n',
+      );
+    });
+
+    test('for the first time', async () => {
+      await tags('v1.10.0');
+      await githubKnows('[ "$2" = --method ]');
+      expect(await move()).toMatchObject({ exitCode: 0 });
+      expect(await calls()).toContain(
+        'gh api --method POST repos/lab/actions/git/refs -f ref=refs/tags/v1 -f sha=abc\n',
+      );
+    });
+
+    test('never back', async () => {
+      await tags('v1', 'v1.10.0', 'v1.11.0');
+      await githubKnows('true');
+      expect(await move()).toMatchObject({ exitCode: 0, log: expect.stringContaining('v1 stays') });
+      expect(await calls()).toBe('');
+    });
+  });
+});
