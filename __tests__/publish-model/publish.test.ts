@@ -256,14 +256,3 @@ test('what a run left behind that was cut short is repaired and cleaned by the n
   expect(filesOf(server.directory, 'production')).toEqual(kept);
   expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1', 'v2', 'v3']);
 });
-
-test('files that are no part of a version, and folders, are told about; links and wrong files are refused', async () => {
-  const server = await ownServer();
-  const folder = await modelDir('a', { SHA256SUMS: 'old', 'training-images.csv': undefined });
-  await mkdir(join(folder, 'checkpoints'));
-  const { warnings } = await runPublish({ url: server.url, task: publishTask(folder, 'v1') });
-  expect(warnings.join('\n')).toMatch(/SHA256SUMS .* made anew/);
-  expect(warnings.join('\n')).toContain('The folder checkpoints');
-  expect(warnings.join('\n')).toContain('no training-images.csv');
-  expect(filesOf(server.directory, 'v1')?.['SHA256SUMS']).not.toBe('old');
-});

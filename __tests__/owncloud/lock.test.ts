@@ -1,0 +1,108 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { type LockRequest, takeLock } from '../../src/owncloud/lock.ts';
+import { connectTo, errorOf, ownServer, SWIFT } from '../helpers/owncloud.ts';
+
+const HOUR = 3_600_000;
+const options = { policy: SWIFT };
+
+const request = (changes: Partial<LockRequest> = {}): LockRequest => ({
+  folder: 'models/x/.lock',
+  owner: 'https://example.org/runs/1',
+  staleMs: 2 * HOUR,
+  waitMs: 0,
+  pollMs: 5,
+  now: () => new Date('2026-11-22T12:00:00Z'),
+  ...changes,
+});
+
+async function setUp() {
+  const server = await ownServer();
+  const folder = join(server.directory, 'models/x/.lock');
+  const remote = await connectTo(server.url);
+  return { remote, folder, notes: () => readdir(folder) };
+}
+
+test('a lock is a note that names its holder and its time, and is gone after its release', async () => {
+  const { remote, folder, notes } = await setUp();
+  const lock = await takeLock(remote, request(), options);
+  const [note = ''] = await notes();
+  expect(note).toMatch(/^owner-20261122T120000Z-[0-9a-f]{8}\.txt$/);
+  expect(await readFile(join(folder, note), 'utf8')).toBe(
+    'https://example.org/runs/1\nsince 2026-11-22T12:00:00.000Z\n',
+  );
+  await lock.requireHeld();
+  await lock.release();
+  expect(await notes()).toEqual([]);
+});
+
+test('whoever comes second and may not wait is told who holds it, and which file to delete if that run is dead', async () => {
+  const { remote, notes } = await setUp();
+  await takeLock(remote, request(), options);
+  const [note] = await notes();
+  const { message } = await errorOf(takeLock(remote, request({ owner: 'second' }), options));
+  expect(message).toContain('https://example.org/runs/1, since 2026-11-22T12:00:00.000Z');
+  expect(message).toContain(`delete the file “/models/x/.lock/${note}”`);
+  expect(message).toContain('when it is 2 h 0 min old');
+  expect(await notes()).toEqual([note]);
+});
+
+test('whoever may wait gets it when it is given back, and says once that it waits', async () => {
+  const { remote } = await setUp();
+  const first = await takeLock(remote, request(), options);
+  const waits: string[] = [];
+  const second = takeLock(remote, request({ waitMs: HOUR, onWait: (text) => void waits.push(text) }), options);
+  while (waits.length === 0) await sleep(5);
+  await first.release();
+  await (await second).requireHeld();
+  expect(waits).toHaveLength(1);
+});
+
+test('a note older than the limit counts for nothing: it is passed over, deleted, and its holder finds out', async () => {
+  const { remote, notes } = await setUp();
+  const dead = await takeLock(remote, request(), options);
+  const now = () => new Date('2026-11-22T14:00:01Z');
+  const alive = await takeLock(remote, request({ now }), options);
+  expect(await notes()).toHaveLength(1);
+  await alive.requireHeld();
+  expect((await errorOf(dead.requireHeld())).message).toContain('Another run has taken over');
+  await dead.release();
+  expect(await notes()).toHaveLength(1);
+});
+
+test('files that are no notes do not matter', async () => {
+  const { remote, folder, notes } = await setUp();
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'read me.txt'), 'x');
+  await (await takeLock(remote, request(), options)).release();
+  expect(await notes()).toEqual(['read me.txt']);
+});
+
+test('of many at once never two hold it', async () => {
+  const { remote } = await setUp();
+  let holders = 0;
+  const most: number[] = [];
+  const work = async () => {
+    const lock = await takeLock(remote, request({ waitMs: HOUR }), options);
+    most.push(++holders);
+    await lock.requireHeld();
+    holders--;
+    await lock.release();
+  };
+  await Promise.all(Array.from({ length: 5 }, work));
+  expect(most).toEqual([1, 1, 1, 1, 1]);
+});
+
+test('waiting ends when the run is cancelled, and leaves no note', async () => {
+  const { remote, notes } = await setUp();
+  await takeLock(remote, request(), options);
+  const cancel = new AbortController();
+  const waiting = takeLock(remote, request({ waitMs: HOUR, pollMs: HOUR, onWait: () => cancel.abort() }), {
+    ...options,
+    signal: cancel.signal,
+  });
+  expect((await errorOf(waiting)).message).toBe('The run was cancelled.');
+  expect(await notes()).toHaveLength(1);
+});

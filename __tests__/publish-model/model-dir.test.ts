@@ -1,0 +1,70 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readModelDir } from '../../src/publish-model/model-dir.ts';
+import { failureOf } from '../helpers/failure.ts';
+import { CLASSES, comparison, metrics, modelDir } from '../helpers/model.ts';
+
+const read = (folder: string) => readModelDir(folder, 'diatoms', new AbortController().signal);
+
+test.each<[string, Record<string, unknown>, string]>([
+  [
+    'no weights',
+    { 'model.pth': undefined },
+    'has no model.pth; found: classes.json, metrics.json, training-images.csv',
+  ],
+  ['two missing files', { 'model.pth': undefined, 'metrics.json': undefined }, 'has no model.pth, no metrics.json'],
+  ['empty weights', { 'model.pth': '' }, 'model.pth in'],
+  ['classes that are no JSON', { 'classes.json': '[' }, 'classes.json is not JSON'],
+  ['no class', { 'classes.json': [] }, 'classes.json is not what training and testing should write'],
+  ['a class twice', { 'classes.json': ['a', 'a'] }, 'classes.json has the label “a” twice'],
+  ['a percentage', { 'metrics.json': metrics({ accuracy: 90 }) }, 'accuracy is 90, allowed is at most 1'],
+  ['a missing figure', { 'metrics.json': metrics({ macro_f1: undefined }) }, 'macro_f1 is missing'],
+  ['a text for a figure', { 'metrics.json': metrics({ macro_f1: 'x' }) }, 'macro_f1 is "x", expected is number'],
+  ['a later format', { 'metrics.json': metrics({ format: 2 }) }, 'format is 2, expected is 1'],
+  [
+    'other labels',
+    { 'metrics.json': metrics({}, ['a']) },
+    'speak of different classes: achnanthes, hannea, the arc and a.',
+  ],
+  ['another order', { 'metrics.json': metrics({ labels: CLASSES.toReversed() }) }, 'speak of different classes'],
+  ['a class without figures', { 'metrics.json': metrics({ classes: {} }) }, 'speak of different classes'],
+  [
+    'a broken comparison',
+    { 'comparison.json': { ...comparison('v1'), too_few: 'no' } },
+    'too_few is "no", expected is boolean',
+  ],
+  ['a broken provenance', { 'provenance.json': '[]x' }, 'provenance.json is not what training should write'],
+  ['an unfinished upload', { 'x.part': 'x' }, '“x.part”'],
+])('%s is refused and named', async (_, changes, message) => {
+  const error = await failureOf(read(await modelDir('a', changes)));
+  expect(error.code).toBe('MODEL');
+  expect(error.message).toContain(message);
+});
+
+test('a link is refused: it could lead to any file of the runner', async () => {
+  const folder = await modelDir('a');
+  await writeFile(join(folder, '..', 'secret'), 'secret');
+  await symlink(join(folder, '..', 'secret'), join(folder, 'plot.png'));
+  expect((await failureOf(read(folder))).message).toContain('plot.png in');
+});
+
+test('a folder that does not exist is named', async () => {
+  expect((await failureOf(read(join(await modelDir('a'), 'none')))).message).toContain('none can’t be read');
+});
+
+test('what is not published is told: folders, and sums and version of an earlier publishing', async () => {
+  const folder = await modelDir('a', { SHA256SUMS: 'old', VERSION: 'v0', 'training-images.csv': undefined });
+  await mkdir(join(folder, 'checkpoints'));
+  const { files, sums, warnings } = await read(folder);
+  expect(files.map(({ name }) => name)).toEqual(['MODEL_CARD.md', 'classes.json', 'metrics.json', 'model.pth']);
+  expect(sums.match(/^[0-9a-f]{64} {2}.+$/gm)).toHaveLength(4);
+  for (const name of ['SHA256SUMS', 'VERSION', 'checkpoints', 'training-images.csv']) {
+    expect(warnings.join('\n')).toContain(name);
+  }
+});
+
+test('reading stops when the run is cancelled', async () => {
+  const error = await failureOf(readModelDir(await modelDir('a'), 'diatoms', AbortSignal.abort()));
+  expect(error.code).toBe('CANCELLED');
+});

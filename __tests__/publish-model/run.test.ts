@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readActionMetadata } from '../../scripts/action-metadata.ts';
+import { parseOutputs } from '../../scripts/run-action.ts';
+import { run } from '../../src/publish-model/run.ts';
+import { uploadArtifact } from '../../src/runner/artifact.ts';
+import { startArtifactServer } from '../helpers/artifact-server.ts';
+import { comparison, filesOf, foldersOf, metrics, modelDir } from '../helpers/model.ts';
+import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
+import { captureOutput, commandFile, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
+
+/** One file for all runs: the toolkit remembers its path for good. */
+const base = mkdtempSync(join(tmpdir(), 'publish-run-'));
+const SUMMARY = join(base, 'summary');
+afterAll(() => rmSync(base, { recursive: true }));
+
+/** Runs the action as a runner does, on the server given. */
+async function runAction(url: string, inputs: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}) {
+  const defaults = Object.entries(readActionMetadata('publish-model').inputs).map(
+    ([name, input]) => [name, input.default ?? ''] as const,
+  );
+  const server = { 'owncloud-url': url, 'owncloud-username': USER, 'owncloud-password': PASSWORD };
+  setInputs({ ...Object.fromEntries(defaults), ...server, 'model-name': 'diatoms', ...inputs });
+  setEnvironment({
+    GITHUB_ACTIONS: 'true',
+    GITHUB_SERVER_URL: 'https://github.com',
+    GITHUB_SHA: '0123456789abcdef',
+    GITHUB_WORKSPACE: temporaryFolder(),
+    GITHUB_STEP_SUMMARY: SUMMARY,
+    RUNNER_TEMP: temporaryFolder(),
+    ...env,
+  });
+  const outputs = commandFile('GITHUB_OUTPUT');
+  await writeFile(SUMMARY, '');
+  const output = captureOutput();
+  process.exitCode = 0;
+  await run();
+  const result = {
+    exitCode: process.exitCode,
+    log: output.text(),
+    outputs: parseOutputs(outputs()),
+    summary: await readFile(SUMMARY, 'utf8'),
+  };
+  process.exitCode = 0;
+  return result;
+}
+
+test('a first publish is green, with outputs, and a summary that says what lies where', async () => {
+  const server = await ownServer();
+  const result = await runAction(server.url, { 'model-dir': await modelDir('a'), gate: 'macro_f1 >= 0.85' });
+  expect(result.exitCode).toBe(0);
+  const { version = '' } = result.outputs;
+  expect(version).toMatch(/^\d{8}-\d{6}-0123456$/);
+  expect(result.outputs).toEqual({
+    version,
+    'version-url': expect.stringMatching(new RegExp(`/models/diatoms/${version}/$`)),
+    promoted: 'true',
+    'previous-version': '',
+    'gate-passed': 'true',
+    sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+  expect(result.summary).toContain('## diatoms: in production');
+  expect(result.summary).toContain(`/index.php/apps/files/?dir=%2Fmodels%2Fdiatoms>)`);
+  expect(result.summary).toContain('| ✅ | macro\\_f1 | 0.9 | &gt;= 0.85 | – |');
+  expect(result.summary).not.toContain('roll back');
+  expect(result.log.replaceAll(/^::add-mask::.*$/gm, '')).not.toContain(PASSWORD);
+});
+
+test('a failed gate is red, and shows the figures side by side in message and summary', async () => {
+  const server = await ownServer();
+  await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+  const weak = await modelDir('b', {
+    'metrics.json': metrics({ macro_f1: 0.5 }),
+    'comparison.json': comparison('v1', { candidate: metrics({ macro_f1: 0.51 }) }),
+  });
+  const result = await runAction(server.url, { 'model-dir': weak, version: 'v2', gate: 'macro_f1 >= 0.85' });
+  expect(result.exitCode).toBe(1);
+  expect(result.outputs).toMatchObject({ promoted: 'false', 'previous-version': 'v1', 'gate-passed': 'false' });
+  expect(result.log).toContain('macro_f1: the model has 0.5, required is >= 0.85, production has 0.9 (gate).');
+  expect(result.summary).toContain('## diatoms: stored, not promoted');
+  expect(result.summary).toContain('> [!CAUTION]');
+  expect(result.summary).toContain('| ❌ | macro\\_f1 | 0.5 | &gt;= 0.85 | 0.9 |');
+  expect(result.summary).toContain('On the 18 of 20 test images that neither was trained on:');
+  expect(result.summary).toContain('| Macro-F1 | 51.0 % (84.0 % to 96.0 %) | 90.0 % (84.0 % to 96.0 %) |');
+  expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
+});
+
+test('the summary of a replacement gives the exact input that rolls it back', async () => {
+  const server = await ownServer();
+  await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+  const second = await modelDir('b', { 'comparison.json': comparison('v1') });
+  const result = await runAction(server.url, { 'model-dir': second, version: 'v2' });
+  expect(result.summary).toMatch(/`v2`, in place of `v1`, which is kept as `production\.previous-[\d-]+-[0-9a-f]{8}`/);
+  expect(result.summary).toContain('`model-name: diatoms`, `roll-back-to: v1`');
+  const back = await runAction(server.url, { 'roll-back-to': 'v1' });
+  expect(back).toMatchObject({ exitCode: 0, outputs: { version: 'v1', 'previous-version': 'v2', 'gate-passed': '' } });
+  expect(back.summary).toContain('## diatoms: rolled back');
+});
+
+test('a model comes from an artifact of the run, and nothing of it stays on the runner', async () => {
+  const server = await ownServer();
+  const { environment } = await startArtifactServer();
+  const folder = await modelDir('a');
+  const RUNNER_TEMP = temporaryFolder();
+  setEnvironment({ GITHUB_WORKSPACE: temporaryFolder(), GITHUB_SERVER_URL: 'https://github.com', ...environment });
+  await uploadArtifact(
+    'model',
+    (await readdir(folder)).map((name) => join(folder, name)),
+    folder,
+  );
+  const result = await runAction(server.url, { 'artifact-name': 'model', version: 'v1' }, { RUNNER_TEMP });
+  expect(result).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+  expect(filesOf(server.directory, 'v1')).toHaveProperty(['model.pth']);
+  expect(await readdir(RUNNER_TEMP)).toEqual([]);
+});
+
+test('when the promotion fails after the version was stored, outputs and summary still tell of the version', async () => {
+  const server = await ownServer({ hook: ({ method }) => (method === 'COPY' ? { status: 507 } : undefined) });
+  const result = await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+  expect(result.exitCode).toBe(1);
+  expect(result.outputs).toMatchObject({ version: 'v1', promoted: 'false' });
+  expect(result.summary).toContain('no space left for this account');
+  expect(foldersOf(server.directory)).toEqual(['v1']);
+});
+
+describe('inputs', () => {
+  test.each<[string, Record<string, string>, string]>([
+    ['no source', {}, 'Inputs model-dir and artifact-name: neither is set'],
+    ['two sources', { 'model-dir': 'a', 'artifact-name': 'b' }, 'both are set'],
+    ['no name', { 'model-dir': 'a', 'model-name': '' }, 'Input model-name is missing'],
+    ['a path as a name', { 'model-dir': 'a', 'model-name': 'a/b' }, 'Input model-name is “a/b”'],
+    ['a hidden name', { 'model-dir': 'a', 'model-name': '.x' }, 'a name that does not begin with a dot'],
+    ['no server', { 'model-dir': 'a', 'owncloud-url': '' }, 'Input owncloud-url is missing'],
+    ['production as a version', { 'model-dir': 'a', version: 'Production' }, 'this one has a meaning of its own'],
+    ['previous as a version', { 'model-dir': 'a', version: 'previous' }, 'this one has a meaning of its own'],
+    ['an unfinished version', { 'model-dir': 'a', version: 'a.uploading-01234567' }, 'ends like something unfinished'],
+    ['a folder outside', { 'model-dir': 'a', 'models-folder': '../x' }, 'Input models-folder is “../x”'],
+    ['a wrong gate', { 'model-dir': 'a', gate: 'f1 > 1' }, 'Input gate, line 1, column 4'],
+    ['a wrong word', { 'model-dir': 'a', promote: 'yes' }, 'Input promote is “yes”, allowed is true or false'],
+    ['no version kept', { 'model-dir': 'a', 'keep-versions': '0' }, 'Input keep-versions is “0”'],
+    ['two tasks', { 'model-dir': 'a', 'roll-back-to': 'v1' }, 'roll-back-to and model-dir contradict each other'],
+    ['a roll-back that is none', { 'roll-back-to': 'v1', promote: 'false' }, 'a roll-back is a promotion'],
+    ['a wrong version to roll back to', { 'roll-back-to': 'production' }, 'Input roll-back-to is “production”'],
+  ])('%s: red before the server hears of it', async (_, inputs, message) => {
+    let requests = 0;
+    const server = await ownServer({ hook: () => void requests++ });
+    const result = await runAction(server.url, inputs);
+    expect(result.exitCode).toBe(1);
+    expect(result.log).toContain(message);
+    expect(requests).toBe(0);
+  });
+
+  test('a gate for a class that the model does not have, and a bad model, are found before the server hears of it', async () => {
+    let requests = 0;
+    const server = await ownServer({ hook: () => void requests++ });
+    const folder = await modelDir('a');
+    expect((await runAction(server.url, { 'model-dir': folder, gate: 'recall[x] > 0' })).log).toContain('no class “x”');
+    await writeFile(join(folder, 'classes.json'), '{}');
+    expect((await runAction(server.url, { 'model-dir': folder })).log).toContain('classes.json is not what');
+    expect(requests).toBe(0);
+  });
+});
