@@ -25,6 +25,14 @@ describe('images that stay together', () => {
     expect(groupsOf(images, /s\d|(never)/u)).toEqual(groups);
   });
 
+  test('a match of nothing at all is no key', () => {
+    expect(groupsOf([image('s1_a', '1'), image('b', '2'), image('c', '3'), image('s1_d', '4')], /^(s\d)?/u)).toEqual([
+      ['s1_a', 's1_d'],
+      ['b'],
+      ['c'],
+    ]);
+  });
+
   test('one key under two labels is two groups', () => {
     const images = [image('s1_a', '1'), image('s1_b', '2', 'Gomphonema'), image('s1_c', '3')];
     expect(groupsOf(images, /^s\d/u)).toEqual([['s1_a', 's1_c'], ['s1_b']]);

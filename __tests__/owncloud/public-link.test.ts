@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Hook, SeenRequest } from '../../scripts/demo/owncloud-server.ts';
-import { checkWriteAccess } from '../../src/owncloud/check-access.ts';
+import { requireUsableFolder } from '../../src/owncloud/folder.ts';
 import { removeOldArchives } from '../../src/owncloud/keep-last.ts';
 import { linkEndpoints } from '../../src/owncloud/public-link.ts';
 import { uploadFile } from '../../src/owncloud/upload.ts';
@@ -86,6 +86,17 @@ describe('an upload-only link', () => {
     expect(seen[0]?.headers['oc-checksum']).toBe(`SHA1:${request.sha1}`);
     expect(seen[0]?.headers['x-requested-with']).toBe('XMLHttpRequest');
     expect((await readFile(join(server.directory, request.name))).equals(await readFile(request.localPath))).toBe(true);
+  });
+
+  test('takes no folder, and that is found without asking the server', async () => {
+    const seen: SeenRequest[] = [];
+    const server = await linkServer(4, undefined, (request) => void seen.push(request));
+    const remote = await connectTo(server.link, NOBODY);
+    seen.length = 0;
+    expect(() => requireUsableFolder(remote, 'diatoms')).toThrow('owncloud-folder is “diatoms”');
+    await expect(checkWriteAccess(remote, 'diatoms', {})).rejects.toThrow('leave owncloud-folder empty');
+    expect(() => requireUsableFolder(remote, '/')).not.toThrow();
+    expect(seen).toEqual([]);
   });
 
   test('of a Nextcloud, which lets it do nothing but PUT', async () => {

@@ -69,6 +69,7 @@ describe('before anything is downloaded', () => {
     expect(filesBelow(workspace)).toEqual([]);
     expect(uploaded()).toEqual([]);
     expect(result.outputs).toEqual({});
+    expect(result.summary).toMatch(/^## Diatom data set\n\n> \[!CAUTION\]\n> .*password/);
     expectNoSecrets(
       result,
       fileList.map((entry) => entry.file_url),

@@ -63,6 +63,15 @@ describe('a data folder', () => {
     expect(await readdir(results)).toEqual([]);
   });
 
+  test('keeps its results for a run that makes none', async () => {
+    const workspace = temporaryFolder();
+    const { path, downloads, results } = await openDataDir(join(workspace, 'data'), workspace);
+    await put(join(downloads, 'a.zip'));
+    await put(join(results, 'train', 'Hannaea', '1.png'));
+    await openDataDir(path, workspace, { keepResults: true });
+    expect(await filesBelow(path)).toEqual(['.diatom-actions', 'results/train/Hannaea/1.png']);
+  });
+
   test('may be reached by a link that stays in the workspace', async () => {
     const workspace = temporaryFolder();
     await mkdir(join(workspace, 'disk'));

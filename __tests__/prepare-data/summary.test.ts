@@ -87,13 +87,13 @@ describe('the job summary', () => {
     expect(summary).not.toContain('SHA-256');
   });
 
-  test('of a failed upload begins with the reason, in one piece', () => {
+  test('of a failed upload begins with the reason, in one box', () => {
     const summary = summaryMarkdown(
       outcome(),
       'The archive was not uploaded: full.\nNothing is lost: it is kept at /work/a.',
     );
     expect(summary).toMatch(
-      /> \[!CAUTION\]\n> The archive was not uploaded: full\. Nothing is lost: it is kept at \/work\/a\.\n\n/,
+      /> \[!CAUTION\]\n> The archive was not uploaded: full\.<br>\n> Nothing is lost: it is kept at \/work\/a\.\n\n/,
     );
   });
 

@@ -78,7 +78,9 @@ export function groupOf(
   groupBy: RegExp | undefined,
 ): string | undefined {
   const match = groupBy?.exec(path.normalize('NFC'));
-  return match ? `${label}/${match[1] ?? match[0]}` : undefined;
+  const key = match?.[1] ?? match?.[0];
+  // An expression that matches nothing at all of a path (`x*`) says nothing about it.
+  return key ? `${label}/${key}` : undefined;
 }
 
 function requireMatches(

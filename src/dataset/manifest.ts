@@ -1,3 +1,4 @@
+import { csvField } from './csv.ts';
 import { formatNTest } from './n-test.ts';
 import type { PlanOptions, PlanSource } from './plan.ts';
 import type { Split } from './split.ts';
@@ -50,11 +51,6 @@ export function manifestCsv(images: readonly DatasetImage[]): string {
     image.group ?? '',
   ]);
   return [COLUMNS, ...rows].map((row) => `${row.map(csvField).join(',')}\n`).join('');
-}
-
-function csvField(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Images per label and split; labels in alphabetical (code-point) order, as torchvision's ImageFolder numbers them. */

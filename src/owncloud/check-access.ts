@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Remote } from './connect.ts';
-import { ensureFolder } from './folder.ts';
+import { ensureFolder, requireUsableFolder } from './folder.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { remotePath } from './remote-path.ts';
 import { moveIntoPlace, putVerified, removeTemporary, temporaryPath, textContent } from './store.ts';
@@ -12,6 +12,7 @@ import { moveIntoPlace, putVerified, removeTemporary, temporaryPath, textContent
  * @throws DiatomError as `uploadFile` would
  */
 export async function checkWriteAccess(remote: Remote, folder: string, options: RemoteOptions): Promise<void> {
+  requireUsableFolder(remote, folder);
   if (remote.access !== 'full') {
     options.onWarning?.(
       'The public link allows uploads; it was not tried, because the link does not allow deleting the trial file.',

@@ -20,6 +20,19 @@ export async function ensureFolder(remote: Remote, folder: string, options: Remo
 }
 
 /**
+ * Refuses a folder that the remote can't take, without asking the server: a file drop takes files at its top only.
+ *
+ * @throws DiatomError `INPUT`
+ */
+export function requireUsableFolder(remote: Remote, folder: string): void {
+  if (remote.access !== 'upload-only' || folderParts(folder).length === 0) return;
+  throw new DiatomError(
+    'INPUT',
+    `owncloud-folder is “${folder}”, but the public link only takes uploads, at its top: leave owncloud-folder empty.`,
+  );
+}
+
+/**
  * MKCOL answers 405 for what exists (RFC 4918, 9.3.1), some servers 403, 409 or a redirect, and another run may create
  * the same folder at the same moment: whatever the refusal, only the absence of the folder makes it an error.
  */

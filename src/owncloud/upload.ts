@@ -1,8 +1,7 @@
-import { DiatomError } from '../errors.ts';
 import type { Remote } from './connect.ts';
-import { ensureFolder } from './folder.ts';
+import { ensureFolder, requireUsableFolder } from './folder.ts';
 import { type RemoteOptions, retrying } from './options.ts';
-import { folderParts, remotePath } from './remote-path.ts';
+import { remotePath } from './remote-path.ts';
 import {
   type Content,
   moveIntoPlace,
@@ -110,12 +109,7 @@ async function storeInPlace(remote: Remote, { folder, path, content }: Target, o
  * FilesDropPlugin.php), so that a repeated attempt does no harm; and they take files at the top only.
  */
 async function storeUnseen(remote: Remote, { folder, path, content }: Target, options: RemoteOptions) {
-  if (folderParts(folder).length > 0) {
-    throw new DiatomError(
-      'INPUT',
-      `owncloud-folder is “${folder}”, but the public link only takes uploads, at its top: leave owncloud-folder empty.`,
-    );
-  }
+  requireUsableFolder(remote, folder);
   await retrying(options, async (number) => {
     if (number === 2) {
       options.onWarning?.(

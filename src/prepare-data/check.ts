@@ -72,10 +72,12 @@ async function checkServer(
   { http, signal }: Pick<RunContext, 'http' | 'signal'>,
 ): Promise<string> {
   const warnings: string[] = [];
-  const remote = await connect(upload, { http, signal, onWarning: (message) => warnings.push(message) });
-  await checkWriteAccess(remote, upload.folder, { signal });
+  const onWarning = (message: string) => warnings.push(message);
+  const remote = await connect(upload, { http, signal, onWarning });
+  await checkWriteAccess(remote, upload.folder, { signal, onWarning });
   const folder = upload.folder === '' ? 'the top folder' : `“${upload.folder}”`;
-  return [`${remote.description}: signed in, wrote and deleted a file in ${folder}`, ...warnings].join('. ');
+  const did = remote.access === 'full' ? `signed in, wrote and deleted a file in ${folder}` : 'signed in';
+  return [`${remote.description}: ${did}`, ...warnings].join('. ');
 }
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {

@@ -47,16 +47,21 @@ export async function checkDataDir(path: string, workspace: string): Promise<voi
  * Makes the data folder ready for a run: creates it, or empties it when an earlier run made it. Unfinished downloads
  * stay, so that they can be resumed.
  *
+ * @param keepResults leaves the results of an earlier run, for one that makes none
  * @throws DiatomError as `checkDataDir` does, and `DISK` when it can't be written
  */
-export async function openDataDir(path: string, workspace: string): Promise<DataDir> {
+export async function openDataDir(
+  path: string,
+  workspace: string,
+  { keepResults = false }: { readonly keepResults?: boolean } = {},
+): Promise<DataDir> {
   await checkDataDir(path, workspace);
   const dataDir = { path, downloads: join(path, 'downloads'), results: join(path, 'results') };
   try {
     // The marker comes first: a run that ends right after it must not leave a folder that the next one refuses.
     await mkdir(path, { recursive: true });
     await writeFile(join(path, MARKER), MARKER_TEXT);
-    await rm(dataDir.results, { recursive: true, force: true });
+    if (!keepResults) await rm(dataDir.results, { recursive: true, force: true });
     await mkdir(dataDir.downloads, { recursive: true });
     await mkdir(dataDir.results, { recursive: true });
     for (const name of await readdir(dataDir.downloads)) {

@@ -6,6 +6,7 @@ import { type Plan, planDataset } from '../dataset/plan.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { HttpClient } from '../http/client.ts';
 import { connect, type Remote } from '../owncloud/connect.ts';
+import { requireUsableFolder } from '../owncloud/folder.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info, warn } from '../runner/log.ts';
 import { openDataDir } from './data-dir.ts';
@@ -52,7 +53,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   const { upload } = inputs;
   // Signed in before anything is downloaded: a wrong password should show now, not in two hours.
   const remote = upload && (await group('Sign in', () => signIn(upload, context)));
-  const dataDir = await openDataDir(inputs.dataDir, inputs.workspace);
+  const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: inputs.mode === 'dry-run' });
   const zips = await group('Download', () => downloadZips(inputs, dataDir.downloads, context));
   const { sources, leftOut, warnings, close } = await openSources(zips, inputs);
   try {
@@ -82,6 +83,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
 
 async function signIn(upload: NonNullable<Inputs['upload']>, { http, signal }: RunContext): Promise<Remote> {
   const remote = await connect(upload, { http, signal, onWarning: warn });
+  requireUsableFolder(remote, upload.folder);
   info(`Signed in: ${remote.description}.`);
   return remote;
 }

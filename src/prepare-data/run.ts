@@ -6,7 +6,7 @@ import { proxyFor } from '../runner/proxy.ts';
 import { check, checkMarkdown } from './check.ts';
 import { readInputs } from './inputs.ts';
 import { type Outcome, prepare } from './prepare.ts';
-import { summaryMarkdown } from './summary.ts';
+import { failureMarkdown, summaryMarkdown } from './summary.ts';
 
 /**
  * Runs the action: inputs → preparation → outputs and summary. Whatever is thrown ends the run red; a signal of the
@@ -39,7 +39,7 @@ export async function run(): Promise<void> {
   } catch (error) {
     const message = failureMessage(error);
     fail(message);
-    if (archived) await writeSummary(summaryMarkdown(archived, message));
+    await writeSummary(archived ? summaryMarkdown(archived, message) : failureMarkdown(message));
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     await http.close();

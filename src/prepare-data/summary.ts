@@ -17,7 +17,7 @@ export function summaryMarkdown(outcome: Outcome, failure?: string): string {
   const { archive, classes, seed, warnings, leftOut } = outcome;
   const sections = [
     archive ? '## Diatom data set' : '## Diatom data set (dry run: nothing archived, nothing uploaded)',
-    failure === undefined ? '' : `> [!CAUTION]\n> ${escapeMarkdown(failure)}`,
+    failure === undefined ? '' : cautionMarkdown(failure),
     factsTable(outcome),
     warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
     `### Classes\n\n${classTable(classes)}`,
@@ -26,6 +26,15 @@ export function summaryMarkdown(outcome: Outcome, failure?: string): string {
     `The same zips, options and seed \`${seed}\` give the same split again.`,
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+/** The job summary of a run that failed before there was a data set. */
+export function failureMarkdown(failure: string): string {
+  return `## Diatom data set\n\n${cautionMarkdown(failure)}\n`;
+}
+
+function cautionMarkdown(text: string): string {
+  return `> [!CAUTION]\n> ${text.split('\n').map(escapeMarkdown).join('<br>\n> ')}`;
 }
 
 function factsTable({ archive, classes, seed }: Outcome): string {
