@@ -103,6 +103,7 @@ test('build-image names the image by its digest, and shows it with its tags', as
 
 test.each([
   ['data sets', 'data sets/a.zip'],
+  ['/data/sets/', 'data/sets/a.zip'],
   ['', 'a.zip'],
 ])('prepare-data names the archive in the folder “%s” by its path', async (folder, path) => {
   const step = 'Name the data set by its path in ownCloud';

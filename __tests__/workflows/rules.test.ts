@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ROOT, readActionMetadata } from '../../scripts/action-metadata.ts';
@@ -178,6 +178,12 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
     for (const [input, { description, default: usual }] of Object.entries(form)) {
       expect(inputs[input]).toMatchObject({ description, ...(usual === undefined ? {} : { default: usual }) });
     }
+  });
+
+  test('has in docs/workflows.md what a job that calls it must be allowed', () => {
+    const needed = Object.entries(neededBy(file)).map(([scope, access]) => `\`${scope}: ${access}\``);
+    const row = `| \`${name}.yml\` | ${needed.join(', ') || 'none (`{}`)'} |\n`;
+    expect(readFileSync(join(ROOT, 'docs', 'workflows.md'), 'utf8').replaceAll('\r\n', '\n')).toContain(row);
   });
 
   test('never keys a concurrency group on its caller, with which it would wait for itself', () => {
