@@ -36,10 +36,8 @@ function expectNothingSecret({ log }: WorkflowRun): void {
 test('the workflow in README.md has ten lines or little more, and puts all images on the server', async () => {
   const workflow = await readmeWorkflow();
   expect(workflow.trim().split('\n').length).toBeLessThanOrEqual(15);
-  const run = await runWorkflow(workflow, {
-    FILE_LIST: data.fileList(apache.zipsUrl),
-    OWNCLOUD_PASSWORD: apache.password,
-  });
+  const secrets = { FILE_LIST: data.fileList(apache.zipsUrl), OWNCLOUD_PASSWORD: apache.password };
+  const run = await runWorkflow(workflow, { secrets });
   expect(run).toMatchObject({ exitCode: 0, log: expect.stringContaining('Job succeeded') });
   expectNothingSecret(run);
 
@@ -74,7 +72,7 @@ jobs:
           check: true
 `;
   const list = gzipSync(data.fileList(apache.zipsUrl)).toString('base64');
-  const run = await runWorkflow(workflow, { FILE_LIST: list, OWNCLOUD_PASSWORD: apache.password });
+  const run = await runWorkflow(workflow, { secrets: { FILE_LIST: list, OWNCLOUD_PASSWORD: apache.password } });
   expect(run).toMatchObject({ exitCode: 0, log: expect.stringContaining('signed in, wrote and deleted a file') });
   expect(run.log).not.toContain('FAILED');
   expectNothingSecret(run);

@@ -1,55 +1,120 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireCommand, run } from './commands.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const STAND_INS = join(ROOT, '__tests__', 'e2e', 'stand-ins');
+const REPOSITORY = readRepository();
+const REF = 'v1';
 
 /** How workflows use this repository. */
-export const ACTION = `${readRepository()}@v1`;
+export const ACTION = `${REPOSITORY}@${REF}`;
 
 /** What a runner takes from the repository of an action. */
-const SHIPPED = ['action.yml', 'prepare-data', 'dist'];
+const SHIPPED = [
+  'action.yml',
+  'prepare-data',
+  'train-model',
+  'publish-model',
+  'dist',
+  '.github/workflows',
+  'templates',
+];
+
+export interface RunOptions {
+  /** What a person fills in to start the workflow. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Variables of the user's repository. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** What a runner gives to every step. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
 
 export interface WorkflowRun {
   readonly exitCode: number;
   /** All that a person would see of the run. */
   readonly log: string;
+  /** The files that the run left in the machine's folder for temporary files, and in those of its jobs. */
+  readonly leftovers: readonly string[];
 }
 
 /**
  * Runs a workflow in a user's repository, with act (github.com/nektos/act), which stands in for GitHub and its runner.
  * The jobs run on this machine, not in a container, in a folder of their own, and see nothing of the settings of whoever
- * runs the tests. Where the workflow uses our repository, act takes a copy of this checkout instead of asking GitHub.
+ * runs the tests. Where the workflow uses our repository, act takes a copy of this checkout instead of asking GitHub; for
+ * the actions of others that our workflows use, it takes `e2e/stand-ins`.
  *
  * @param workflow YAML that is started by `workflow_dispatch`
  */
-export async function runWorkflow(workflow: string, secrets: Readonly<Record<string, string>>): Promise<WorkflowRun> {
+export async function runWorkflow(workflow: string, options: RunOptions = {}): Promise<WorkflowRun> {
   requireCommand('act', '“go install github.com/nektos/act@latest”, and Go’s bin folder on the PATH');
   const base = await mkdtemp(join(tmpdir(), 'act-'));
   try {
-    const action = join(base, 'action');
-    for (const path of SHIPPED) await cp(join(ROOT, path), join(action, path), { recursive: true });
+    const actions = join(base, 'actions');
+    for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
+    const repositories = { [ACTION]: actions, ...(await prepareWorkflows(join(actions, '.github', 'workflows'))) };
     const repository = join(base, 'repository');
-    const file = join(repository, '.github', 'workflows', 'data-set.yml');
+    const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
     await writeFile(file, workflow);
     await makeGitRepository(repository);
-    // JSON is YAML as well, and YAML keeps every character.
-    const secretFile = join(base, 'secrets.yml');
-    await writeFile(secretFile, JSON.stringify(secrets));
-    const home = join(base, 'home');
+    const [home, temporary] = [join(base, 'home'), join(base, 'tmp')];
     // Without this file act asks which size of container to use.
     await mkdir(join(home, '.config', 'act'), { recursive: true });
     await writeFile(join(home, '.config', 'act', 'actrc'), '');
-    const args = ['workflow_dispatch', '-W', file, '-P', 'ubuntu-latest=-self-hosted', '--secret-file', secretFile];
-    const env = { PATH: process.env['PATH'], HOME: home };
-    return await execute('act', [...args, '--local-repository', `${ACTION}=${action}`], repository, env);
+    await mkdir(temporary);
+    const environment = { ...options.environment, STAND_IN_REPOSITORY: actions };
+    const args = [
+      ...['workflow_dispatch', '-W', file, '-P', 'ubuntu-latest=-self-hosted', '-P', 'self-hosted=-self-hosted'],
+      ...['--no-cache-server'],
+      ...['--secret-file', await valuesFile(base, 'secrets', options.secrets)],
+      ...['--var-file', await valuesFile(base, 'variables', options.variables)],
+      ...['--env-file', await valuesFile(base, 'environment', environment)],
+      ...Object.entries(options.inputs ?? {}).flatMap(([name, value]) => ['--input', `${name}=${value}`]),
+      ...Object.entries(repositories).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
+    ];
+    const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: temporary };
+    const result = await execute('act', args, repository, env);
+    const jobs = await readdir(join(home, '.cache', 'act'));
+    const leftovers = await filesBelow(temporary, ...jobs.map((job) => join(home, '.cache', 'act', job, 'tmp')));
+    return { ...result, leftovers };
   } finally {
     await rm(base, { recursive: true, force: true });
   }
+}
+
+/**
+ * Makes our workflows fit for act, which knows neither `$/` nor where a called workflow comes from, nor the queues of
+ * `concurrency`. `$/` means the repository and commit of the file itself, which is what stands there afterwards.
+ *
+ * @returns the stand-ins for all other actions that they use
+ */
+async function prepareWorkflows(folder: string): Promise<Record<string, string>> {
+  const standIns: Record<string, string> = {};
+  for (const name of await readdir(folder)) {
+    const text = await readFile(join(folder, name), 'utf8');
+    await writeFile(join(folder, name), text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`));
+    for (const [, action = '', ref = ''] of text.matchAll(/uses: ([\w-]+\/[\w-]+)@(\S+)/g)) {
+      const standIn = join(STAND_INS, action);
+      if (existsSync(standIn)) standIns[`${action}@${ref}`] = standIn;
+    }
+  }
+  return standIns;
+}
+
+/** A file that act reads as YAML; JSON is YAML as well, and YAML keeps every character. */
+async function valuesFile(
+  folder: string,
+  name: string,
+  values: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const file = join(folder, `${name}.yml`);
+  await writeFile(file, JSON.stringify(values));
+  return file;
 }
 
 function readRepository(): string {
@@ -65,7 +130,22 @@ async function makeGitRepository(folder: string): Promise<void> {
   await run('git', [...identity, 'commit', '-q', '-m', 'Test'], { cwd: folder });
 }
 
-function execute(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<WorkflowRun> {
+async function filesBelow(...folders: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])),
+  );
+  return found
+    .flat()
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function execute(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ exitCode: number; log: string }> {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) {

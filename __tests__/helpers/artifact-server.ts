@@ -1,25 +1,29 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { startServer } from './loopback-server.ts';
 
+const named = z.object({ name: z.string() });
 const finished = z.object({ name: z.string(), size: z.string() });
+const filter = z.object({ name_filter: z.string().optional(), id_filter: z.string().optional() });
 
 export interface ArtifactServer {
-  /** What a runner gives to an action so that it can upload artifacts. */
+  /** What a runner gives to an action so that it can upload and download artifacts. */
   readonly environment: { readonly ACTIONS_RESULTS_URL: string; readonly ACTIONS_RUNTIME_TOKEN: string };
   /** The uploaded artifacts that were finished, by name: the zip, and its size as it was announced at the end. */
   readonly artifacts: Map<string, { readonly zip: Buffer; readonly size: string }>;
 }
 
 /**
- * The part of GitHub's artifact service that an upload speaks to: CreateArtifact and FinalizeArtifact as Twirp, and
- * between them the blocks and the block list of Azure's blob storage.
+ * The part of GitHub's artifact service that uploads and downloads of one workflow run speak to: the calls of
+ * `ArtifactService` as Twirp, and between them the blocks and the block list of Azure's blob storage. It ends with the
+ * test.
  */
 export async function startArtifactServer(options: { readonly refuse?: boolean } = {}): Promise<ArtifactServer> {
   const artifacts: ArtifactServer['artifacts'] = new Map();
   const blocks = new Map<string, Buffer>();
-  let blob = Buffer.alloc(0);
+  const blobs = new Map<string, Buffer>();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const pieces: Buffer[] = [];
@@ -28,21 +32,50 @@ export async function startArtifactServer(options: { readonly refuse?: boolean }
     const url = new URL(request.url ?? '', server.origin);
     const json = (value: object) =>
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-    if (url.pathname.endsWith('/CreateArtifact')) {
+    const message = () => JSON.parse(body.toString());
+    const blobUrl = (name: string) => `${server.origin}/account/container/${encodeURIComponent(name)}?sig=signature`;
+    const name = decodeURIComponent(url.pathname.replace('/account/container/', ''));
+    const call = url.pathname.replace(/^\/twirp\/.*\//, '');
+    const part = url.searchParams.get('comp');
+    if (call === 'CreateArtifact') {
       if (options.refuse) json({ ok: false });
-      else json({ ok: true, signed_upload_url: `${server.origin}/account/container/blob?sig=signature` });
-    } else if (url.pathname.endsWith('/FinalizeArtifact')) {
-      const { name, size } = finished.parse(JSON.parse(body.toString()));
-      artifacts.set(name, { zip: blob, size });
-      json({ ok: true, artifact_id: '7' });
-    } else if (request.method === 'PUT' && url.searchParams.get('comp') === 'block') {
-      blocks.set(url.searchParams.get('blockid') ?? '', body);
+      else json({ ok: true, signed_upload_url: blobUrl(named.parse(message()).name) });
+    } else if (call === 'FinalizeArtifact') {
+      const { name, size } = finished.parse(message());
+      artifacts.set(name, { zip: blobs.get(name) ?? Buffer.alloc(0), size });
+      json({ ok: true, artifact_id: idOf(name) });
+    } else if (call === 'ListArtifacts') {
+      const wanted = filter.parse(message());
+      const found = [...artifacts].map(([name, { zip, size }]) => ({
+        workflow_run_backend_id: 'run',
+        workflow_job_run_backend_id: 'job',
+        database_id: idOf(name),
+        name,
+        size,
+        digest: `sha256:${createHash('sha256').update(zip).digest('hex')}`,
+      }));
+      const isWanted = (artifact: (typeof found)[number]) =>
+        (wanted.name_filter ?? artifact.name) === artifact.name &&
+        (wanted.id_filter ?? artifact.database_id) === artifact.database_id;
+      json({ artifacts: found.filter(isWanted) });
+    } else if (call === 'GetSignedArtifactURL') json({ signed_url: blobUrl(named.parse(message()).name) });
+    else if (request.method === 'GET' && blobs.has(name)) {
+      response.writeHead(200, { 'content-type': 'application/zip' }).end(blobs.get(name));
+    } else if (request.method === 'PUT' && part === 'block') {
+      blocks.set(`${name} ${url.searchParams.get('blockid')}`, body);
       response.writeHead(201).end();
-    } else if (request.method === 'PUT' && url.searchParams.get('comp') === 'blocklist') {
+    } else if (request.method === 'PUT' && part === 'blocklist') {
       const ids = [...body.toString().matchAll(/<Latest>([^<]+)<\/Latest>/g)].map((match) => match[1] ?? '');
-      blob = Buffer.concat(ids.map((id) => blocks.get(id) ?? Buffer.alloc(0)));
+      blobs.set(name, Buffer.concat(ids.map((id) => blocks.get(`${name} ${id}`) ?? Buffer.alloc(0))));
       response.writeHead(201).end();
     } else response.writeHead(404).end();
+  }
+
+  /** An artifact's number: they count from 1. */
+  const ids: string[] = [];
+  function idOf(name: string): string {
+    if (!ids.includes(name)) ids.push(name);
+    return String(ids.indexOf(name) + 1);
   }
 
   const server = await startServer((request, response) => void answer(request, response));

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { requireCommand, run } from './commands.ts';
+
+const PACKAGES = ['python3-torch', 'python3-torchvision', 'python3-matplotlib'];
+
+/** What the packages bring along and training never reads: half of all bytes. `*` matches `/`, too. */
+const LEFT_OUT = [
+  '/usr/bin/*-lto-dump-*',
+  '/usr/include/*',
+  '/usr/lib/*.a',
+  '/usr/lib/*/dri/*',
+  '/usr/lib/*/libLLVM*',
+  '/usr/lib/*/mfx/*',
+  '/usr/lib/gcc/*/cc1*',
+  '/usr/lib/gcc/*/lto1',
+  '/usr/lib/python3/dist-packages/*/tests/*',
+  '/usr/lib/python3/dist-packages/torch/bin/*',
+  '/usr/lib/python3/dist-packages/torch/test/*',
+  '/usr/share/doc/*',
+  '/usr/share/iso-codes/*',
+  '/usr/share/locale/*',
+  '/usr/share/man/*',
+  '/usr/share/proj/*',
+  '/usr/share/unicode/*',
+];
+
+/** Compiled in advance; compiling all of Debian's Python takes longer than unpacking it. */
+const COMPILED = ['torch', 'torchvision', 'numpy', 'PIL', 'matplotlib'];
+
+const COMPILER = '/usr/bin/py3compile';
+
+/** For mmdebstrap, before the target's name. */
+const RECIPE = [
+  '--variant=minbase',
+  `--include=${PACKAGES.join(',')}`,
+  '--aptopt=APT::Install-Recommends "false"',
+  ...[...LEFT_OUT, COMPILER].map((path) => `--dpkgopt=path-exclude=${path}`),
+  `--essential-hook=ln -s /bin/true "$1${COMPILER}"`,
+  `--customize-hook=chroot "$1" python3 -m compileall -q -j 0 ${COMPILED.map((name) => `/usr/lib/python3/dist-packages/${name}`).join(' ')}`,
+  'bookworm',
+];
+
+/**
+ * The name of an image to train in where none can be pulled from outside: Debian 12 with its own PyTorch for the CPU. It
+ * is made once, which takes some minutes, and then kept in the user's cache (1.1 GB) and by the engine.
+ */
+export async function baseImage(): Promise<string> {
+  const hash = createHash('sha256').update(RECIPE.join('\n')).digest('hex').slice(0, 12);
+  const name = `diatom-actions-tests/pytorch:${hash}`;
+  if ((await run('docker', ['images', '--quiet', name])) !== '') return name;
+  const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'diatom-actions');
+  const tar = join(cache, `base-image-${hash}.tar`);
+  if (!existsSync(tar)) await makeTar(cache, tar);
+  await run('docker', ['import', '--change', 'CMD ["python3"]', tar, name]);
+  return name;
+}
+
+async function makeTar(cache: string, tar: string): Promise<void> {
+  requireCommand('mmdebstrap', 'on Debian “apt-get install mmdebstrap”');
+  await mkdir(cache, { recursive: true });
+  // Whoever finds the final name finds a whole file. mmdebstrap tells the format by the ending.
+  const unfinished = `${tar}.${process.pid}.tar`;
+  try {
+    await run('mmdebstrap', ['--quiet', ...RECIPE, unfinished]);
+    await rename(unfinished, tar);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requireCommand, run } from './commands.ts';
+import { freePort, startDaemon } from './daemon.ts';
+
+export interface Registry {
+  /** How images name it: `127.0.0.1:<port>`, which engines speak to without TLS. */
+  readonly host: string;
+  readonly username: string;
+  readonly password: string;
+  /** What the registry has under a name and a tag or digest: its digest, or `undefined`. */
+  digestOf(name: string, reference: string): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+const USERNAME = 'builder';
+
+/**
+ * Starts Debian's Docker registry (CNCF distribution) on a loopback port of its own, with sign-in for everything, and an
+ * empty store in a temporary folder.
+ */
+export async function startRegistry(): Promise<Registry> {
+  requireCommand('docker-registry', 'on Debian “apt-get install docker-registry”');
+  requireCommand('htpasswd', 'on Debian “apt-get install apache2-utils”', ['-h']);
+  const base = await mkdtemp(join(tmpdir(), 'registry-'));
+  const [store, users, file] = [join(base, 'store'), join(base, 'users'), join(base, 'config.json')];
+  await mkdir(store);
+  // Made for this run: it must be found nowhere, and a fixed one could be found by chance.
+  const password = randomBytes(18).toString('base64url');
+  await run('htpasswd', ['-cbB', '-C', '4', users, USERNAME, password]);
+  const host = `127.0.0.1:${await freePort()}`;
+  // JSON is YAML as well.
+  const configuration = {
+    version: '0.1',
+    log: { level: 'warn' },
+    storage: { filesystem: { rootdirectory: store } },
+    http: { addr: host },
+    auth: { htpasswd: { realm: 'Test', path: users } },
+  };
+  await writeFile(file, JSON.stringify(configuration));
+  const daemon = await startDaemon('docker-registry', ['serve', file], { url: `http://${host}/v2/` });
+  const authorization = `Basic ${Buffer.from(`${USERNAME}:${password}`).toString('base64')}`;
+  return {
+    host,
+    username: USERNAME,
+    password,
+    digestOf: async (name, reference) => {
+      const accept = 'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';
+      const url = `http://${host}/v2/${name}/manifests/${reference}`;
+      const response = await fetch(url, { method: 'HEAD', headers: { authorization, accept } });
+      return response.headers.get('docker-content-digest') ?? undefined;
+    },
+    close: async () => {
+      await daemon.stop();
+      await rm(base, { recursive: true, force: true });
+    },
+  };
+}
