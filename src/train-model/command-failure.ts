@@ -30,6 +30,12 @@ const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
   ],
 ];
 
+/** A command as one line of a log: a line of a script could be taken for a command to the runner. */
+export function oneLine(command: string): string {
+  const line = command.trim().replace(/\s+/g, ' ');
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+}
+
 /** A command in the container that did not end well, as a sentence. */
 export function commandFailure(
   input: 'train-command' | 'test-command',
@@ -39,7 +45,7 @@ export function commandFailure(
   const hint = outOfMemory ? undefined : HINTS.find(([pattern]) => pattern.test(stderr))?.[1];
   const said = lastLines(stderr);
   const sentences = [
-    `The ${input} (“${command}”) ${outOfMemory ? OUT_OF_MEMORY : meaningOf(exitCode)}`,
+    `The ${input} (“${oneLine(command)}”) ${outOfMemory ? OUT_OF_MEMORY : meaningOf(exitCode)}`,
     hint ?? '',
     said === '' ? '' : `Its last words: “${said}”.`,
   ];

@@ -5,7 +5,7 @@ import type { HttpClient } from '../http/client.ts';
 import { connect, type Remote } from '../owncloud/connect.ts';
 import { group, info } from '../runner/log.ts';
 import { openApptainer } from './apptainer-engine.ts';
-import { commandFailure } from './command-failure.ts';
+import { commandFailure, oneLine } from './command-failure.ts';
 import { type Comparison, classesWithout, comparisonJson, makeTestFolder, unseenImages, whyTooFew } from './compare.ts';
 import { DATA_DIR, type Mount, OUTPUT_DIR } from './container.ts';
 import { type Dataset, fetchDataset } from './dataset.ts';
@@ -201,7 +201,7 @@ async function runCommand({ inputs, context, engine, image, dataset }: Station, 
     ...(testData === undefined ? [] : [wholeTrain]),
     { source: outputDir, target: OUTPUT_DIR, readOnly: false },
   ];
-  info(`Running in the container: ${command}`);
+  info(`Running in the container: ${oneLine(command)}`);
   const { network, gpus, shmSize } = inputs;
   const container = { name: containerName, image: image.reference, command, mounts, env, network, gpus, shmSize };
   const ended = await asOwner(engine, outputDir, () => engine.run(container, { signal, graceSeconds }));
