@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseMetrics } from '../../src/publish-model/figures.ts';
+import { parseMetrics } from '../../src/model/metrics.ts';
 import { evaluateGate, figureName, parseGate } from '../../src/publish-model/gate.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { metrics } from '../helpers/model.ts';
@@ -93,12 +93,12 @@ describe('evaluated', () => {
     ['precision[a] >= 0', false],
     ['support[a] < 5', true],
   ])('%s is %s', (text, passed) => {
-    expect(evaluateGate(parseGate(text), measured)).toMatchObject([{ passed }]);
+    expect(evaluateGate(parseGate(text), measured, ['a'])).toMatchObject([{ passed }]);
   });
 
   test('a class that the model does not have is an error that names those it has', async () => {
     for (const label of ['b', 'constructor']) {
-      const error = await failureOf(() => evaluateGate(parseGate(`recall[${label}] > 0`), measured));
+      const error = await failureOf(() => evaluateGate(parseGate(`recall[${label}] > 0`), measured, ['a']));
       expect(error.message).toContain(`no class “${label}”; its classes are a.`);
     }
   });

@@ -1,4 +1,5 @@
-import type { Comparison, Metrics } from './figures.ts';
+import type { Metrics } from '../model/metrics.ts';
+import type { Comparison } from './comparison.ts';
 import { percent, withInterval } from './format-figure.ts';
 import { type Condition, evaluateGate, figureName, type Verdict } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
@@ -33,7 +34,7 @@ export interface Rules {
 
 /** @param production what is in production; `undefined` when nothing is */
 export function checkCandidate(candidate: Candidate, production: PublishedModel | undefined, rules: Rules): Checks {
-  const verdicts = evaluateGate(rules.gate, candidate.metrics);
+  const verdicts = evaluateGate(rules.gate, candidate.metrics, candidate.classes);
   const findings = [
     checkClasses(candidate.classes, production, rules.allowClassChange),
     ...(rules.noWorse ? [checkComparison(candidate.comparison, production)] : []),
@@ -88,26 +89,28 @@ export function checkComparison(comparison: Comparison | undefined, production: 
       `Whether the model is as good as production’s is not known: it has no comparison.json. Train it with compare-with set to production’s folder, ${way}.`,
     );
   }
-  const { production_version: compared, n_compared: count, candidate, production: current } = comparison;
-  if (compared !== null && production.version !== undefined && compared !== production.version) {
+  const { productionVersion: compared, scores } = comparison;
+  if (compared !== undefined && production.version !== undefined && compared !== production.version) {
     return no(
       `The model was compared with version ${compared}, but ${production.version} is in production now. Train again, ${way}.`,
     );
   }
-  if (comparison.too_few || !candidate || !current) {
+  if (comparison.tooFew || !scores) {
     return no(
-      `Only ${count} of ${comparison.n_test} test images are new to both the model and production’s: too few to tell which one is better. A stable split (split: stable, with a fixed seed, when the data set is prepared) keeps test images out of training for good. Train again with one, ${way}.`,
+      `Only ${comparison.compared} of ${comparison.total} test images are new to both the model and production’s: too few to tell which one is better. A stable split (split: stable, with a fixed seed, when the data set is prepared) keeps test images out of training for good. Train again with one, ${way}.`,
     );
   }
+  const { candidate, production: current } = scores;
   const pairs = [
-    ['accuracy', candidate.accuracy, current.accuracy, current.accuracy_ci],
-    ['macro-F1', candidate.macro_f1, current.macro_f1, current.macro_f1_ci],
+    ['accuracy', candidate.accuracy, current.accuracy, current.accuracyInterval],
+    ['macro-F1', candidate.macroF1, current.macroF1, current.macroF1Interval],
   ] as const;
   const worse = pairs.filter(([, mine, its, interval]) => mine < (interval?.[0] ?? its));
   const shown = (worse.length > 0 ? worse : pairs)
     .map(([name, mine, its, interval]) => `${name} ${percent(mine)}, production ${withInterval(its, interval)}`)
     .join('; ');
-  const images = `on ${count} test images that neither was trained on`;
+  const unknown = compared === undefined ? ' (of which version it is not recorded)' : '';
+  const images = `on ${comparison.compared} test images that neither was trained on${unknown}`;
   return worse.length > 0
     ? no(`The model is worse than production’s beyond the confidence interval, ${images}: ${shown}.`)
     : { passed: true, sentence: `The model is no worse than production’s, ${images}: ${shown}.` };

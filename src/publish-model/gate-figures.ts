@@ -1,19 +1,18 @@
-import type { Metrics } from './figures.ts';
+import type { ClassFigures, Metrics } from '../model/metrics.ts';
 
-type Read = (metrics: Metrics) => number | null | undefined;
-type ClassFigure = 'precision' | 'recall' | 'f1' | 'support';
+type Read = (metrics: Metrics) => number | undefined;
 
 const OVERALL: Readonly<Record<string, Read>> = {
   accuracy: (metrics) => metrics.accuracy,
-  accuracy_ci_low: (metrics) => metrics.accuracy_ci?.[0],
-  accuracy_ci_high: (metrics) => metrics.accuracy_ci?.[1],
-  macro_f1: (metrics) => metrics.macro_f1,
-  macro_f1_ci_low: (metrics) => metrics.macro_f1_ci?.[0],
-  macro_f1_ci_high: (metrics) => metrics.macro_f1_ci?.[1],
-  n_test: (metrics) => metrics.n_test,
+  accuracy_ci_low: (metrics) => metrics.accuracyInterval?.[0],
+  accuracy_ci_high: (metrics) => metrics.accuracyInterval?.[1],
+  macro_f1: (metrics) => metrics.macroF1,
+  macro_f1_ci_low: (metrics) => metrics.macroF1Interval?.[0],
+  macro_f1_ci_high: (metrics) => metrics.macroF1Interval?.[1],
+  n_test: (metrics) => metrics.images,
 };
 
-const OF_A_CLASS: readonly ClassFigure[] = ['precision', 'recall', 'f1', 'support'];
+const OF_A_CLASS: readonly (keyof ClassFigures)[] = ['precision', 'recall', 'f1', 'support'];
 
 /** The names of the figures of the whole model. */
 export const OVERALL_FIGURES: readonly string[] = Object.keys(OVERALL);
@@ -26,8 +25,8 @@ export function isFraction(name: string): boolean {
 
 /** The value of a figure; `undefined` when it was not measured, or there is no such class. */
 export function figureOf(metrics: Metrics, name: string, label: string | undefined): number | undefined {
-  if (label === undefined) return (Object.hasOwn(OVERALL, name) ? OVERALL[name]?.(metrics) : undefined) ?? undefined;
+  if (label === undefined) return Object.hasOwn(OVERALL, name) ? OVERALL[name]?.(metrics) : undefined;
   const figure = OF_A_CLASS.find((candidate) => candidate === name);
   const figures = Object.hasOwn(metrics.classes, label) ? metrics.classes[label] : undefined;
-  return (figure && figures?.[figure]) ?? undefined;
+  return figure === undefined ? undefined : (figures?.[figure] ?? undefined);
 }

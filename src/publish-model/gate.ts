@@ -1,5 +1,5 @@
 import { DiatomError } from '../errors.ts';
-import type { Metrics } from './figures.ts';
+import type { Metrics } from '../model/metrics.ts';
 import { CLASS_FIGURES, figureOf, isFraction, OVERALL_FIGURES } from './gate-figures.ts';
 
 const OPERATORS = ['>=', '<=', '==', '>', '<'] as const;
@@ -111,10 +111,10 @@ export function parseGate(text: string): Condition[] {
 /**
  * Compares a model's figures with a gate. What was not measured does not pass.
  *
+ * @param labels the model's classes
  * @throws DiatomError `INPUT` when the gate asks for a class that the model does not have: a gate that could never pass
  */
-export function evaluateGate(conditions: readonly Condition[], metrics: Metrics): Verdict[] {
-  const labels = Object.keys(metrics.classes);
+export function evaluateGate(conditions: readonly Condition[], metrics: Metrics, labels: readonly string[]): Verdict[] {
   const unknown = conditions.find(({ label }) => label !== undefined && !labels.includes(label));
   if (unknown) {
     throw new DiatomError(

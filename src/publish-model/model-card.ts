@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
+import type { Metrics } from '../model/metrics.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
-import type { Metrics } from './figures.ts';
 import { percent, withInterval } from './format-figure.ts';
 
 const text = z.optional(z.nullable(z.union([z.string(), z.number()])));
@@ -32,7 +32,7 @@ export function modelCard(model: {
   });
   const sections = [
     `# ${escapeMarkdown(name)}`,
-    `Tells ${classes.length} classes apart. Accuracy ${withInterval(metrics.accuracy, metrics.accuracy_ci)}, macro-F1 ${withInterval(metrics.macro_f1, metrics.macro_f1_ci)}${metrics.n_test === undefined ? '' : ` on ${metrics.n_test} test images`}.`,
+    `Tells ${classes.length} classes apart. Accuracy ${withInterval(metrics.accuracy, metrics.accuracyInterval)}, macro-F1 ${withInterval(metrics.macroF1, metrics.macroF1Interval)}${metrics.images === undefined ? '' : ` on ${metrics.images} test images`}.`,
     markdownTable(['Class', 'Precision', 'Recall', 'F1', 'Test images'], rows, [
       'Precision',
       'Recall',

@@ -5,11 +5,15 @@ import { join } from 'node:path';
 import { compareCodePoints, whyUnsafeName } from '../dataset/safe-name.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
-import { type Comparison, type Metrics, parseClasses, parseComparison, parseMetrics } from './figures.ts';
+import { type Metrics, parseMetrics } from '../model/metrics.ts';
+import { parseClasses } from './classes.ts';
+import { type Comparison, parseComparison } from './comparison.ts';
 import { modelCard } from './model-card.ts';
 import { CARD_FILE, CLASSES_FILE, METRICS_FILE, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from './model-folder.ts';
 import { formatSums } from './sums.ts';
 
+/** Left in it by `train-model`; of no meaning elsewhere. */
+const MARKER = '.diatom-actions';
 const COMPARISON_FILE = 'comparison.json';
 const TRAINING_IMAGES_FILE = 'training-images.csv';
 const PROVENANCE_FILE = 'provenance.json';
@@ -62,6 +66,12 @@ export async function readModelDir(folder: string, name: string, signal: AbortSi
     );
   }
 
+  if (metrics.seenInTraining) {
+    warnings.push(
+      `${metrics.seenInTraining} of the test images, or others of their groups, were seen in training: the figures in ${METRICS_FILE} are too good.`,
+    );
+  }
+
   const files: ModelFile[] = [];
   for (const file of names) files.push(await digestFile(file, join(folder, file), signal));
   if (!names.includes(CARD_FILE)) {
@@ -72,6 +82,7 @@ export async function readModelDir(folder: string, name: string, signal: AbortSi
   files.sort((a, b) => compareCodePoints(a.name, b.name));
   const weights = files.find((file) => file.name === WEIGHTS_FILE);
   if (!weights || weights.bytes === 0) throw new DiatomError('MODEL', `${WEIGHTS_FILE} in ${folder} is empty.`);
+  requireSameWeights(metrics, weights);
   return { files, sums: formatSums(files), classes, metrics, comparison, sha256: weights.sha256, warnings };
 }
 
@@ -92,9 +103,12 @@ async function filesIn(folder: string): Promise<{ names: string[]; warnings: str
   const warnings: string[] = [];
   for (const entry of entries) {
     const { name } = entry;
-    if (entry.isDirectory())
+    if (name === MARKER) continue;
+    if (entry.isDirectory()) {
       warnings.push(`The folder ${name} in the model’s folder is not published: only files are.`);
-    else if (name === SUMS_FILE || name === VERSION_FILE) {
+    } else if (name.startsWith('.')) {
+      warnings.push(`The file ${name} in the model’s folder is not published: it is hidden.`);
+    } else if (name === SUMS_FILE || name === VERSION_FILE) {
       warnings.push(`The file ${name} in the model’s folder is not published: it is made anew.`);
     } else if (!entry.isFile()) {
       // A link could lead to any file of the runner, and whatever made the folder may come from anywhere.
@@ -119,12 +133,20 @@ async function filesIn(folder: string): Promise<{ names: string[]; warnings: str
 }
 
 function requireSameClasses(classes: readonly string[], { labels, classes: figures }: Metrics): void {
-  const sameOrder = JSON.stringify(labels) === JSON.stringify(classes);
-  const measured = Object.keys(figures);
-  if (sameOrder && measured.length === classes.length && measured.every((label) => classes.includes(label))) return;
+  const unknown = Object.keys(figures).filter((label) => !classes.includes(label));
+  if (JSON.stringify(labels ?? classes) === JSON.stringify(classes) && unknown.length === 0) return;
   throw new DiatomError(
     'MODEL',
-    `${CLASSES_FILE} and ${METRICS_FILE} speak of different classes: ${classes.join(', ')} and ${(sameOrder ? measured : labels).join(', ')}. They have to come from one training; train and test again into an empty folder.`,
+    `${CLASSES_FILE} and ${METRICS_FILE} speak of different classes: ${classes.join(', ')} and ${[...new Set([...(labels ?? []), ...unknown])].join(', ')}. They have to come from one training; train and test again into an empty folder.`,
+  );
+}
+
+/** Figures of other weights would let a model through a gate that was never tested. */
+function requireSameWeights({ weights }: Metrics, { sha256 }: ModelFile): void {
+  if (!weights || weights.file !== WEIGHTS_FILE || weights.sha256 === sha256) return;
+  throw new DiatomError(
+    'MODEL',
+    `${METRICS_FILE} tells of other weights than ${WEIGHTS_FILE} (SHA-256 ${weights.sha256} and ${sha256}): test the model again.`,
   );
 }
 

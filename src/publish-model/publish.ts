@@ -48,7 +48,7 @@ async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, 
     if ('artifact' in source) await downloadArtifact(source.artifact, folder);
     const model = await readModelDir(folder, modelName, signal);
     // A gate that asks for a class the model does not have should show before anything is uploaded.
-    evaluateGate(rules.gate, model.metrics);
+    evaluateGate(rules.gate, model.metrics, model.classes);
     for (const warning of model.warnings) onWarning(warning);
     const bytes = model.files.reduce((sum, file) => sum + file.bytes, 0);
     info(`${model.files.length} files, ${formatBytes(bytes)}, ${model.classes.length} classes.`);

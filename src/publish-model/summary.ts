@@ -1,6 +1,6 @@
+import type { Metrics } from '../model/metrics.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
-import type { Figures, Metrics } from './figures.ts';
 import { percent, withInterval } from './format-figure.ts';
 import { figureName } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
@@ -75,18 +75,19 @@ function checksSection({ checks, production }: Outcome): string {
 function figuresSection({ model, production }: Outcome): string {
   if (!model) return '';
   const { comparison, metrics } = model;
-  if (comparison?.candidate && comparison.production) {
-    const note = `On the ${comparison.n_compared} of ${comparison.n_test} test images that neither was trained on${comparison.too_few ? ' (too few to decide)' : ''}:`;
-    return `### Compared with production\n\n${note}\n\n${figuresTable(comparison.candidate, comparison.production)}`;
+  if (comparison?.scores) {
+    const { candidate, production: other } = comparison.scores;
+    const note = `On the ${comparison.compared} of ${comparison.total} test images that neither was trained on${comparison.tooFew ? ' (too few to decide)' : ''}:`;
+    return `### Compared with production\n\n${note}\n\n${figuresTable(candidate, other)}`;
   }
   const note = production?.metrics ? 'Each on its own test images, so the two columns are no fair comparison:' : '';
   return ['### Figures', note, figuresTable(metrics, production?.metrics)].filter((part) => part !== '').join('\n\n');
 }
 
-function figuresTable(model: Figures, production: Figures | Metrics | undefined): string {
-  const overall = (figures: Figures) => [
-    withInterval(figures.accuracy, figures.accuracy_ci),
-    withInterval(figures.macro_f1, figures.macro_f1_ci),
+function figuresTable(model: Metrics, production: Metrics | undefined): string {
+  const overall = (figures: Metrics) => [
+    withInterval(figures.accuracy, figures.accuracyInterval),
+    withInterval(figures.macroF1, figures.macroF1Interval),
     ...Object.keys(model.classes).map((label) =>
       percent(Object.hasOwn(figures.classes, label) ? figures.classes[label]?.recall : undefined),
     ),
@@ -124,11 +125,15 @@ function inputs(modelName: string, version: string, classesDiffer: boolean): str
   return `${code(`model-name: ${modelName}`)}, ${code(`roll-back-to: ${version}`)}${more}`;
 }
 
+/** Lines of a message as a quotation; a line that begins with “- ” is an item of a list. */
 function quoted(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => `> ${line.startsWith('- ') ? `- ${escapeMarkdown(line.slice(2))}` : escapeMarkdown(line)}`)
-    .join('\n');
+  const lines = text.split('\n').flatMap((line, index, all) => {
+    const isItem = line.startsWith('- ');
+    // Without an empty line before it, a line after a list belongs to the last item.
+    const gap = index > 0 && isItem !== all[index - 1]?.startsWith('- ') ? [''] : [];
+    return [...gap, isItem ? `- ${escapeMarkdown(line.slice(2))}` : escapeMarkdown(line)];
+  });
+  return lines.map((line) => `> ${line}`.trimEnd()).join('\n');
 }
 
 /** A text as code; names of files hold no line ends. */

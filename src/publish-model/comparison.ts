@@ -1,0 +1,42 @@
+import * as z from 'zod/mini';
+import { type Metrics, metricsOf, metricsSchema } from '../model/metrics.ts';
+import { parseJsonAs } from '../model/parse-json.ts';
+
+const count = z.int().check(z.minimum(0));
+
+const comparisonSchema = z.object({
+  format: z.literal(1),
+  production_version: z.nullable(z.string()),
+  n_test: count,
+  n_compared: count,
+  too_few: z.boolean(),
+  candidate: z.nullable(metricsSchema),
+  production: z.nullable(metricsSchema),
+});
+
+/** How a model and production's do on the test images that neither was trained on. */
+export interface Comparison {
+  /** What it was compared with; `undefined` when that is not known. */
+  readonly productionVersion: string | undefined;
+  /** Test images of the data set. */
+  readonly total: number;
+  /** Those that neither model was trained on. */
+  readonly compared: number;
+  /** Whether these are too few to tell which model is better. */
+  readonly tooFew: boolean;
+  /** `undefined` when nothing could be measured. */
+  readonly scores: { readonly candidate: Metrics; readonly production: Metrics } | undefined;
+}
+
+/** @throws DiatomError `MODEL` naming `file` and the place in it */
+export function parseComparison(text: string, file: string): Comparison {
+  const { candidate, production, ...data } = parseJsonAs(comparisonSchema, text, file);
+  return {
+    productionVersion: data.production_version ?? undefined,
+    total: data.n_test,
+    compared: data.n_compared,
+    tooFew: data.too_few,
+    scores:
+      candidate && production ? { candidate: metricsOf(candidate), production: metricsOf(production) } : undefined,
+  };
+}
