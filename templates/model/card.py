@@ -50,8 +50,8 @@ the evaluation above.
   Linear(2048, 512), ReLU, Dropout(0.3), Linear(512, {len(classes)}). Read it with
   `torch.load("model.pth", weights_only=True)`.
 - `classes.json`: the classes in the order of the outputs, which is alphabetical (by code point).
-- `train_images.sha256`: the SHA-256 of every image that training or the choice of the epoch has seen;
-  `train_groups.txt`: their groups (specimens, slides or samples), where the data set names any. Test on none of these.
+- `training-images.csv`: the SHA-256 of every image that training or the choice of the epoch has seen, and its group
+  (specimen, slide or sample) where the data set names any. Test it on none of these.
 {"".join(f"- {note}{chr(10)}" for note in notes)}
 ## Limits
 

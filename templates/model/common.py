@@ -47,16 +47,15 @@ class Options:
     """Command line options whose defaults come from environment variables of the same name (`--lr` and `LR`)."""
 
     def __init__(self, description: str) -> None:
-        self.parser = argparse.ArgumentParser(
-            description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-        )
+        self.parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
 
     def add(self, flag: str, kind: Callable[[str], Any], default: Any, text: str, env: str | None = None) -> None:
         """Adds an option. `kind` turns text into a value or raises ArgumentTypeError; an empty variable is unset."""
         variable = env or flag.removeprefix("--").replace("-", "_").upper()
         value = os.environ.get(variable) or str(default)
+        shown = text if default == "" else f"{text} [default: {default}]"
         # argparse converts a default that is text like an argument, and so reports a bad variable, too.
-        self.parser.add_argument(flag, type=kind, default=value, metavar=variable, dest=variable.lower(), help=text)
+        self.parser.add_argument(flag, type=kind, default=value, metavar=variable, dest=variable.lower(), help=shown)
 
     def parse(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
         return self.parser.parse_args(arguments)
@@ -418,8 +417,8 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"There is no weights file {path}.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # The reader raises many kinds on what is not its own.
-        raise UserError(f"{path} is no PyTorch weights file, or incomplete ({first_line(error)}).") from None
+    except Exception:  # The reader raises many kinds on what is not its own, and gives advice that is none here.
+        raise UserError(f"{path} is no file of weights that PyTorch can read, or it is incomplete.") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"{path} holds no plain state_dict (tensors by name), but something else.")
     return {name.removeprefix("module."): value for name, value in state.items()}

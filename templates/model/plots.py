@@ -26,18 +26,19 @@ def learning_curve(path: Path, history: Sequence[dict[str, float]], best_epoch: 
         (right, (("validation_macro_f1", "macro-F1", ORANGE), ("validation_accuracy", "accuracy", GREY))),
     ):
         for key, label, colour in lines:
-            axes.plot(epochs, [row[key] for row in history], label=label, color=colour, marker=".", markersize=5)
+            axes.plot(epochs, [row[key] for row in history], label=label, color=colour, marker=".")
         axes.axvline(
             best_epoch, color=GREEN, linestyle="--", linewidth=1, label=f"chosen: epoch {best_epoch}", zorder=0
         )
         axes.set_xlabel("epoch")
+        axes.set_xlim(0.5, max(2, len(history)) + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(fontsize=8)
     left.set_title("Loss")
     left.set_ylim(0, 1.06 * max(max(row["train_loss"], row["validation_loss"]) for row in history))
     right.set_title("On the validation images")
-    right.set_ylim(0, 1.02)
+    right.set_ylim(-0.02, 1.02)
     return save(pyplot, figure, path)
 
 
@@ -67,7 +68,7 @@ def confusion_matrix(path: Path, matrix: np.ndarray, classes: Sequence[str], tit
         for row, column in zip(*np.nonzero(matrix)):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, matrix[row, column], ha="center", va="center", color=colour, fontsize=font)
-    bar = figure.colorbar(picture, ax=axes, fraction=0.03, shrink=0.6)
+    bar = figure.colorbar(picture, ax=axes, fraction=0.6 / (side + 3.2), pad=0.02, shrink=0.6, aspect=15)
     bar.set_label("share of the true class", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     return save(pyplot, figure, path)
@@ -103,8 +104,10 @@ def worst_errors(path: Path, errors: Sequence[tuple[Image.Image, str, str, float
         text = f"true: {shorten(true, 30)}\nsaid: {shorten(predicted, 30)} ({confidence:.0%})"
         axes.set_title(plain(text), fontsize=9, loc="left")
         axes.set_xlabel(plain(shorten(name, 42)), fontsize=7, color=GREY)
-    if errors:
+    if len(errors) < total:
         figure.suptitle(f"The {len(errors)} most confident of {total} wrong predictions", fontsize=11)
+    elif errors:
+        figure.suptitle(f"All wrong predictions: {total}", fontsize=11)
     else:
         grid[0, 0].text(0.5, 0.5, "No wrong predictions", ha="center", va="center", fontsize=14)
     return save(pyplot, figure, path)

@@ -6,6 +6,7 @@ pictures. README.md explains options and results.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import math
 from dataclasses import dataclass
@@ -110,13 +111,14 @@ def load_model(path: Path, data_dir: Path) -> Model:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{path} does not fit the contract's ResNet50: {' '.join(str(error).split())[:300]}") from None
+    seen = training_images(path.with_name("training-images.csv"))
     return Model(
         path=path,
         network=network.eval(),
         classes=model_classes(path, count, data_dir),
         image_size=int(read_json(path.with_name("training.json"), {}).get("image_size", IMAGE_SIZE)),
-        images=read_lines(path.with_name("train_images.sha256")),
-        groups=read_lines(path.with_name("train_groups.txt")),
+        images={row["sha256"] for row in seen},
+        groups={row["group"] for row in seen if row["group"]},
     )
 
 
@@ -152,11 +154,17 @@ def read_json(path: Path, default: Any) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}).") from None
 
 
-def read_lines(path: Path) -> set[str]:
+def training_images(path: Path) -> list[dict[str, str]]:
+    """Hash and group of each image that the model has learned from; none when the model does not tell."""
     try:
-        return set(path.read_text(encoding="utf-8").splitlines())
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
     except FileNotFoundError:
-        return set()
+        warn(f"There is no {path}: whether the model has seen test images in training is not known.")
+        return []
+    if any(row.get("sha256") is None or row.get("group") is None for row in rows):
+        raise UserError(f"{path} is damaged: expected the columns sha256 and group.")
+    return rows
 
 
 def check_classes(test: list[str], known: list[str]) -> None:

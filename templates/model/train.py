@@ -439,10 +439,8 @@ def find_checkpoint(trainer: Trainer, folder: Path) -> Path | None:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # The reader raises many kinds on what is not its own.
-        raise UserError(
-            f"{path} is no checkpoint, or incomplete ({first_line(error)}): delete it, or set RESUME=none."
-        ) from None
+    except Exception:  # The reader raises many kinds on what is not its own, and gives advice that is none here.
+        raise UserError(f"{path} is no checkpoint, or it is incomplete: delete it, or set RESUME=none.") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         return {}
     return {**content, **json.loads(content["progress"])}
@@ -516,9 +514,8 @@ def write_results(options: argparse.Namespace, outcome: Outcome) -> None:
     folder, data, state = options.output_dir, outcome.data, outcome.state
     used = [*data.training, *data.validation]
     write_json(folder / "classes.json", data.classes)
-    write_text(folder / "train_images.sha256", "".join(f"{sha}\n" for sha in sorted({item.sha256 for item in used})))
-    groups = sorted({item.group for item in used if item.group})
-    write_text(folder / "train_groups.txt", "".join(f"{group}\n" for group in groups))
+    seen = sorted((item.sha256, item.group) for item in used)
+    write_text(folder / "training-images.csv", csv_text([("sha256", "group"), *seen]))
     write_history(folder, state)
     say(plots.learning_curve(folder / "learning_curve.png", state.history, state.best_epoch))
     network = build_network(len(data.classes))

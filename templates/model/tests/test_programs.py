@@ -109,8 +109,9 @@ class Trained(unittest.TestCase):
 
     def test_training_images_are_listed_with_those_of_the_validation(self) -> None:
         expected = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.data.glob("train/*/*"))
-        self.assertEqual((self.output / "train_images.sha256").read_text().splitlines(), expected)
-        self.assertEqual((self.output / "train_groups.txt").read_text(), "cymbella/slide 1\n")
+        rows = read_csv(self.output / "training-images.csv")
+        self.assertEqual([row["sha256"] for row in rows], expected)
+        self.assertEqual([row["group"] for row in rows if row["group"]], ["cymbella/slide 1"])
 
     def test_the_weights_are_those_of_the_epoch_with_the_best_macro_f1(self) -> None:
         history = read_csv(self.output / "history.csv")
@@ -146,7 +147,8 @@ class Trained(unittest.TestCase):
             path = self.output / name
             self.assertIn(f"{name} drawn" if path.exists() else f"No {name}: the Python package", log)
             if path.exists():
-                self.assertGreater(min(Image.open(path).size), 200)
+                with Image.open(path) as picture:
+                    self.assertGreater(min(picture.size), 200)
 
     def test_other_formats_are_written_or_a_sentence_says_why_not(self) -> None:
         for name in ("model.safetensors", "model.onnx"):
@@ -237,11 +239,12 @@ class Stopping(unittest.TestCase):
             text=True,
         )
         log = ""
-        for line in process.stdout or ():
-            log += line
-            if line.startswith("Epoch   1/"):
-                process.send_signal(signal.SIGTERM)
-        return process.wait(), log
+        with process:
+            for line in process.stdout or ():
+                log += line
+                if line.startswith("Epoch   1/"):
+                    process.send_signal(signal.SIGTERM)
+        return process.returncode, log
 
     def test_a_stopped_training_goes_on_to_the_same_weights_as_one_that_was_not_stopped(self) -> None:
         stopped, whole = self.folder / "stopped", self.folder / "whole"
@@ -346,6 +349,13 @@ class Messages(unittest.TestCase):
         data = make_data(self.folder / "data", 2, 1)
         self.assert_error("train.py", "--epochs: “many” is not a whole number", data, EPOCHS="many")
         self.assert_error("train.py", "--balance: “losses” is none of: none, loss, sampler", data, BALANCE="losses")
+
+    def test_a_spoilt_checkpoint_is_named_with_what_to_do(self) -> None:
+        data = make_data(self.folder / "data", 3, 1)
+        checkpoint = self.folder / "output" / "checkpoint" / "checkpoint.pt"
+        checkpoint.parent.mkdir(parents=True)
+        checkpoint.write_bytes(b"half")
+        self.assert_error("train.py", "no checkpoint, or it is incomplete.*RESUME=none", data)
 
     def test_weights_that_are_no_resnet50_are_an_error(self) -> None:
         other = self.folder / "other.pth"
