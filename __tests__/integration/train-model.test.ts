@@ -281,6 +281,16 @@ describe('what goes wrong', () => {
     expect(statSync('/etc/passwd').uid).toBe(0);
   });
 
+  test('a link in place of what this action writes is replaced and not followed', async () => {
+    const victim = join(base, 'victim');
+    writeFileSync(victim, 'untouched');
+    const links = `ln -sf ${victim} $OUTPUT_DIR/provenance.json; ln -sf ${victim} $OUTPUT_DIR/training-images.csv`;
+    const result = await failing('links', { 'train-command': `${TRAIN}\n${links}` });
+    expect(result.exitCode).toBe(0);
+    expect(readFileSync(victim, 'utf8')).toBe('untouched');
+    expect(JSON.parse(read('provenance.json', 'links'))).toMatchObject({ format: 1 });
+  });
+
   test('time that is up stops the container', async () => {
     const result = await failing('late', { 'timeout-minutes': '0.05', 'train-command': 'exec sleep 300' });
     expect(result.exitCode).toBe(1);

@@ -15,10 +15,15 @@ const ENGINE_FAILED = 255;
  *
  * @param workDir a folder of this run, which receives the image and which the caller deletes
  * @param workspace what the path of a `.sif` file is relative to
+ * @param uid who the runner is
  * @throws DiatomError `CONTAINER` when it can't be used
  */
-export async function openApptainer(workDir: string, workspace: string): Promise<Engine> {
-  if (process.getuid?.() === 0) {
+export async function openApptainer(
+  workDir: string,
+  workspace: string,
+  uid: number | undefined = process.getuid?.(),
+): Promise<Engine> {
+  if (uid === 0) {
     throw new DiatomError(
       'CONTAINER',
       'The runner is root, and with Apptainer so would be what runs in the container. Run the runner as an ordinary user, or set engine: docker.',

@@ -5,12 +5,13 @@ import { giveTo } from './ownership.ts';
 
 const leftoverSchema = z.object({
   engine: z.enum(['docker', 'podman', 'apptainer']),
-  container: z.string(),
+  /** Not there when the run ended before it could have made one. */
+  container: z.optional(z.string()),
   workDir: z.string(),
   outputDir: z.string(),
 });
 
-/** What a run may leave behind when it is ended by force; known before any of it exists. */
+/** What a run may leave behind when it is ended by force. */
 export type Leftover = z.infer<typeof leftoverSchema>;
 
 /** Reads what `JSON.stringify` made of a Leftover. */
@@ -26,6 +27,7 @@ export function parseLeftover(text: string): Leftover {
  */
 export async function cleanUp({ engine, container, workDir, outputDir }: Leftover): Promise<void> {
   try {
+    if (container === undefined) return;
     if (engine !== 'apptainer') await removeContainer(engine, container);
     const [uid, gid] = [process.getuid?.(), process.getgid?.()];
     if (uid === 0 && gid !== undefined) await giveTo(outputDir, { uid, gid });

@@ -79,6 +79,20 @@ export async function outputFiles(path: string): Promise<string[]> {
     .sort();
 }
 
+/**
+ * Writes a file of ours beside those of a container, in place of whatever has its name: a link there could lead to any
+ * file of this machine.
+ */
+export async function writeOutput(folder: string, name: string, text: string): Promise<void> {
+  const path = join(folder, name);
+  try {
+    await rm(path, { recursive: true, force: true });
+    await writeFile(path, text, { flag: 'wx' });
+  } catch (error) {
+    throw diskFailure('write', path, error);
+  }
+}
+
 /** Whether there is a file, and no link to one. */
 export async function isRegularFile(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiatomError, messageOf } from '../errors.ts';
@@ -15,6 +15,16 @@ import { type Inputs, readInputs } from './inputs.ts';
 import { isRegularFile, outputFiles } from './output-dir.ts';
 import { type Results, summaryMarkdown } from './summary.ts';
 import { train } from './train.ts';
+
+const NOTHING_YET: Omit<Results, 'image'> = {
+  imageDigest: undefined,
+  dataset: undefined,
+  history: [],
+  metrics: undefined,
+  comparison: undefined,
+  artifactName: '',
+  warnings: [],
+};
 
 /** Under which the main step tells the `post` step what it may leave behind. */
 const STATE = 'leftover';
@@ -49,21 +59,17 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const deadline = setDeadline(inputs.timeoutMs, cancel);
   const http = createHttpClient({ proxyFor });
-  const leftover = nameLeftover(inputs, env);
-  const { workDir, outputDir, container: containerName } = leftover;
-  const results = { image: inputs.image, history: [], warnings: [], artifactName: '' };
-  let known: Results = {
-    ...results,
-    imageDigest: undefined,
-    dataset: undefined,
-    metrics: undefined,
-    comparison: undefined,
-  };
-  let hasOutput = false;
+  const { outputDir } = inputs;
+  const containerName = nameContainer(env);
+  const workDir = join(env['RUNNER_TEMP'] || tmpdir(), containerName);
+  // Said before anything of it exists: whenever this process is ended, the post step knows what to look for.
+  const keep = (container: Pick<Leftover, 'container'>) =>
+    keepForPost(STATE, JSON.stringify({ engine: inputs.engine, workDir, outputDir, ...container } satisfies Leftover));
+  let known: Results = { ...NOTHING_YET, image: inputs.image };
+  let hasStarted = false;
   let failure: string | undefined;
   try {
-    // Before anything of it exists: whenever this process is ended, the post step knows what to look for.
-    keepForPost(STATE, JSON.stringify(leftover));
+    keep({});
     await mkdir(workDir, { recursive: true, mode: 0o700 });
     await train(inputs, {
       http,
@@ -79,21 +85,23 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
         warn(message);
         known = { ...known, warnings: [...known.warnings, message] };
       },
-      onOutput: () => {
-        hasOutput = true;
+      onStart: () => {
+        hasStarted = true;
+        keep({ container: containerName });
       },
     });
   } catch (error) {
-    // A run that was stopped for a reason of its own says so, and not that it was cancelled.
-    failure = failureMessage(cancel.signal.reason instanceof DiatomError ? cancel.signal.reason : error);
+    // A run whose time is up says so, and not that it was cancelled.
+    const isStopped = error instanceof DiatomError && error.code === 'CANCELLED';
+    failure = failureMessage(isStopped && cancel.signal.reason instanceof DiatomError ? cancel.signal.reason : error);
     fail(failure);
   } finally {
     clearTimeout(deadline);
-    await cleanUp(leftover);
+    await rm(workDir, { recursive: true, force: true });
   }
   const wasCancelled = cancel.signal.aborted && !(cancel.signal.reason instanceof DiatomError);
   // What was trained is not lost when a later stage fails. A cancelled step has no time for uploads.
-  if (hasOutput && !wasCancelled) known = { ...known, artifactName: await upload(inputs) };
+  if (hasStarted && !wasCancelled) known = { ...known, artifactName: await upload(inputs) };
   setOutputs(await outputsOf(known, outputDir));
   await writeSummary(summaryMarkdown(known, failure));
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -107,10 +115,9 @@ function setDeadline(timeoutMs: number | undefined, cancel: AbortController): No
 }
 
 /** The random part keeps jobs of one run apart, such as those of a matrix. */
-function nameLeftover({ engine, outputDir }: Inputs, env: NodeJS.ProcessEnv): Leftover {
-  const run = `${env['GITHUB_RUN_ID'] || '0'}-${env['GITHUB_RUN_ATTEMPT'] || '1'}`;
-  const container = `diatom-${run}-${randomBytes(4).toString('hex')}`;
-  return { engine, container, workDir: join(env['RUNNER_TEMP'] || tmpdir(), container), outputDir };
+function nameContainer(env: NodeJS.ProcessEnv): string {
+  const random = randomBytes(4).toString('hex');
+  return `diatom-${env['GITHUB_RUN_ID'] || '0'}-${env['GITHUB_RUN_ATTEMPT'] || '1'}-${random}`;
 }
 
 /** @returns the name of the artifact, `''` when there is none */

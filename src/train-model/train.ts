@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
@@ -14,7 +14,7 @@ import type { Engine, PreparedImage } from './engine.ts';
 import { type Metrics, readHistory, readMetrics, readTrained } from './evaluation.ts';
 import { type DatasetImage, parseTrainingImages, readImages, trainingImagesCsv } from './images.ts';
 import type { Inputs } from './inputs.ts';
-import { checkOutputDir, openOutputDir } from './output-dir.ts';
+import { checkOutputDir, openOutputDir, writeOutput } from './output-dir.ts';
 import { giveTo } from './ownership.ts';
 import { copyNeeded, fetchProduction } from './production.ts';
 import { provenanceJson } from './provenance.ts';
@@ -32,8 +32,8 @@ export interface RunContext {
   /** Told what is known as soon as it is, so that it is not lost when a later stage fails. */
   readonly onResult: (result: Partial<Results>) => void;
   readonly onWarning: (message: string) => void;
-  /** Told when there may be something in the output folder. */
-  readonly onOutput: () => void;
+  /** Told before there is a container, or anything in the output folder. */
+  readonly onStart: () => void;
 }
 
 /** The whole of the action, from checked inputs to a model with its evaluation in the output folder. */
@@ -51,14 +51,14 @@ export async function train(inputs: Inputs, context: RunContext): Promise<void> 
   info(`Data set ${dataset.name}: ${dataset.labels.length} classes, seed ${dataset.seed ?? 'not known'}`);
 
   const station: Station = { inputs, context, engine, image, dataset };
+  context.onStart();
   await openOutputDir(outputDir, workspace, [inputs.image, dataset.sha256 ?? dataset.name, inputs.trainCommand]);
-  context.onOutput();
   const images = await group('Train', () => trainModel(station));
   onResult({ metrics: await group('Test', () => testModel(station)) });
   if (inputs.compareWith === '') return;
   const comparison = await group('Compare', () => compare(station, images, remote));
   if (!comparison) return;
-  await writeFile(join(outputDir, 'comparison.json'), comparisonJson(comparison));
+  await writeOutput(outputDir, 'comparison.json', comparisonJson(comparison));
   onResult({ comparison });
 }
 
@@ -96,16 +96,22 @@ async function trainModel(station: Station): Promise<DatasetImage[]> {
     context.onResult({ history: await readHistory(outputDir) });
   }
   await readTrained(outputDir);
-  await writeFile(join(outputDir, 'training-images.csv'), trainingImagesCsv(images));
-  await writeFile(join(outputDir, 'provenance.json'), provenanceJson(provenance));
+  await writeOutput(outputDir, 'training-images.csv', trainingImagesCsv(images));
+  await writeOutput(outputDir, 'provenance.json', provenanceJson(provenance));
   return images;
 }
 
 async function testModel(station: Station): Promise<Metrics> {
-  const { outputDir } = station.inputs;
+  const { inputs, context } = station;
+  const { outputDir } = inputs;
   await runCommand(station, { input: 'test-command', outputDir });
   const metrics = await readMetrics(outputDir);
   info(`Accuracy ${metrics.accuracy.toFixed(4)}, macro-F1 ${metrics.macroF1.toFixed(4)}`);
+  if (metrics.seenInTraining) {
+    context.onWarning(
+      `${metrics.seenInTraining} of the test images, or of their groups, were seen in training: the figures are too good. Prepare the data set anew.`,
+    );
+  }
   return metrics;
 }
 

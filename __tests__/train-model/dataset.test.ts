@@ -1,0 +1,184 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createHttpClient } from '../../src/http/client.ts';
+import { connect } from '../../src/owncloud/connect.ts';
+import { fetchDataset } from '../../src/train-model/dataset.ts';
+import { unpackDataset } from '../../src/train-model/unpack.ts';
+import { expectNowhere, failureOf } from '../helpers/failure.ts';
+import { type Serve, startServer } from '../helpers/loopback-server.ts';
+import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
+import { captureOutput, setEnvironment, temporaryFolder } from '../helpers/runner.ts';
+import { sendFile, sha256 } from '../helpers/served-zip.ts';
+import { buildZip, type RawEntry } from '../helpers/zip-builder.ts';
+
+const IMAGES: readonly RawEntry[] = ['train/a/1.png', 'train/ä/1.png', 'test/a/2.png', 'test/ä/2.png'].map((name) => ({
+  name,
+  data: name,
+}));
+const below = (base: string) => IMAGES.map((entry) => ({ ...entry, name: `${base}${entry.name}` }));
+const ZIP = buildZip({ entries: [...IMAGES, { name: 'dataset.json', data: '{"seed":"4711"}' }] });
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll('\\', '/'),
+    )
+    .sort();
+}
+
+async function unpacked(entries: readonly RawEntry[]): Promise<string[]> {
+  const [path, target] = [join(temporaryFolder(), 'set.zip'), temporaryFolder()];
+  writeFileSync(path, buildZip({ entries }));
+  await unpackDataset(path, target, { name: 'set.zip' });
+  return filesBelow(target);
+}
+
+describe('of an archive', () => {
+  const names = ['test/a/2.png', 'test/ä/2.png', 'train/a/1.png', 'train/ä/1.png'];
+
+  test.each([
+    ['only results', ''],
+    ['downloads and results', 'results/'],
+  ])('with %s the data set is unpacked, and nothing else', async (_, base) => {
+    const others = ['downloads/a.zip', `${base}report.html`, 'train.txt', 'more/train/a/1.png'];
+    const entries = [...below(base), ...others.map((name) => ({ name, data: 'x' }))];
+    const described = ['manifest.csv', 'dataset.json'].map((name) => ({ name: base + name, data: '{}' }));
+    expect(await unpacked([...entries, ...described])).toEqual([...names, 'dataset.json', 'manifest.csv'].sort());
+  });
+
+  test('without train or test nothing is unpacked', async () => {
+    const error = await failureOf(unpacked([{ name: 'train/a/1.png' }, { name: 'photos/b.png' }]));
+    expect(error.code).toBe('DATA_SET');
+    expect(error.message).toContain('at its top there is photos/, train/');
+  });
+
+  test.each([
+    ['a path that leads elsewhere', { name: 'train/../../evil.png', data: 'x' }],
+    ['an absolute path', { name: '/train/a/evil.png', data: 'x' }],
+    ['a symbolic link', { name: 'train/a/link.png', data: '/etc/passwd', mode: 0o120777 }],
+  ])('with %s nothing is unpacked', async (_, entry) => {
+    expect((await failureOf(unpacked([...IMAGES, entry]))).code).toBe('ZIP');
+  });
+});
+
+async function fetched(dataset: string, more: Partial<Parameters<typeof fetchDataset>[0]> = {}) {
+  const output = captureOutput();
+  const http = createHttpClient();
+  onTestFinished(() => http.close());
+  const workDir = temporaryFolder();
+  const workspace = more.workspace ?? temporaryFolder();
+  const env = { RUNNER_TOOL_CACHE: process.env['RUNNER_TOOL_CACHE'] };
+  const remote = more.owncloud && (await connect(more.owncloud, { http }));
+  const context = { http, signal: new AbortController().signal, env, workDir, remote };
+  const inputs = { datasetSha256: undefined, owncloud: undefined, ...more, dataset, workspace };
+  return { result: await fetchDataset(inputs, context), workDir, output };
+}
+
+function withToolCache(): string {
+  const folder = temporaryFolder();
+  setEnvironment({ RUNNER_TOOL_CACHE: folder, RUNNER_TEMP: temporaryFolder() });
+  return folder;
+}
+
+const serveZip: Serve = (request, response) => sendFile(request, response, ZIP, { etag: '"1"', ranges: true });
+
+async function zipServer() {
+  const server = await startServer(serveZip);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+describe('a data set', () => {
+  test('in a folder of the workspace stays where it is, also below results', async () => {
+    const workspace = temporaryFolder();
+    for (const { name } of IMAGES)
+      mkdirSync(join(workspace, 'data', 'results', String(name), '..'), { recursive: true });
+    const { result } = await fetched('data', { workspace });
+    expect(result).toEqual({
+      folder: join(workspace, 'data', 'results'),
+      name: 'data',
+      sha256: undefined,
+      seed: undefined,
+      labels: ['a', 'ä'],
+    });
+    const error = await failureOf(fetched('data', { workspace, datasetSha256: 'ab'.repeat(32) }));
+    expect(error.message).toContain('is a folder, which has no sum');
+  });
+
+  test('in a zip of the workspace is unpacked, and its sum is checked', async () => {
+    const workspace = temporaryFolder();
+    writeFileSync(join(workspace, 'set.zip'), ZIP);
+    const { result, workDir } = await fetched('set.zip', { workspace, datasetSha256: sha256(ZIP) });
+    expect(result).toMatchObject({ folder: join(workDir, 'data'), name: 'set.zip', sha256: sha256(ZIP), seed: '4711' });
+    expect(readFileSync(join(result.folder, 'train/ä/1.png'), 'utf8')).toBe('train/ä/1.png');
+    const error = await failureOf(fetched('set.zip', { workspace, datasetSha256: 'ab'.repeat(32) }));
+    expect(error.message).toContain(`has the SHA-256 ${sha256(ZIP)}, dataset-sha256 expects`);
+  });
+
+  test('at an address is downloaded; neither it nor the zip stays, and the address is named nowhere', async () => {
+    setEnvironment({ RUNNER_TOOL_CACHE: undefined });
+    const server = await zipServer();
+    const { result, workDir, output } = await fetched(`${server.origin}/secret-path?token=secret`);
+    expect(result).toMatchObject({ name: `the download from 127.0.0.1:${server.port}`, sha256: sha256(ZIP) });
+    expect(readdirSync(workDir)).toEqual(['data']);
+    expect(output.text()).not.toContain('secret');
+  });
+
+  test('known by its sum is taken from the tool cache, wherever it comes from', async () => {
+    const cache = withToolCache();
+    const server = await zipServer();
+    await fetched(`${server.origin}/one`, { datasetSha256: sha256(ZIP) });
+    expect(server.requests).toHaveLength(1);
+    await fetched(`${server.origin}/two`, { datasetSha256: sha256(ZIP) });
+    expect(server.requests).toHaveLength(1);
+    expect(readdirSync(join(cache, 'diatom-unfinished'))).toEqual([]);
+  });
+
+  test('that was cut off is continued by the next run', async () => {
+    const cache = withToolCache();
+    let cut = true;
+    const server = await startServer((request, response) => {
+      if (!cut) return sendFile(request, response, ZIP, { etag: '"1"', ranges: true });
+      if (request.headers.range) return void response.writeHead(403).end();
+      sendFile(request, response, ZIP, { etag: '"1"', ranges: true, cutAfter: 100 });
+    });
+    onTestFinished(() => server.close());
+    const sum = { datasetSha256: sha256(ZIP) };
+    await failureOf(fetched(`${server.origin}/set`, sum));
+    expect(filesBelow(join(cache, 'diatom-unfinished')).map((name) => name.slice(65))).toHaveLength(2);
+    cut = false;
+    const { result } = await fetched(`${server.origin}/set`, sum);
+    expect(server.requests.at(-1)?.headers.range).toBe('bytes=100-');
+    expect(result.sha256).toBe(sha256(ZIP));
+    expect(filesBelow(join(cache, 'diatom-unfinished'))).toEqual([]);
+  });
+
+  test('in ownCloud is downloaded with the account, by its path or its address there', async () => {
+    setEnvironment({ RUNNER_TOOL_CACHE: undefined });
+    const server = await ownServer();
+    mkdirSync(join(server.directory, 'data sets'));
+    writeFileSync(join(server.directory, 'data sets', 'set #1.zip'), ZIP);
+    const owncloud = { url: server.url, username: USER, password: PASSWORD };
+    const address = `${server.url}/remote.php/dav/files/${encodeURIComponent(USER)}/data%20sets/set%20%231.zip`;
+    for (const dataset of ['data sets/set #1.zip', '/data sets/set #1.zip', address]) {
+      const { result, output } = await fetched(dataset, { owncloud });
+      expect(result).toMatchObject({ name: 'set #1.zip', sha256: sha256(ZIP) });
+      expect(output.text()).not.toContain(encodeURIComponent(PASSWORD));
+    }
+    const error = await failureOf(fetched('data sets/other.zip', { owncloud }));
+    expect(error.message).toContain('“/data sets/other.zip” (status 404)');
+    expectNowhere(error, PASSWORD);
+    expect((await failureOf(fetched('data sets', { owncloud }))).message).toContain('that is a folder');
+  });
+
+  test('that is nowhere is said with where it was looked for', async () => {
+    const error = await failureOf(fetched('set.zip'));
+    expect(error.message).toMatch(
+      /no such zip or folder in the workspace .* owncloud-url, where it could be, is not set/,
+    );
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import type { Metrics } from '../../src/train-model/evaluation.ts';
+import { type Results, summaryMarkdown } from '../../src/train-model/summary.ts';
+
+const FIGURES = { precision: 1, recall: 0.9, f1: 0.947, support: 10 };
+const METRICS: Metrics = {
+  accuracy: 0.9,
+  accuracyInterval: [0.8, 0.95],
+  macroF1: 0.85,
+  macroF1Interval: undefined,
+  images: 12,
+  seenInTraining: 0,
+  labels: ['a|b', 'c'],
+  classes: { 'a|b': FIGURES, c: { precision: null, recall: null, f1: null, support: 0 } },
+  confusion: {
+    labels: ['a|b', 'c'],
+    counts: [
+      [9, 1],
+      [0, 2],
+    ],
+  },
+  weights: undefined,
+  json: '{}',
+};
+const epoch = (number: number) => ({
+  epoch: number,
+  trainLoss: undefined,
+  valLoss: undefined,
+  valAccuracy: number / 1000,
+  valMacroF1: 0.5,
+});
+const RESULTS: Results = {
+  image: 'ghcr.io/lab/diatoms:v1',
+  imageDigest: 'sha256:12',
+  dataset: { name: 'set_1.zip', sha256: 'ab12', seed: '4711' },
+  history: [1, 2, 3].map(epoch),
+  metrics: METRICS,
+  comparison: undefined,
+  artifactName: 'model',
+  warnings: [],
+};
+
+test('a summary has figures, classes, confusion and origin, with every text shown as it is', () => {
+  const text = summaryMarkdown(RESULTS);
+  expect(text).toContain('| Accuracy | 90.0 % (80.0 % to 95.0 %) |');
+  expect(text).toContain('| Macro-F1 | 85.0 % |');
+  expect(text).toContain('| a\\|b | 100.0 % | 90.0 % | 94.7 % | 10 |');
+  expect(text).toContain('| c | – | – | – | 0 |');
+  expect(text).toContain('| **a\\|b** | **9** | 1 |\n| **c** | · | **2** |');
+  expect(text).toContain('| Data set SHA-256 | `ab12` |');
+  expect(text).toContain('| Seed of its split | `4711` |');
+  expect(text).toContain('| Image digest | `sha256:12` |');
+});
+
+test('the learning curve begins at zero and ends at one', () => {
+  const text = summaryMarkdown(RESULTS);
+  expect(text).toContain('  x-axis "Epoch" [1, 2, 3]\n  y-axis "Share" 0 --> 1\n  line [0.0010, 0.0020, 0.0030]');
+});
+
+test('a long training keeps its first and last epoch in the curve, and few enough points', () => {
+  const history = Array.from({ length: 1000 }, (_, index) => epoch(index + 1));
+  const axis = /x-axis "Epoch" \[(.*)\]/.exec(summaryMarkdown({ ...RESULTS, history }))?.[1]?.split(', ') ?? [];
+  expect(axis[0]).toBe('1');
+  expect(axis.at(-1)).toBe('1000');
+  expect(axis.length).toBeLessThanOrEqual(61);
+});
+
+describe('a comparison', () => {
+  const comparison = { productionVersion: 'v7', total: 40, compared: 34, tooFew: undefined, scores: undefined };
+
+  test('stands side by side', () => {
+    const production = { ...METRICS, accuracy: 0.7, accuracyInterval: undefined };
+    const text = summaryMarkdown({
+      ...RESULTS,
+      comparison: { ...comparison, scores: { candidate: METRICS, production } },
+    });
+    expect(text).toContain('34 of 40 test images are new to both models.');
+    expect(text).toContain('| | This model | In production (v7) |'.replace('| |', '|  |'));
+    expect(text).toContain('| Accuracy | 90.0 % (80.0 % to 95.0 %) | 70.0 % |');
+    expect(text).toContain('| F1 of a\\|b | 94.7 % | 94.7 % |');
+  });
+
+  test('of too few images says so', () => {
+    const text = summaryMarkdown({ ...RESULTS, comparison: { ...comparison, tooFew: 'there are 3' } });
+    expect(text).toContain('> Too few for a verdict: there are 3.');
+  });
+});
+
+test('a failure stands at the top, with what is known so far', () => {
+  const nothing = { dataset: undefined, history: [], metrics: undefined, artifactName: '', imageDigest: undefined };
+  const text = summaryMarkdown({ ...RESULTS, ...nothing }, 'The train-command <failed>');
+  expect(text).toMatch(/^## Diatom model\n\n> \[!CAUTION\]\n> The train-command &lt;failed&gt;/);
+  expect(text).not.toContain('Classes');
+});
+
+test('too many classes for a table are said', () => {
+  const labels = Array.from({ length: 26 }, (_, index) => `c${index}`);
+  const confusion = { labels, counts: labels.map(() => labels.map(() => 1)) };
+  expect(summaryMarkdown({ ...RESULTS, metrics: { ...METRICS, confusion } })).toContain('26 classes are too many');
+});
