@@ -48,6 +48,13 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** What ends a run red: errors of ours speak for themselves; anything else is a fault of this action, and says so. */
+export function failureMessage(thrown: unknown): string {
+  if (thrown instanceof DiatomError) return thrown.message;
+  const details = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
+}
+
 /** The system or library code (`ENOSPC`, `ECONNRESET`, `UND_ERR_BODY_TIMEOUT` …) of a thrown value or of its causes. */
 export function systemCodeOf(thrown: unknown): string | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {

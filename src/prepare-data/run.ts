@@ -1,4 +1,4 @@
-import { DiatomError, messageOf } from '../errors.ts';
+import { failureMessage } from '../errors.ts';
 import { createHttpClient } from '../http/client.ts';
 import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
@@ -70,11 +70,4 @@ function outputsOf({ seed, classes, dataDir, archive }: Outcome): Record<string,
     'archive-bytes': archive?.facts.bytes ?? '',
     'manifest-path': archive?.manifestPath ?? '',
   };
-}
-
-/** Errors of ours speak for themselves; anything else is a fault of this action, and says so. */
-function failureMessage(error: unknown): string {
-  if (error instanceof DiatomError) return error.message;
-  const details = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
 }

@@ -1,4 +1,4 @@
-import { DiatomError, messageOf } from '../errors.ts';
+import { failureMessage } from '../errors.ts';
 import { createHttpClient } from '../http/client.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
@@ -61,11 +61,4 @@ function outputsOf({ kind, version, url, promoted, production, checks, sha256 }:
     'gate-passed': kind === 'publish' ? String(checks.passed) : '',
     sha256,
   };
-}
-
-/** Errors of ours speak for themselves; anything else is a fault of this action, and says so. */
-function failureMessage(error: unknown): string {
-  if (error instanceof DiatomError) return error.message;
-  const details = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
 }
