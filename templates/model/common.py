@@ -136,6 +136,8 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
+    if os.environ.get("RANK", "0") != "0":  # Of the processes that torchrun starts, one speaks.
+        return
     print(f"Warning: {text}", file=sys.stderr, flush=True)
 
 
@@ -347,7 +349,7 @@ def decode(content: bytes) -> Image.Image:
     `convert("RGB")` does. More than 8 bits are stretched from the darkest to the brightest pixel, as programs for
     microscopy show them: plain conversion would cut off all above 255. Of several frames it is the first.
     """
-    image = Image.open(io.BytesIO(content))
+    image: Image.Image = Image.open(io.BytesIO(content))
     image.load()
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(stretch(np.asarray(image, dtype=np.float64))).convert("RGB")

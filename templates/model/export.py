@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,9 @@ def onnx(path: Path, network: torch.nn.Module, sample: torch.Tensor) -> str:
 
     def outputs(target: Path) -> np.ndarray:
         # From 2.9 on the default is another exporter, which needs more packages and writes two files.
-        options = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+        options: dict[str, Any] = (
+            {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+        )
         torch.onnx.export(
             network,
             (sample,),

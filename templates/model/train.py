@@ -159,7 +159,7 @@ class Trainer:
         devices = [self.team.device.index] if self.on_gpu else None
         return torch.nn.parallel.DistributedDataParallel(self.network, device_ids=devices)
 
-    def _order(self, epoch: int) -> list[tuple[int, tuple[int, ...]]]:
+    def _order(self, epoch: int) -> list[tuple[int, tuple[int, int, int]]]:
         options = self.options
         return epoch_order(
             self.training.targets,
@@ -500,7 +500,7 @@ def describe(options: argparse.Namespace, team: Team, data: Data) -> None:
 
 def write_history(output_dir: Path, state: State) -> None:
     if state.history:
-        rows = [list(state.history[0]), *(list(row.values()) for row in state.history)]
+        rows: list[list[Any]] = [list(state.history[0]), *(list(row.values()) for row in state.history)]
         write_text(output_dir / "history.csv", csv_text(rows))
 
 

@@ -125,7 +125,7 @@ def augment(image: Image.Image, generator: np.random.Generator) -> Image.Image:
 
 def epoch_order(
     targets: list[int], balance: str, seed: int, epoch: int, batch: int, rank: int, size: int
-) -> list[tuple[int, tuple[int, ...]]]:
+) -> list[tuple[int, tuple[int, int, int]]]:
     """
     Which images this process sees in an epoch, in order, each with the seed of its augmentation. It follows from seed
     and epoch alone: that makes a resumed training go on exactly where it stopped.
