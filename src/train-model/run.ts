@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DiatomError, messageOf } from '../errors.ts';
+import { DiatomError, failureMessage } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { createHttpClient } from '../http/client.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
@@ -142,11 +142,4 @@ async function outputsOf(
     'image-digest': imageDigest ?? '',
     'artifact-name': artifactName,
   };
-}
-
-/** Errors of ours speak for themselves; anything else is a fault of this action, and says so. */
-function failureMessage(error: unknown): string {
-  if (error instanceof DiatomError) return error.message;
-  const details = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  return `Something happened that this action did not foresee. Please report it with this text:\n${details}`;
 }
