@@ -88,8 +88,8 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
 }
 
 /**
- * Makes our workflows fit for act, which knows neither `$/` nor where a called workflow comes from, nor the queues of
- * `concurrency`. `$/` means the repository and commit of the file itself, which is what stands there afterwards.
+ * Makes our workflows fit for act, which knows neither `$/` nor the queues of `concurrency`. `$/` means the repository and
+ * commit of the file itself, which is what stands there afterwards.
  *
  * @returns the stand-ins for all other actions that they use
  */
@@ -97,7 +97,10 @@ async function prepareWorkflows(folder: string): Promise<Record<string, string>>
   const standIns: Record<string, string> = {};
   for (const name of await readdir(folder)) {
     const text = await readFile(join(folder, name), 'utf8');
-    await writeFile(join(folder, name), text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`));
+    const known = text
+      .replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`)
+      .replaceAll(/^ +queue: max\n/gm, '');
+    await writeFile(join(folder, name), known);
     for (const [, action = '', ref = ''] of text.matchAll(/uses: ([\w-]+\/[\w-]+)@(\S+)/g)) {
       const standIn = join(STAND_INS, action);
       if (existsSync(standIn)) standIns[`${action}@${ref}`] = standIn;
