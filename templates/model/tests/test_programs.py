@@ -285,6 +285,17 @@ class Stopping(unittest.TestCase):
         self.assertLess(len(read_csv(output / "history.csv")), 40)
 
 
+class Starting(unittest.TestCase):
+    def test_takes_the_imagenet_weights_that_the_image_was_built_with(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            data, output, file = make_data(Path(name) / "data"), Path(name) / "output", Path(name) / "imagenet.pth"
+            state = torchvision.models.resnet50().state_dict()
+            torch.save(state, file)
+            run_well("train.py", data, output, EPOCHS=1, LR=1e-8, INITIAL_WEIGHTS="imagenet", IMAGENET_WEIGHTS=file)
+            for part in ("conv1.weight", "layer4.2.conv3.weight"):
+                torch.testing.assert_close(weights(output)[part], state[part], rtol=0, atol=1e-6)
+
+
 class SeveralProcesses(unittest.TestCase):
     def run_two(self, data: Path, output: Path, **options: object) -> list[str]:
         """Starts two processes as torchrun does, which itself does not work with each version of Python."""
