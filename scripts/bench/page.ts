@@ -43,6 +43,7 @@ size, writes manifest and report, and has the upload verified.
 | Shell, \`zip -0\` (stores only) | ${shell0.seconds.toFixed(1)} | ${megabytes(shell0)} | ${ratio(shell0, ours)} |
 
 ${target(ours.seconds / shell6.seconds, 0.7, 'The action takes', (value) => `${value.toFixed(2)} of the time of the shell with \`zip -6\``)}
+
 Peak memory is the largest sum of the resident memory of a program and all that it started, looked at 20 times a second.
 
 ## Memory for more images
