@@ -40,6 +40,7 @@ export async function runOurs(servers: Servers, workspace: string): Promise<Figu
 /** The same by hand: what a careful person writes who knows these programs, without any of our checks. */
 const SHELL = `
 set -euo pipefail
+mkdir extracted
 curl -sSf --no-progress-meter --parallel --parallel-max 4 --config downloads.txt
 ls *.zip | xargs -P ${availableParallelism()} -I{} unzip -q {} -d extracted
 for species in extracted/*/; do
