@@ -71,7 +71,9 @@ async function makeTar(cache: string, tar: string): Promise<void> {
   // Whoever finds the final name finds a whole file. mmdebstrap tells the format by the ending.
   const unfinished = `${tar}.${process.pid}.tar`;
   try {
-    await run('mmdebstrap', ['--quiet', ...RECIPE, unfinished]);
+    // Without root, mmdebstrap would take settings that not every machine has.
+    const sudo = process.getuid?.() === 0 ? [] : ['sudo'];
+    await run('env', [...sudo, 'mmdebstrap', '--quiet', ...RECIPE, unfinished]);
     await rename(unfinished, tar);
   } finally {
     await rm(unfinished, { force: true });
