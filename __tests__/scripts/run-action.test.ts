@@ -68,6 +68,7 @@ test('the result of an action holds its output, outputs, summary and exit code',
   );
   expect(result).toEqual({
     exitCode: 3,
+    state: {},
     stdout: 'out\n',
     stderr: 'err\n',
     outputs: { seed: '42' },
