@@ -4,10 +4,10 @@ import { summaryMarkdown } from '../../src/prepare-data/summary.ts';
 
 const ARCHIVE: ArchiveOutcome = {
   name: 'diatom_set-2026-11-22-17-45-00.zip',
-  path: '/work/diatom_set-2026-11-22-17-45-00.zip',
+  path: '/runner/diatom_set-2026-11-22-17-45-00.zip',
   facts: { bytes: 1_440_000, sha256: 'ab'.repeat(32), sha1: 'cd'.repeat(20), entries: 7 },
-  manifestPath: '/work/data/results/manifest.csv',
-  reportPath: '/work/data/results/report.html',
+  manifestPath: '/runner/data/results/manifest.csv',
+  reportPath: '/runner/data/results/report.html',
   delivery: undefined,
 };
 
@@ -30,7 +30,7 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     ]),
     leftOut: [],
     warnings: [],
-    dataDir: '/work/data',
+    dataDir: '/runner/data',
     archive: ARCHIVE,
     ...changes,
   };
@@ -65,7 +65,7 @@ describe('the job summary', () => {
     expect(summary).toContain(
       'the top folder on ownCloud 10.15.0 at cloud.example.org, not verified: this link can’t be read back',
     );
-    expect(summary).toContain('| Local archive | `/work/diatom_set-2026-11-22-17-45-00.zip` |');
+    expect(summary).toContain('| Local archive | `/runner/diatom_set-2026-11-22-17-45-00.zip` |');
     expect(summary).toContain('| Deleted there | old\\_1.zip |');
   });
 
@@ -90,10 +90,10 @@ describe('the job summary', () => {
   test('of a failed upload begins with the reason, in one box', () => {
     const summary = summaryMarkdown(
       outcome(),
-      'The archive was not uploaded: full.\nNothing is lost: it is kept at /work/a.',
+      'The archive was not uploaded: full.\nNothing is lost: it is kept at /runner/a.',
     );
     expect(summary).toMatch(
-      /> \[!CAUTION\]\n> The archive was not uploaded: full\.<br>\n> Nothing is lost: it is kept at \/work\/a\.\n\n/,
+      /> \[!CAUTION\]\n> The archive was not uploaded: full\.<br>\n> Nothing is lost: it is kept at \/runner\/a\.\n\n/,
     );
   });
 

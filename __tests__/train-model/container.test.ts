@@ -15,8 +15,8 @@ const CONTAINER: Container = {
   image: 'sha256:1234',
   command: 'python train.py --epochs 3',
   mounts: [
-    { source: '/work/data', target: '/data', readOnly: true },
-    { source: '/work/a, "b"', target: '/output', readOnly: false },
+    { source: '/runner/data', target: '/data', readOnly: true },
+    { source: '/runner/a, "b"', target: '/output', readOnly: false },
   ],
   env: new Map([
     ['HOME', '/tmp'],
@@ -26,16 +26,16 @@ const CONTAINER: Container = {
   gpus: 'all',
   shmSize: '8g',
 };
-const RUN = { user: { uid: 1001, gid: 121 }, envFile: '/work/container.env' };
+const RUN = { user: { uid: 1001, gid: 121 }, envFile: '/runner/container.env' };
 
 describe('the arguments for Docker', () => {
   test('shut the container in: no network, an ordinary user, no rights, data to read only', () => {
     expect(dockerRunArgs('docker', CONTAINER, RUN)).toEqual([
       ...['run', '--name', 'diatom-1-1-abcd', '--init'],
       ...['--network', 'none', '--user', '1001:121', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
-      ...['--shm-size', '8g', '--gpus', 'all', '--env-file', '/work/container.env'],
-      ...['--mount', 'type=bind,source=/work/data,target=/data,readonly'],
-      ...['--mount', 'type=bind,"source=/work/a, ""b""",target=/output'],
+      ...['--shm-size', '8g', '--gpus', 'all', '--env-file', '/runner/container.env'],
+      ...['--mount', 'type=bind,source=/runner/data,target=/data,readonly'],
+      ...['--mount', 'type=bind,"source=/runner/a, ""b""",target=/output'],
       ...['--entrypoint', '/bin/sh', 'sha256:1234', '-c', 'exec python train.py --epochs 3'],
     ]);
   });
@@ -89,8 +89,8 @@ describe('for Apptainer', () => {
   test('the arguments shut the container in as far as it can', () => {
     expect(apptainerExecArgs(CONTAINER)).toEqual([
       ...['exec', '--containall', '--no-eval', '--net', '--network', 'none', '--nv'],
-      ...['--mount', 'type=bind,source=/work/data,destination=/data,ro'],
-      ...['--mount', 'type=bind,"source=/work/a, ""b""",destination=/output'],
+      ...['--mount', 'type=bind,source=/runner/data,destination=/data,ro'],
+      ...['--mount', 'type=bind,"source=/runner/a, ""b""",destination=/output'],
       ...['sha256:1234', '/bin/sh', '-c', 'exec python train.py --epochs 3'],
     ]);
     expect(apptainerExecArgs({ ...CONTAINER, gpus: 'none' })).not.toContain('--nv');

@@ -8,12 +8,12 @@ function read(inputs: Readonly<Record<string, string>> = {}) {
   const declared = Object.entries(readActionMetadata('train-model').inputs);
   const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
   setInputs({ ...defaults, image: 'ghcr.io/lab/diatoms:v1', dataset: 'set.zip', ...inputs });
-  return readInputs({ GITHUB_WORKSPACE: '/work' });
+  return readInputs({ GITHUB_WORKSPACE: '/workspace' });
 }
 
 test('the defaults are those of action.yml', () => {
   expect(read()).toEqual({
-    workspace: '/work',
+    workspace: '/workspace',
     image: 'ghcr.io/lab/diatoms:v1',
     dataset: 'set.zip',
     datasetSha256: undefined,
@@ -26,7 +26,7 @@ test('the defaults are those of action.yml', () => {
     env: new Map(),
     network: false,
     shmSize: '8g',
-    outputDir: '/work/model',
+    outputDir: '/workspace/model',
     timeoutMs: undefined,
     artifactName: 'model',
     compareWith: '',
