@@ -1,10 +1,11 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { startFileServer } from '../../scripts/demo/file-server.ts';
 import { type OwncloudServerOptions, startOwncloudServer } from '../../scripts/demo/owncloud-server.ts';
 import { type ActionResult, type RunningAction, startAction } from '../../scripts/run-action.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
+import { filesBelow } from './files-below.ts';
 import { temporaryFolder } from './runner.ts';
 import { TOKEN, tinyFileList, writeTinyDataSet } from './tiny-data-set.ts';
 
@@ -56,18 +57,6 @@ export async function prepareDataFixture(options: Partial<OwncloudServerOptions>
     breakLink: (name: string) => rmSync(join(zips, name)),
     replaceZip: (name: string, content: string | Uint8Array) => writeFileSync(join(zips, name), content),
   };
-}
-
-/** The files below a folder, by their paths with `/`, sorted. */
-export function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) =>
-      join(entry.parentPath, entry.name)
-        .slice(folder.length + 1)
-        .replaceAll('\\', '/'),
-    )
-    .sort();
 }
 
 /** Names and contents of a zip, in its order. */

@@ -3,8 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { filesBelow } from '../helpers/files-below.ts';
 import { startServer } from '../helpers/loopback-server.ts';
-import { errorOf, expectNoSecrets, filesBelow, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { errorOf, expectNoSecrets, prepareDataFixture } from '../helpers/prepare-data.ts';
 import { sendFile, zipLike } from '../helpers/served-zip.ts';
 import { tinyFileList } from '../helpers/tiny-data-set.ts';
 

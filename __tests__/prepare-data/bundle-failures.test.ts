@@ -3,7 +3,8 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Hook } from '../../scripts/demo/owncloud-server.ts';
-import { errorOf, expectNoSecrets, filesBelow, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { filesBelow } from '../helpers/files-below.ts';
+import { errorOf, expectNoSecrets, prepareDataFixture } from '../helpers/prepare-data.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 import { bmp } from '../helpers/tiny-data-set.ts';
 import { buildZip } from '../helpers/zip-builder.ts';

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
@@ -6,6 +6,7 @@ import { connect } from '../../src/owncloud/connect.ts';
 import { fetchDataset } from '../../src/train-model/dataset.ts';
 import { unpackDataset } from '../../src/train-model/unpack.ts';
 import { expectNowhere, failureOf } from '../helpers/failure.ts';
+import { filesBelow } from '../helpers/files-below.ts';
 import { type Serve, startServer } from '../helpers/loopback-server.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
 import { captureOutput, setEnvironment, temporaryFolder } from '../helpers/runner.ts';
@@ -18,17 +19,6 @@ const IMAGES: readonly RawEntry[] = ['train/a/1.png', 'train/ä/1.png', 'test/a/
 }));
 const below = (base: string) => IMAGES.map((entry) => ({ ...entry, name: `${base}${entry.name}` }));
 const ZIP = buildZip({ entries: [...IMAGES, { name: 'dataset.json', data: '{"seed":"4711"}' }] });
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) =>
-      join(entry.parentPath, entry.name)
-        .slice(folder.length + 1)
-        .replaceAll('\\', '/'),
-    )
-    .sort();
-}
 
 async function unpacked(entries: readonly RawEntry[]): Promise<string[]> {
   const [path, target] = [join(temporaryFolder(), 'set.zip'), temporaryFolder()];

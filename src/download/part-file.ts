@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { type HttpResponse, headerOf } from '../http/client.ts';
 
 /** The files of one download: the finished one, the one that grows, and the note about it. */
@@ -24,7 +24,7 @@ const PartNote = z.object({
   /** What `If-Range` takes: a strong ETag, or a Last-Modified that is old enough to be a strong validator. */
   validator: z.string(),
   /** Bytes of the whole file, where the server told. */
-  total: z.number().int().positive().optional(),
+  total: z.optional(z.int().check(z.positive())),
   /** Whether the server said that it sends ranges. Without that a resumption is tried within the run only. */
   ranges: z.boolean(),
 });

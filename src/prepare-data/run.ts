@@ -1,5 +1,6 @@
 import { failureMessage } from '../errors.ts';
 import { createHttpClient } from '../http/client.ts';
+import { cancelOnSignals } from '../runner/cancellation.ts';
 import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
@@ -14,9 +15,7 @@ import { failureMarkdown, summaryMarkdown } from './summary.ts';
  */
 export async function run(): Promise<void> {
   const { env } = process;
-  const cancel = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => cancel.abort(new Error(signal));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const { cancel, release } = cancelOnSignals();
   const http = createHttpClient({ proxyFor });
   let archived: Outcome | undefined;
   try {
@@ -41,7 +40,7 @@ export async function run(): Promise<void> {
     fail(message);
     await writeSummary(archived ? summaryMarkdown(archived, message) : failureMarkdown(message));
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    release();
     await http.close();
   }
 }

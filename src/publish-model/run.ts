@@ -1,5 +1,6 @@
 import { failureMessage } from '../errors.ts';
 import { createHttpClient } from '../http/client.ts';
+import { cancelOnSignals } from '../runner/cancellation.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
@@ -15,9 +16,7 @@ import { PATIENCE } from './workplace.ts';
  */
 export async function run(): Promise<void> {
   const { env } = process;
-  const cancel = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => cancel.abort(new Error(signal));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const { cancel, release } = cancelOnSignals();
   const http = createHttpClient({ proxyFor });
   const warnings: string[] = [];
   let stored: Outcome | undefined;
@@ -47,7 +46,7 @@ export async function run(): Promise<void> {
     fail(message);
     if (stored) await writeSummary(summaryMarkdown(stored, { warnings, failure: message }));
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    release();
     await http.close();
   }
 }

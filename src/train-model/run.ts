@@ -6,6 +6,7 @@ import { DiatomError, failureMessage } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { createHttpClient } from '../http/client.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
+import { cancelOnSignals } from '../runner/cancellation.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
@@ -54,9 +55,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   // A container's user has to read what is unpacked here, however strict the runner's own mask is.
   process.umask(0o022);
   const inputs = readInputs(env);
-  const cancel = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => cancel.abort(new Error(signal));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const { cancel, release } = cancelOnSignals();
   const deadline = setDeadline(inputs.timeoutMs, cancel);
   const http = createHttpClient({ proxyFor });
   const { outputDir } = inputs;
@@ -104,7 +103,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   if (hasStarted && !wasCancelled) known = { ...known, artifactName: await upload(inputs) };
   setOutputs(await outputsOf(known, outputDir));
   await writeSummary(summaryMarkdown(known, failure));
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  release();
   await http.close();
 }
 
