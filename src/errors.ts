@@ -9,6 +9,8 @@
  * - `CONTAINER`  the container engine refuses, or a command in the container fails
  * - `MODEL`      a model's files are incomplete or contradict each other
  * - `GATE`       a model may not go to production: its figures or its classes don't allow it
+ * - `SERVER`     a GPU server can't be started, found or stopped, or its runner does not come
+ * - `GITHUB`     GitHub's API refuses
  * - `OWNCLOUD`   the ownCloud (or other WebDAV server) refuses or lacks something
  * - `NETWORK`    a server can't be reached or stopped answering
  * - `DISK`       the local disk is full or can't be written
@@ -23,6 +25,8 @@ export type ErrorCode =
   | 'CONTAINER'
   | 'MODEL'
   | 'GATE'
+  | 'SERVER'
+  | 'GITHUB'
   | 'OWNCLOUD'
   | 'NETWORK'
   | 'DISK'

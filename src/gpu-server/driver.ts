@@ -1,0 +1,83 @@
+/**
+ * What starts and stops one kind of GPU server. A driver only does and reports: retrying, waiting until a server is
+ * gone, deciding what may be reaped and talking to GitHub are the same for all of them, and stand above.
+ *
+ * Every method may be called by another process than the one that started the server, on another machine, with nothing
+ * but the inputs and the server's name: a run that was killed has no outputs.
+ *
+ * Errors are DiatomErrors `SERVER` (or `INPUT`), with what to do by hand.
+ */
+export interface Driver {
+  /** What the server is and where it runs, for the log: “an EC2 instance in eu-central-1 or eu-west-1”. */
+  readonly description: string;
+  /** Whether a start makes a runner of its own, which is gone with the server; otherwise the server has one for good. */
+  readonly makesRunner: boolean;
+  /**
+   * What ends the server when nobody stops it; `undefined` when nothing does, of which the user is warned. A sentence's
+   * part: “Slurm ends the job (--time)”.
+   */
+  readonly deadMansSwitch: string | undefined;
+  /**
+   * Starts the server and returns when the request for it is accepted, not when the runner is online. The limit of its
+   * life is armed with the request, or before it. Starting a second time under the same name finds the first's server.
+   */
+  start(request: StartRequest): Promise<void>;
+  status(name: string): Promise<ServerStatus>;
+  /** Asks for the end of everything that carries the name. Nothing of that name is fine. Returns without waiting. */
+  stop(name: string): Promise<void>;
+  /** Every server of this repository that is not gone. A driver that can't tell has an empty list. */
+  list(): Promise<readonly ListedServer[]>;
+}
+
+export interface StartRequest {
+  /** `diatom-<run id>-<attempt>`, which stands on everything that is created. */
+  readonly name: string;
+  /** `owner/name`: whose run it is. */
+  readonly repository: string;
+  /** How long the server may live, in minutes, whatever happens. */
+  readonly maxMinutes: number;
+  /** `undefined` when the server has a runner of its own. */
+  readonly runner: RunnerSetup | undefined;
+}
+
+/** The runner that the server starts, for one job. */
+export interface RunnerSetup {
+  /** A secret: whoever has it takes the job. It works once. */
+  readonly jitConfig: string;
+  readonly software: RunnerSoftware;
+  /** The server ends itself when it got no job for so many minutes. */
+  readonly pickUpMinutes: number;
+}
+
+/** Where the runner's programs come from: an address with the sum to check, or a folder where they are installed. */
+export type RunnerSoftware =
+  | { readonly url: string; readonly sha256: string; readonly version: string }
+  | { readonly directory: string };
+
+/**
+ * - `waiting`  asked for, and not there yet: it queues, or boots
+ * - `running`  costs money
+ * - `stopping` on its way out
+ * - `gone`     costs nothing
+ * - `unknown`  nobody can say; treated as if it ran
+ */
+export type ServerState = 'waiting' | 'running' | 'stopping' | 'gone' | 'unknown';
+
+export interface ServerStatus {
+  readonly state: ServerState;
+  /** What a person would want to know: an instance’s id and zone, a job’s number and why it waits. `''` for nothing. */
+  readonly detail: string;
+  /** The last lines of its console or log, where the driver can get them; `''` otherwise. Asked only when a start fails. */
+  lastLines(): Promise<string>;
+  /** Since when it costs money, as far as the driver knows. */
+  readonly runningSince: Date | undefined;
+}
+
+/** A server found by its name or tag. */
+export interface ListedServer {
+  readonly name: string;
+  readonly state: ServerState;
+  readonly detail: string;
+  /** When its life ends by itself at the latest; `undefined` when the driver does not know. */
+  readonly deadline: Date | undefined;
+}

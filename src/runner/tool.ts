@@ -1,0 +1,54 @@
+import { getExecOutput } from '@actions/exec';
+import { DiatomError, systemCodeOf, throwIfCancelled } from '../errors.ts';
+import type { ProgramResult } from './exec.ts';
+
+export interface ToolOptions {
+  /** Written to its standard input, the only way in for a secret. */
+  readonly input?: string | undefined;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a command-line tool of somebody else (`aws`, `ssh`, `sbatch` …) with @actions/exec and returns what it said,
+ * without showing it. Tools bring their own time limits. When the signal is aborted, the wait for it ends, and the
+ * tool is left to its end: what it asked for can't be taken back by killing it, only by a stop.
+ *
+ * @throws DiatomError `CANCELLED`; `SERVER` when there is no such tool. An exit code is a result.
+ */
+export async function runTool(tool: string, args: readonly string[], options: ToolOptions): Promise<ProgramResult> {
+  const { input = '', env = {}, signal } = options;
+  throwIfCancelled(signal);
+  let onAbort = () => {};
+  const cancelled = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new DiatomError('CANCELLED', 'The run was cancelled.', { cause: signal.reason }));
+    signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([
+      getExecOutput(tool, [...args], {
+        silent: true,
+        ignoreReturnCode: true,
+        input: Buffer.from(input),
+        env: { ...definedOnly(process.env), ...env },
+      }),
+      cancelled,
+    ]);
+  } catch (error) {
+    if (error instanceof DiatomError) throw error;
+    throw new DiatomError(
+      'SERVER',
+      `The program ${tool} can’t be started on this runner${systemCodeOf(error) ? ` (${systemCodeOf(error)})` : ''}: install it there, or run this job on a runner that has it (server-runs-on).`,
+      { cause: error },
+    );
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
+  const defined: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined) defined[name] = value;
+  return defined;
+}
