@@ -1,0 +1,18 @@
+/** A file that is written from front to back while others read it: what is there never changes. */
+export interface GrowingFile {
+  readonly path: string;
+  /**
+   * Resolves when the file has at least `bytes` bytes, or is complete; with how many it then has.
+   *
+   * @throws what ended its writer
+   */
+  reach(bytes: number): Promise<number>;
+  /** Settles when the last byte is there, or the writer has failed. Digests are hexadecimal, lower case. */
+  readonly complete: Promise<FileFacts>;
+}
+
+export interface FileFacts {
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly sha1: string;
+}
