@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import type { ServerState } from './driver.ts';
+import type { Aws } from './ec2-aws.ts';
+
+/**
+ * What stands on everything that belongs to a run. `REPOSITORY` is what makes an instance ours at the moment; `MODE`
+ * says whether its end is to be terminated or to be stopped, so that no instance of somebody's is ever terminated.
+ */
+export const TAGS = {
+  NAME: 'diatom:name',
+  REPOSITORY: 'diatom:repository',
+  DEADLINE: 'diatom:deadline',
+  MODE: 'diatom:mode',
+} as const;
+
+/** An instance as EC2 describes it, as far as it matters here. */
+export interface Instance {
+  readonly id: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly type: string;
+  readonly isSpot: boolean;
+  /** EC2's word: pending, running, shutting-down, terminated, stopping, stopped. */
+  readonly ec2State: string;
+  /** Why it is in that state, as EC2 says; `''` when it doesn't. */
+  readonly reason: string;
+  /** When it was started last. */
+  readonly launched: Date;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+const DESCRIPTION = z.object({
+  Reservations: z.array(
+    z.object({
+      Instances: z.array(
+        z.object({
+          InstanceId: z.string(),
+          InstanceType: z.string(),
+          InstanceLifecycle: z.string().optional(),
+          LaunchTime: z.iso.datetime({ offset: true }),
+          Placement: z.object({ AvailabilityZone: z.string() }),
+          State: z.object({ Name: z.string() }),
+          StateReason: z.object({ Message: z.string().optional() }).optional(),
+          Tags: z.array(z.object({ Key: z.string(), Value: z.string() })).optional(),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** The instances of one region that one tag, or one id, selects; also those that have ended within the last hour or so. */
+export async function findInstances(
+  aws: Aws,
+  region: string,
+  by: { readonly tag: string; readonly value: string } | { readonly id: string },
+): Promise<readonly Instance[]> {
+  const selection =
+    'id' in by
+      ? ['--instance-ids', by.id]
+      : ['--filters', JSON.stringify([{ Name: `tag:${by.tag}`, Values: [literally(by.value)] }])];
+  const answer = DESCRIPTION.parse(await aws('ec2 describe-instances', region, selection));
+  return answer.Reservations.flatMap(({ Instances }) => Instances).map((instance) => ({
+    id: instance.InstanceId,
+    region,
+    zone: instance.Placement.AvailabilityZone,
+    type: instance.InstanceType,
+    isSpot: instance.InstanceLifecycle === 'spot',
+    ec2State: instance.State.Name,
+    reason: instance.StateReason?.Message ?? '',
+    launched: new Date(instance.LaunchTime),
+    tags: new Map((instance.Tags ?? []).map(({ Key, Value }) => [Key, Value])),
+  }));
+}
+
+/** Filters know wildcards (EC2 user guide, “List and filter your resources”). */
+function literally(value: string): string {
+  return value.replaceAll(/[\\*?]/g, '\\$&');
+}
+
+/** Whether it was made for one run, and ends by being terminated. */
+export function isEphemeral({ tags }: Instance): boolean {
+  return tags.get(TAGS.MODE) === 'ephemeral';
+}
+
+export function deadlineOf({ tags }: Instance): Date | undefined {
+  const deadline = new Date(tags.get(TAGS.DEADLINE) ?? '');
+  return Number.isNaN(deadline.getTime()) ? undefined : deadline;
+}
+
+/**
+ * Whether a run's mark on it still counts: not when somebody has started it by hand after that run's time was up, or
+ * when its stop has taken the mark away.
+ */
+export function isClaimed(instance: Instance): boolean {
+  if (!instance.tags.has(TAGS.NAME) || !instance.tags.has(TAGS.REPOSITORY)) return false;
+  const deadline = deadlineOf(instance);
+  return isEphemeral(instance) || deadline === undefined || instance.launched < deadline;
+}
+
+/** EC2 charges from pending to the end of running (EC2 user guide, “Instance lifecycle”). */
+export function stateOf(instance: Instance): ServerState {
+  switch (instance.ec2State) {
+    case 'pending':
+      return 'waiting';
+    case 'running':
+      return 'running';
+    case 'shutting-down':
+    case 'stopping':
+      return 'stopping';
+    case 'terminated':
+      return 'gone';
+    case 'stopped':
+      // One that is made for a run should not be there any more: its disk costs money.
+      return isEphemeral(instance) ? 'running' : 'gone';
+    default:
+      return 'unknown';
+  }
+}
+
+export function describe({ id, type, zone, isSpot, ec2State, reason }: Instance): string {
+  return `${id} (${type}${isSpot ? ', spot' : ''}) in ${zone} is ${ec2State}${reason === '' ? '' : `: ${reason}`}`;
+}
