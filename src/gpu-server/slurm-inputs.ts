@@ -1,0 +1,103 @@
+import { invalidInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+
+/** What the job of a server asks the cluster for. `''` means: as the cluster does by itself. */
+export interface SlurmSettings {
+  readonly partition: string;
+  readonly account: string;
+  /** Such as `gpu:1` or `gpu:a100:2`. */
+  readonly gres: string;
+  readonly cpus: number | undefined;
+  /** Such as `32G`. */
+  readonly memory: string;
+  /** More options of sbatch, each one word: `--qos=short`. */
+  readonly options: readonly string[];
+  /** Shell lines that run in the job, before the runner. */
+  readonly setup: string;
+  /** Absolute, or below the user's home; all machines of the cluster see it under the same path. */
+  readonly workDir: string;
+}
+
+/** What this action sets itself, or what would make the job another than the one that is looked for and stopped. */
+const RESERVED_OPTIONS = [
+  'array',
+  'begin',
+  'chdir',
+  'clusters',
+  'comment',
+  'deadline',
+  'dependency',
+  'error',
+  'export',
+  'export-file',
+  'help',
+  'hold',
+  'input',
+  'job-name',
+  'no-requeue',
+  'open-mode',
+  'output',
+  'parsable',
+  'requeue',
+  'signal',
+  'test-only',
+  'time',
+  'time-min',
+  'uid',
+  'usage',
+  'version',
+  'wait',
+  'wrap',
+];
+
+/**
+ * Reads and checks the inputs of `driver: slurm`.
+ *
+ * @throws DiatomError `INPUT`
+ */
+export function slurmInputs(): SlurmSettings {
+  return {
+    partition: wordInput('slurm-partition', /^[\w.,+-]*$/, 'a partition such as gpu (sinfo lists them)'),
+    account: wordInput('slurm-account', /^[\w.+-]*$/, 'an account such as biology (sacctmgr show associations)'),
+    gres: wordInput('slurm-gres', /^[\w.,:=/()+-]*$/, 'GPUs such as gpu:1 or gpu:a100:2'),
+    cpus: wholeNumberInput('slurm-cpus', { min: 1, max: 4_096 }),
+    memory: wordInput('slurm-memory', /^(\d{1,9}[KMGT]?)?$/i, 'a size such as 32G'),
+    options: optionsInput(),
+    setup: textInput('slurm-setup').replaceAll('\r\n', '\n'),
+    workDir: workDirInput(),
+  };
+}
+
+function wordInput(name: string, allowed: RegExp, example: string): string {
+  const value = textInput(name);
+  // It never begins with “-”: sbatch would take it for another option.
+  if (allowed.test(value) && !value.startsWith('-')) return value;
+  throw invalidInput(name, value, example);
+}
+
+function optionsInput(): string[] {
+  const options = textInput('slurm-options')
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  for (const option of options) {
+    const [, name] = /^--([a-z][a-z-]*)(?:=\S.*)?$/.exec(option) ?? [];
+    if (name === undefined) {
+      throw invalidInput('slurm-options', option, 'one long option a line, such as --qos=short or --exclusive');
+    }
+    // sbatch takes an option's beginning for the option.
+    const reserved = RESERVED_OPTIONS.find((word) => word.startsWith(name));
+    if (reserved !== undefined) {
+      throw invalidInput('slurm-options', option, `any option but those that this action sets itself: --${reserved}`);
+    }
+  }
+  return options;
+}
+
+/** A path that means the same in every shell, so that it needs no quotes in a job's environment. */
+function workDirInput(): string {
+  const value = textInput('slurm-work-dir') || 'diatom-runners';
+  const path = value.replace(/^~\//, '').replace(/\/+$/, '');
+  if (/^\/?[\w.@+-]+(\/[\w.@+-]+)*$/.test(path) && !path.split('/').includes('..') && !path.startsWith('-'))
+    return path;
+  throw invalidInput('slurm-work-dir', value, 'a folder such as /scratch/me/runners, without spaces');
+}
