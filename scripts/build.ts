@@ -1,11 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { generateLicenseFile } from 'generate-license-file';
 
 /** Every action has a folder in `src` with a `main.ts`, and gets a bundle in `dist`. */
-const ACTIONS = ['prepare-data', 'publish-model', 'train-model'];
+const ACTIONS = ['gpu-server', 'prepare-data', 'publish-model', 'train-model'];
+
+/** Programs of threads, by the action that starts them: each gets a bundle of its own beside the action's. */
+const THREADS = [
+  ['prepare-data', 'archive/digest-thread'],
+  ['prepare-data', 'prepare-data/fill-thread'],
+] as const;
 
 const root = dirname(import.meta.dirname);
 const require = createRequire(import.meta.url);
@@ -14,13 +20,24 @@ function tool(...command: readonly [script: string, ...args: string[]]): void {
   execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
 }
 
+/** One file with everything that the program imports, but what it loads on demand. */
+function bundle(program: string, output: string): void {
+  tool(require.resolve('@vercel/ncc/dist/ncc/cli.js'), 'build', program, '--out', output, '--minify');
+}
+
 rmSync(join(root, 'build'), { recursive: true, force: true });
 // ncc's own TypeScript loader does not know this version of TypeScript, so it gets the JavaScript.
 tool(join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'), '--project', 'tsconfig.build.json');
 for (const action of ACTIONS) {
   const output = join('dist', action);
   rmSync(join(root, output), { recursive: true, force: true });
-  tool(require.resolve('@vercel/ncc/dist/ncc/cli.js'), 'build', `build/${action}/main.js`, '--out', output, '--minify');
+  bundle(`build/${action}/main.js`, output);
+}
+for (const [action, program] of THREADS) {
+  const output = join('build', 'threads', program);
+  bundle(`build/${program}.js`, output);
+  // ncc has put the unbundled program there, as a file that the action names.
+  copyFileSync(join(root, output, 'index.js'), join(root, 'dist', action, `${basename(program)}.js`));
 }
 const licences = join(root, 'dist', 'LICENSES.txt');
 writeFileSync(licences, '');

@@ -17,6 +17,7 @@ export const ACTION = `${REPOSITORY}@${REF}`;
 const SHIPPED = [
   'action.yml',
   'prepare-data',
+  'gpu-server',
   'train-model',
   'publish-model',
   'dist',

@@ -1,0 +1,228 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { shellQuote } from './host.ts';
+
+/**
+ * What the command driver runs on its host, as text for `sh -s`: the user's commands arrive by standard input and never
+ * in an argv, where everybody on that machine could read them. Each is one compound command, so that the half of a
+ * connection that broke does nothing.
+ *
+ * Files of one server, in a folder that only the user can read:
+ * - `owner`          whose server it is, for the timer too: token, name, deadline and start (seconds since 1970)
+ * - `<token>/`       the timer of that start: its program `timer`, and `stop` and `status` for it
+ * - `<token>/asked`  a stop has been asked for: a start-command that comes late must not run
+ * - `start`, `start.pid`  the start-command while it runs
+ */
+export interface CommandFiles {
+  /** Shell text that gives the folder. */
+  readonly folder: string;
+}
+
+/** Whose server it is, as `owner` says. */
+export interface Owner {
+  readonly token: string;
+  readonly name: string;
+  /** Seconds since 1970, by the host's clock. */
+  readonly deadline: number;
+  readonly started: number;
+}
+
+/** Exit codes of ours, for what is no failure of a user's command. */
+export const EXIT = { timerIsGone: 90, belongsToAnother: 91, wasStopped: 92, noFolder: 93 } as const;
+
+/** How often the timer looks whether it is still wanted, and waits before it tries a stop again, in seconds. */
+const TIMER_STEP = 5;
+const TIMER_TRIES = 5_000;
+
+/** The folder of what one stop-command stops, which is the same for every run. */
+export function filesOf(repository: string, stopCommand: string, localFolder: string | undefined): CommandFiles {
+  const key = createHash('sha256').update(`${repository}\n${stopCommand}`).digest('hex').slice(0, 16);
+  const base = localFolder === undefined ? `"\${XDG_STATE_HOME:-$HOME/.local/state}"` : shellQuote(localFolder);
+  return { folder: `${base}/diatom-gpu-server/${key}` };
+}
+
+/** Arms the timer that ends the server at its deadline, in place of the one of an earlier start. */
+export function armScript(
+  files: CommandFiles,
+  start: { readonly token: string; readonly name: string; readonly seconds: number },
+  commands: { readonly stop: string; readonly status: string },
+): string {
+  const { token, name, seconds } = start;
+  return script(files, [
+    `own="$dir/${token}"`,
+    'mkdir -p "$own" || exit 1',
+    writeFile('$own/stop', commands.stop),
+    writeFile('$own/status', commands.status),
+    writeFile('$own/timer', timerProgram()),
+    `now=$(date +%s); deadline=$((now + ${Math.ceil(seconds)}))`,
+    `echo "${token} ${name} $deadline $now" > "$own/owner" && mv "$own/owner" "$dir/owner" || exit 1`,
+    'for old in "$dir"/*/; do [ "$old" = "$own/" ] || rm -rf "$old"; done',
+    // A session of its own: it outlives this connection.
+    'if command -v setsid >/dev/null; then detach=setsid; else detach=nohup; fi',
+    `$detach sh "$own/timer" "$dir" ${token} "$deadline" ${name} </dev/null >"$own/log" 2>&1 &`,
+    'for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$own/pid" ] && break; sleep 0.2 2>/dev/null || sleep 1; done',
+    '[ -s "$own/pid" ]',
+  ]);
+}
+
+/** Runs the start-command, in a session of its own so that a stop can end it with all that it started. */
+export function startScript(
+  files: CommandFiles,
+  command: string,
+  variables: Readonly<Record<string, string>>,
+  token: string | undefined,
+): string {
+  return script(files, [
+    ...(token === undefined
+      ? []
+      : [
+          `own="$dir/${token}"`,
+          `kill -0 "$(cat "$own/pid")" 2>/dev/null || exit ${EXIT.timerIsGone}`,
+          `read -r owner _ <"$dir/owner" && [ "$owner" = ${token} ] || exit ${EXIT.belongsToAnother}`,
+          `[ ! -e "$own/asked" ] || exit ${EXIT.wasStopped}`,
+        ]),
+    ...exported(variables),
+    writeFile('$dir/start', `echo $$ >${'"$DIATOM_STATE/start.pid"'}\nunset DIATOM_STATE\n${command}`),
+    'DIATOM_STATE=$dir; export DIATOM_STATE',
+    'if setsid -w true 2>/dev/null; then setsid -w sh "$dir/start" </dev/null; else sh "$dir/start" </dev/null; fi',
+    'code=$?',
+    'rm -f "$dir/start" "$dir/start.pid"',
+    ...exitWith(),
+  ]);
+}
+
+/** Ends a start-command that still runs, and runs the stop-command, unless another run has started the server since. */
+export function stopScript(files: CommandFiles, command: string, name: string): string {
+  return script(files, [
+    ...ownerOrExit(name),
+    '[ -z "$owner" ] || : >"$dir/$owner/asked"',
+    END_START,
+    'end_start',
+    ...exported({ DIATOM_SERVER_NAME: name }),
+    ...runCommand(command),
+    ...exitWith(),
+  ]);
+}
+
+/**
+ * Runs the status-command, and says after it whose server it is. A timer is disarmed when it says “stopped” after a
+ * stop was asked for, and not before: until then it is the timer that makes sure of the end.
+ *
+ * @param name of the server that is asked for; `undefined` for whichever it is
+ */
+export function statusScript(files: CommandFiles, command: string, name: string | undefined): string {
+  return script(files, [
+    ...ownerOrExit(name),
+    `DIATOM_SERVER_NAME=\${owned:-${shellQuote(name ?? '')}}; export DIATOM_SERVER_NAME`,
+    ...runCommand(command, 'said'),
+    'if [ "$code" -eq 0 ] && [ "$said" = stopped ] && [ -n "$owner" ] && [ -e "$dir/$owner/asked" ]; then',
+    '  rm -rf "$dir/owner" "$dir/$owner"',
+    'fi',
+    'printf "%s\\n" "$said"',
+    '[ -z "$owner" ] || echo "DIATOM-OWNER $owner $owned $deadline $started"',
+    ...exitWith(),
+  ]);
+}
+
+/** Reads what `statusScript` prints. */
+export function parseStatus(stdout: string): { readonly said: string; readonly owner: Owner | undefined } {
+  const [, said = '', token, name, deadline, started] =
+    /^(.*?)(?:\n?DIATOM-OWNER (\S+) (\S+) (\d+) (\d+)\n)?$/s.exec(stdout) ?? [];
+  const owner =
+    token === undefined || name === undefined
+      ? undefined
+      : { token, name, deadline: Number(deadline), started: Number(started) };
+  return { said: said.trim(), owner };
+}
+
+function script({ folder }: CommandFiles, lines: readonly string[]): string {
+  return [
+    '{',
+    'umask 077',
+    `dir=${folder}`,
+    `mkdir -p "$dir" || exit ${EXIT.noFolder}`,
+    ...lines,
+    'exit',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** `owner`, `owned` (its name), `deadline` and `started`, all empty when it is nobody's. */
+function ownerOrExit(name: string | undefined): string[] {
+  return [
+    'owner= owned= deadline= started=',
+    '[ ! -e "$dir/owner" ] || read -r owner owned deadline started <"$dir/owner"',
+    ...(name === undefined
+      ? []
+      : [`[ -z "$owned" ] || [ "$owned" = ${shellQuote(name)} ] || exit ${EXIT.belongsToAnother}`]),
+  ];
+}
+
+/** Runs a command as a file of its own, with nothing to read; what it prints goes into the variable, if one is named. */
+function runCommand(command: string, variable?: string): string[] {
+  const run = 'sh "$file" </dev/null';
+  return [
+    'file="$dir/command.$$"',
+    writeFile('$file', command),
+    variable === undefined ? run : `${variable}=$(${run})`,
+    'code=$?',
+    'rm -f "$file"',
+  ];
+}
+
+/** 255 is what ssh itself ends with when it has failed. */
+function exitWith(): string[] {
+  return ['[ "$code" -ne 255 ] || code=254', 'exit "$code"'];
+}
+
+function exported(variables: Readonly<Record<string, string>>): string[] {
+  return Object.entries(variables).map(([name, value]) => `${name}=${shellQuote(value)}; export ${name}`);
+}
+
+function writeFile(path: string, text: string): string {
+  const mark = `DIATOM_${randomUUID()}`;
+  return `cat >"${path}" <<'${mark}'\n${text}\n${mark}`;
+}
+
+/** Ends a start-command that still runs: otherwise it could start the server after it was stopped. */
+const END_START = [
+  'end_start() {',
+  '  [ -s "$dir/start.pid" ] || return 0',
+  '  pid=$(cat "$dir/start.pid")',
+  // After a restart of the machine the number may be another program's.
+  '  case $(ps -o args= -p "$pid" 2>/dev/null) in *"$dir/start"*) ;; *) rm -f "$dir/start.pid"; return 0 ;; esac',
+  '  for signal in TERM TERM TERM KILL; do',
+  '    kill -s "$signal" -- "-$pid" 2>/dev/null || kill -s "$signal" "$pid" 2>/dev/null || break',
+  '    sleep 1',
+  '  done',
+  '  rm -f "$dir/start" "$dir/start.pid"',
+  '}',
+].join('\n');
+
+function timerProgram(): string {
+  return [
+    'umask 077',
+    'dir=$1 token=$2 deadline=$3 DIATOM_SERVER_NAME=$4; export DIATOM_SERVER_NAME',
+    'own="$dir/$token"',
+    'mine() { [ -s "$dir/owner" ] && read -r owner _ <"$dir/owner" && [ "$owner" = "$token" ]; }',
+    END_START,
+    'echo $$ >"$own/pid"',
+    'while mine; do',
+    '  left=$((deadline - $(date +%s)))',
+    '  [ "$left" -gt 0 ] || break',
+    // In small steps by the clock: a machine that slept must not come late.
+    `  [ "$left" -lt ${TIMER_STEP} ] || left=${TIMER_STEP}`,
+    '  sleep "$left"',
+    'done',
+    'tries=0',
+    `while mine && [ "$tries" -lt ${TIMER_TRIES} ]; do`,
+    '  tries=$((tries + 1))',
+    '  : >"$own/asked"',
+    '  end_start',
+    '  sh "$own/stop" </dev/null',
+    '  if [ "$(sh "$own/status" </dev/null)" = stopped ]; then mine && rm -f "$dir/owner"; break; fi',
+    `  sleep ${TIMER_STEP}`,
+    'done',
+    'rm -rf "$own"',
+  ].join('\n');
+}

@@ -1,0 +1,212 @@
+import { DiatomError } from '../errors.ts';
+import type { App } from '../github/app.ts';
+import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
+import { type Architecture, isNewEnough } from '../github/runner-software.ts';
+import { invalidInput, oneOfInput, textInput } from '../runner/inputs.ts';
+import { mask } from '../runner/log.ts';
+import type { CommandSettings } from './command-driver.ts';
+import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
+import type { SshSettings } from './host.ts';
+import { type RunIdentity, serverName } from './server-name.ts';
+import { type SlurmSettings, slurmInputs } from './slurm-inputs.ts';
+import { sshInputs } from './ssh-inputs.ts';
+
+export type Mode = 'start' | 'stop' | 'status' | 'reap';
+
+/** The chosen driver with what it needs; the inputs of the others are not read. */
+export type DriverInputs =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'command'; readonly settings: CommandSettings; readonly ssh: SshSettings | undefined }
+  | { readonly kind: 'ec2'; readonly settings: Ec2Settings }
+  | { readonly kind: 'slurm'; readonly settings: SlurmSettings; readonly ssh: SshSettings | undefined };
+
+/** The inputs of the action, checked. */
+export interface Inputs {
+  readonly mode: Mode;
+  readonly driver: DriverInputs;
+  readonly run: RunIdentity;
+  /** The name of this run's server. */
+  readonly name: string;
+  /** `owner/name`. */
+  readonly repository: string;
+  /** Address of GitHub's REST API. */
+  readonly apiUrl: string;
+  /** How long the server may live, in minutes. */
+  readonly maxMinutes: number;
+  /** `undefined` when it is not known. */
+  readonly pricePerHour: number | undefined;
+  readonly currency: string;
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  readonly pickUpMinutes: number;
+  /** Reads workflow runs; `''` for none. */
+  readonly githubToken: string;
+  /** What manages runners; `undefined` for nothing. */
+  readonly runnerAuth: { readonly token: string } | { readonly app: App } | undefined;
+  readonly runnerOwner: RunnerOwner;
+  readonly runnerGroup: string;
+  readonly runnerLabels: readonly string[];
+  /** `undefined`: the newest. */
+  readonly runnerVersion: string | undefined;
+  readonly runnerSha256: string | undefined;
+  readonly architecture: Architecture;
+  /** `''` when it is to be downloaded. */
+  readonly runnerDir: string;
+}
+
+/** Five days: no job on a self-hosted runner may take longer. */
+const MAX_HOURS = 120;
+const MAX_MINUTES = 24 * 60;
+
+/** The secrets among the inputs. */
+const SECRETS = ['github-token', 'runner-token', 'app-private-key', 'ssh-key'];
+
+/**
+ * Reads and checks all inputs, and hides the secret ones from the log before anything else can show them.
+ *
+ * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
+ */
+export function readInputs(env: NodeJS.ProcessEnv): Inputs {
+  for (const name of SECRETS) mask(textInput(name));
+  const mode = oneOfInput('mode', ['start', 'stop', 'status', 'reap']);
+  const repository = variable(env, 'GITHUB_REPOSITORY', /^[\w.-]+\/[\w.-]+$/);
+  const run = {
+    runId: variable(env, 'GITHUB_RUN_ID', /^\d+$/),
+    attempt: Number(variable(env, 'GITHUB_RUN_ATTEMPT', /^\d+$/)),
+  };
+  return {
+    mode,
+    driver: driverInputs(),
+    run,
+    name: serverName(run),
+    repository,
+    apiUrl: env['GITHUB_API_URL'] || 'https://api.github.com',
+    maxMinutes: lifetimeHours() * 60,
+    pricePerHour: textInput('price-per-hour') === '' ? undefined : decimalInput('price-per-hour', 10_000),
+    currency: currencyInput(),
+    startTimeoutMs: decimalInput('start-timeout-minutes', MAX_MINUTES) * 60_000,
+    stopTimeoutMs: decimalInput('stop-timeout-minutes', MAX_MINUTES) * 60_000,
+    pickUpMinutes: decimalInput('pick-up-minutes', MAX_MINUTES),
+    githubToken: textInput('github-token'),
+    runnerAuth: runnerAuthInputs(),
+    runnerOwner: runnerOwner(oneOfInput('runner-scope', ['repository', 'organization']), repository),
+    runnerGroup: textInput('runner-group'),
+    runnerLabels: labelsInput(),
+    runnerVersion: versionInput(),
+    runnerSha256: sha256Input(),
+    architecture: oneOfInput('runner-architecture', ['x64', 'arm64']),
+    runnerDir: runnerDirInput(),
+  };
+}
+
+function driverInputs(): DriverInputs {
+  const kind = oneOfInput('driver', ['local', 'command', 'ec2', 'slurm']);
+  if (kind === 'local') return { kind };
+  if (kind === 'ec2') return { kind, settings: ec2Inputs() };
+  const ssh = sshInputs();
+  return kind === 'slurm'
+    ? { kind, settings: slurmInputs(), ssh }
+    : { kind, settings: commandInputs(ssh !== undefined), ssh };
+}
+
+function commandInputs(isRemote: boolean): CommandSettings {
+  return {
+    startCommand: commandInput('start-command', 'what starts the server'),
+    stopCommand: commandInput('stop-command', 'what stops it'),
+    statusCommand: commandInput(
+      'status-command',
+      'what prints “running” or “stopped”. Without it nobody could say whether the server is gone',
+    ),
+    limit: textInput('limit'),
+    isRemote,
+  };
+}
+
+function commandInput(name: string, what: string): string {
+  const command = textInput(name).replaceAll('\r\n', '\n');
+  if (command !== '') return command;
+  throw new DiatomError('INPUT', `Input ${name} is missing, and driver is command: give ${what}.`);
+}
+
+/** What the runner tells every step. */
+function variable(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): string {
+  const value = env[name] ?? '';
+  if (pattern.test(value)) return value;
+  throw new DiatomError(
+    'INPUT',
+    `The environment variable ${name} is “${value}”: this action runs in a job of GitHub Actions, which sets it.`,
+  );
+}
+
+function lifetimeHours(): number {
+  const max = decimalInput('max-hours', MAX_HOURS);
+  if (textInput('lifetime-hours') === '') return max;
+  const hours = decimalInput('lifetime-hours', MAX_HOURS);
+  if (hours <= max) return hours;
+  throw new DiatomError(
+    'INPUT',
+    `Input lifetime-hours is ${hours}, and max-hours allows ${max}: ask for less, or raise max-hours, which is what an unattended server may cost at most.`,
+  );
+}
+
+/** A number above 0, up to `max`. */
+function decimalInput(name: string, max: number): number {
+  const text = textInput(name);
+  const value = /^\d{1,5}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
+  if (value > 0 && value <= max) return value;
+  throw invalidInput(name, text, `a number above 0 and up to ${max}, such as 1.5`);
+}
+
+function currencyInput(): string {
+  const text = textInput('currency');
+  if (/^(?:[A-Za-z]{1,10}|\p{Sc})$/u.test(text)) return text;
+  throw invalidInput('currency', text, 'a currency such as EUR or €');
+}
+
+function runnerAuthInputs(): Inputs['runnerAuth'] {
+  const [token, id, privateKey] = [textInput('runner-token'), textInput('app-id'), textInput('app-private-key')];
+  if (id === '' && privateKey === '') return token === '' ? undefined : { token };
+  if (token !== '') {
+    throw new DiatomError('INPUT', 'Inputs runner-token and app-id are both set: one of them is enough, best the App.');
+  }
+  if (id !== '' && privateKey !== '') return { app: { id, privateKey } };
+  const [missing, given] = id === '' ? ['app-id', 'app-private-key'] : ['app-private-key', 'app-id'];
+  throw new DiatomError(
+    'INPUT',
+    `Input ${missing} is missing, and ${given} is set: give both. (A secret that does not exist, or that a pull request from a fork may not read, arrives empty.)`,
+  );
+}
+
+function labelsInput(): string[] {
+  const labels = textInput('runner-labels')
+    .split(/[,\r\n]+/)
+    .map((label) => label.trim())
+    .filter((label) => label !== '');
+  const wrong = labels.find((label) => !/^[\w.:/-]{1,100}$/.test(label));
+  if (wrong === undefined) return labels;
+  throw invalidInput('runner-labels', wrong, 'labels of letters, digits, “-”, “_”, “.”, separated by commas');
+}
+
+function versionInput(): string | undefined {
+  const text = textInput('runner-version').replace(/^v/, '');
+  if (text === '') return undefined;
+  if (isNewEnough(text)) return text;
+  throw invalidInput('runner-version', text, 'a version from 2.336.0 on: older ones don’t know “uses: $/…”');
+}
+
+function sha256Input(): string | undefined {
+  const text = textInput('runner-sha256');
+  if (text === '') return undefined;
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw invalidInput('runner-sha256', text, 'a SHA-256 of 64 hexadecimal digits');
+  if (textInput('runner-version') !== '') return text.toLowerCase();
+  throw new DiatomError(
+    'INPUT',
+    'Input runner-version is missing, and runner-sha256 is set: say the version of which it is the sum.',
+  );
+}
+
+function runnerDirInput(): string {
+  const text = textInput('runner-dir');
+  if (text === '' || /^\/[^\0\n\r]*$/.test(text)) return text;
+  throw invalidInput('runner-dir', text, 'the absolute path of a folder on the server, such as /opt/actions-runner');
+}

@@ -1,0 +1,201 @@
+import { DiatomError, failureMessage, messageOf } from '../errors.ts';
+import { cancelOnSignals } from '../runner/cancellation.ts';
+import { fail, info, warn } from '../runner/log.ts';
+import { setOutputs, writeSummary } from '../runner/outputs.ts';
+import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { type Inputs, readInputs } from './inputs.ts';
+import { reap, reapRegistrations } from './reap.ts';
+import { openSession, type Session } from './session.ts';
+import { start } from './start.ts';
+import { checkStatus } from './status-mode.ts';
+import { stopRun } from './stop.ts';
+import { reapedSection, startedSection, statusSection, stoppedSection, summaryMarkdown } from './summary.ts';
+import { explainTimeout } from './wait-for-runner.ts';
+
+/** Under which the main step tells the `post` step what it has to finish. */
+const STATE = 'unfinished';
+/** The run’s servers have to be stopped. */
+const STOP = 'stop';
+/** There is nothing to finish. */
+const DONE = 'done';
+
+/** How often a server must be seen to be gone whose start was cut short: it may come into being a moment later. */
+const LOOKS_AFTER_CUT = 4;
+
+/**
+ * Runs the action’s step: the main one, or the `post` step that stops the server of a start which did not come to its
+ * end, and finishes a stop that was cut short. Whatever is thrown ends it red.
+ */
+export async function run(): Promise<void> {
+  const kept = keptFromMain(STATE);
+  if (kept === DONE) return;
+  try {
+    if (kept === STOP) await runPost(process.env);
+    else {
+      // Said before anything else, so that no post step takes itself for the main one.
+      keepForPost(STATE, DONE);
+      await runMain(process.env);
+    }
+  } catch (error) {
+    fail(failureMessage(error));
+  }
+}
+
+async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
+  const inputs = readInputs(env);
+  const warnings: string[] = [];
+  const onWarning = (message: string) => {
+    warn(message);
+    warnings.push(message);
+  };
+  const { cancel, release } = cancelOnSignals();
+  let failure: string | undefined;
+  let sections: string[] = [];
+  try {
+    // A stop goes on when the run is cancelled: that is what it is for.
+    const signal = inputs.mode === 'stop' ? new AbortController().signal : cancel.signal;
+    sections =
+      inputs.mode === 'start'
+        ? await runStart(inputs, env, cancel, onWarning)
+        : await runOther(await openSession(inputs, env, { signal, onWarning }));
+  } catch (error) {
+    failure = failureMessage(reasonOf(error, cancel.signal));
+    fail(failure);
+  }
+  await writeSummary(summaryMarkdown(failure, warnings, sections));
+  release();
+  // A command that was left to itself, such as a start-command that never ends, would keep this process alive.
+  if (cancel.signal.aborted) process.exit();
+}
+
+/** What has run out of time says so, and not that it was cancelled. */
+function reasonOf(error: unknown, signal: AbortSignal): unknown {
+  const isStopped = error instanceof DiatomError && error.code === 'CANCELLED';
+  return isStopped && signal.reason instanceof DiatomError ? signal.reason : error;
+}
+
+async function runStart(
+  inputs: Inputs,
+  env: NodeJS.ProcessEnv,
+  cancel: AbortController,
+  onWarning: (message: string) => void,
+): Promise<string[]> {
+  const session = await openSession(inputs, env, { signal: cancel.signal, onWarning });
+  const timer = setTimeout(() => void giveUp(inputs, env, cancel), inputs.startTimeoutMs);
+  let isMade = false;
+  try {
+    const started = await start(session, () => {
+      isMade = true;
+      keepForPost(STATE, STOP);
+    });
+    keepForPost(STATE, DONE);
+    return [startedSection(started, session.driver.description, inputs)];
+  } catch (error) {
+    if (isMade) await cleanUp(inputs, env, cancel.signal, onWarning);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    await session.close();
+  }
+}
+
+/** Ends a start that takes too long, with what can be found out about the reason. */
+async function giveUp(inputs: Inputs, env: NodeJS.ProcessEnv, cancel: AbortController): Promise<void> {
+  const session = await openSession(inputs, env, { signal: cancel.signal, onWarning: warn });
+  const reason = await explainTimeout(session).catch((error: unknown) => error);
+  await session.close();
+  cancel.abort(reason);
+}
+
+/** Stops what a failed start may have left. What it can’t do in the time that it gets, the post step does. */
+async function cleanUp(
+  inputs: Inputs,
+  env: NodeJS.ProcessEnv,
+  cancelled: AbortSignal,
+  onWarning: (message: string) => void,
+): Promise<void> {
+  info('The start did not come to its end: its server is stopped.');
+  const session = await openSession(inputs, env, { signal: new AbortController().signal, onWarning });
+  try {
+    await stopRun(session, LOOKS_AFTER_CUT);
+    // What was under way when the run was cancelled may have an effect yet: the post step looks once more.
+    if (!cancelled.aborted || cancelled.reason instanceof DiatomError) keepForPost(STATE, DONE);
+  } catch (error) {
+    fail(failureMessage(error));
+  } finally {
+    await session.close();
+  }
+}
+
+async function runPost(env: NodeJS.ProcessEnv): Promise<void> {
+  info('The step did not come to its end: its server is stopped.');
+  const inputs = readInputs(env);
+  const { release } = cancelOnSignals();
+  const session = await openSession(inputs, env, { signal: new AbortController().signal, onWarning: warn });
+  try {
+    await stopRun(session, LOOKS_AFTER_CUT);
+  } finally {
+    await session.close();
+    release();
+  }
+}
+
+async function runOther(session: Session): Promise<string[]> {
+  try {
+    if (session.inputs.mode === 'stop') return await runStop(session);
+    return session.inputs.mode === 'reap' ? await runReap(session) : await runStatus(session);
+  } finally {
+    await session.close();
+  }
+}
+
+async function runStop(session: Session): Promise<string[]> {
+  const { inputs, driver } = session;
+  if (inputs.driver.kind === 'local') {
+    info('The machine is always on: there is nothing to stop.');
+    setOutputs({ name: inputs.name, state: 'running' });
+    return ['The machine is always on: nothing was stopped.'];
+  }
+  keepForPost(STATE, STOP);
+  setOutputs({ name: inputs.name, state: 'unknown' });
+  try {
+    const stopped = await stopRun(session);
+    setOutputs({ state: 'gone' });
+    const leftovers = await driver.list().catch((error: unknown) => {
+      session.onWarning(`Other servers can’t be listed: ${messageOf(error)}`);
+      return [];
+    });
+    return [stoppedSection(stopped, leftovers, inputs)];
+  } finally {
+    // Tried long enough: only a stop that was cut short is finished by the post step.
+    keepForPost(STATE, DONE);
+  }
+}
+
+async function runReap(session: Session): Promise<string[]> {
+  const reaped = await reap(session, { nameless: true });
+  const removed = await reapRegistrations(session);
+  const bad = reaped.filter(({ outcome }) => outcome === 'failed' || outcome === 'unclear');
+  if (bad.length > 0) {
+    fail(
+      bad
+        .map(
+          ({ server, outcome, why }) =>
+            `${server.name} ${outcome === 'failed' ? 'may still run' : 'was left alone'}: ${why}`,
+        )
+        .join('\n'),
+    );
+  }
+  return [reapedSection(reaped, removed)];
+}
+
+async function runStatus(session: Session): Promise<string[]> {
+  const report = await checkStatus(session);
+  for (const { name, ok, result } of report.checks) info(`${ok ? 'ok    ' : 'failed'} ${name}: ${result}`);
+  setOutputs({ name: session.inputs.name, state: report.status?.state ?? 'unknown' });
+  const failed = report.checks.filter(({ ok }) => !ok);
+  if (failed.length > 0) {
+    fail(`A start would not be safe: ${failed.map(({ name, result }) => `${name}: ${result}`).join('; ')}`);
+  }
+  return [statusSection(report)];
+}

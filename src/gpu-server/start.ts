@@ -1,0 +1,79 @@
+import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { group, info, mask } from '../runner/log.ts';
+import { setOutputs } from '../runner/outputs.ts';
+import type { RunnerSetup, RunnerSoftware } from './driver.ts';
+import { type ReapedServer, reap } from './reap.ts';
+import { labelsOf, runsOn, type Session } from './session.ts';
+import { waitForRunner } from './wait-for-runner.ts';
+
+/** A server whose runner takes jobs. */
+export interface StartedServer {
+  readonly deadline: Date;
+  readonly runsOn: readonly string[];
+  readonly reaped: readonly ReapedServer[];
+}
+
+/**
+ * Starts this run’s server and waits for its runner. The outputs are set before anything is made: they follow from the
+ * run alone.
+ *
+ * @param onMaking is called right before something is made that has to be stopped or removed when this fails
+ */
+export async function start(session: Session, onMaking: () => void): Promise<StartedServer> {
+  const { driver, inputs, github, onWarning } = session;
+  const { name, maxMinutes, repository } = inputs;
+  if (driver.makesRunner && !github.runners) {
+    throw new DiatomError(
+      'INPUT',
+      'Inputs app-id and runner-token are empty: the server gets a runner of its own, and a job’s github.token may not register one. Give the id and key of a GitHub App, or a token.',
+    );
+  }
+  if (driver.deadMansSwitch === undefined) {
+    onWarning(
+      `Nothing ends ${driver.description} when nobody stops it. Let the template gpu-reaper.yml run every hour, or see the driver’s page in docs for a limit of its own.`,
+    );
+  }
+  const reaped = await reapFirst(session);
+  const deadline = new Date(Date.now() + maxMinutes * 60_000);
+  const labels = runsOn(session);
+  setOutputs({
+    name,
+    label: driver.makesRunner ? name : '',
+    'runs-on': JSON.stringify(labels),
+    deadline: deadline.toISOString(),
+  });
+  const software = driver.makesRunner ? await github.runners?.software() : undefined;
+  onMaking();
+  const runner = software ? await registerRunner(session, software) : undefined;
+  info(`Starting ${name}: ${driver.description}`);
+  await driver.start({ name, repository, maxMinutes, runner });
+  info(
+    `${name} is asked for. It lives until ${deadline.toISOString()} at the longest${driver.deadMansSwitch === undefined ? ', if somebody stops it' : `: ${driver.deadMansSwitch}`}.`,
+  );
+  await waitForRunner(session);
+  return { deadline, runsOn: labels, reaped };
+}
+
+/** GitHub switches schedules off in a repository that is quiet for 60 days, so the reaper is not all that cleans up. */
+async function reapFirst(session: Session): Promise<readonly ReapedServer[]> {
+  try {
+    const reaped = await group('Looking for servers that were left behind', () => reap(session, { nameless: false }));
+    for (const { server, outcome, why } of reaped) {
+      if (outcome === 'failed' || outcome === 'unclear') session.onWarning(`${server.name} was left alone: ${why}`);
+    }
+    return reaped;
+  } catch (error) {
+    throwIfCancelled(session.signal);
+    session.onWarning(`Nobody could look for servers that were left behind: ${messageOf(error)}`);
+    return [];
+  }
+}
+
+async function registerRunner(session: Session, software: RunnerSoftware): Promise<RunnerSetup | undefined> {
+  const { github, inputs } = session;
+  if (!github.runners) return undefined;
+  info(`Registering a runner ${inputs.name} by ${github.runners.auth}`);
+  const jitConfig = await github.runners.register(inputs.name, labelsOf(session));
+  mask(jitConfig);
+  return { jitConfig, software, pickUpMinutes: inputs.pickUpMinutes };
+}

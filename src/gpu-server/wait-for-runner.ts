@@ -1,0 +1,99 @@
+import { DiatomError } from '../errors.ts';
+import { formatDuration } from '../format.ts';
+import { hasLabels, type Runner } from '../github/runners.ts';
+import { info } from '../runner/log.ts';
+import type { ServerStatus } from './driver.ts';
+import type { Runners } from './github.ts';
+import { labelsOf, pauses, type Session } from './session.ts';
+
+/** How often the server is asked how it is while the runner is waited for: every so many looks at the runner. */
+const LOOKS_PER_STATUS = 4;
+
+/**
+ * Waits until a job can go to the server: its runner is online, or, where nothing may ask GitHub, the server runs. What
+ * it waits for is shown whenever it changes, such as a place in a queue.
+ *
+ * @throws DiatomError `SERVER` when the server is gone instead, with its last lines, or `CANCELLED`
+ */
+export async function waitForRunner(session: Session): Promise<void> {
+  const { driver, github, inputs } = session;
+  const { name } = inputs;
+  if (!github.runners) return waitForServer(session);
+  info(`Waiting for ${driver.makesRunner ? `the runner ${name}` : `a runner with ${describe(labelsOf(session))}`}`);
+  const pause = pauses(session.signal);
+  let shown = '';
+  for (let look = 0; ; look++) {
+    const online = await findOnline(session, github.runners);
+    if (online) {
+      info(`The runner ${online.name} is online${online.busy ? ' and has a job' : ''}.`);
+      return;
+    }
+    if (look % LOOKS_PER_STATUS === 0) {
+      const status = await driver.status(name);
+      const text = describeStatus(status);
+      if (text !== shown) info(`${name}: ${text}`);
+      shown = text;
+      if (status.state === 'gone' && driver.makesRunner) throw await serverIsGone(name, status);
+    }
+    await pause();
+  }
+}
+
+async function findOnline(session: Session, runners: Runners): Promise<Runner | undefined> {
+  const { driver, inputs } = session;
+  if (driver.makesRunner) return (await runners.list(inputs.name)).find(({ isOnline }) => isOnline);
+  const labels = labelsOf(session);
+  return (await runners.list()).find((runner) => runner.isOnline && hasLabels(runner, labels));
+}
+
+/** Without a token for runners, that the server runs is all that can be waited for. */
+async function waitForServer({ driver, inputs: { name }, signal }: Session): Promise<void> {
+  info(`Waiting for ${name}. Whether its runner is online, nobody can say: there is no runner-token or app-id.`);
+  const pause = pauses(signal);
+  let shown = '';
+  for (;;) {
+    const status = await driver.status(name);
+    const text = describeStatus(status);
+    if (text !== shown) info(`${name}: ${text}`);
+    shown = text;
+    if (status.state === 'running') return;
+    await pause();
+  }
+}
+
+async function serverIsGone(name: string, status: ServerStatus): Promise<DiatomError> {
+  return new DiatomError(
+    'SERVER',
+    `${name} ended before its runner was online${status.detail === '' ? '' : ` (${status.detail})`}.${await lastWords(status)}`,
+  );
+}
+
+/** Why a runner did not come in time: what can be found out of the server. */
+export async function explainTimeout(session: Session): Promise<DiatomError> {
+  const { driver, inputs } = session;
+  const { name, startTimeoutMs } = inputs;
+  const status = await driver.status(name).catch(() => undefined);
+  const runner = driver.makesRunner
+    ? `the runner ${name}`
+    : session.github.runners
+      ? `a runner with ${describe(labelsOf(session))}`
+      : name;
+  return new DiatomError(
+    'SERVER',
+    `Waited ${formatDuration(startTimeoutMs / 1_000)} for ${runner}, and it did not come (input start-timeout-minutes). The server is ${status ? describeStatus(status) : 'in a state that nobody can say'}.${status ? await lastWords(status) : ''}`,
+  );
+}
+
+async function lastWords(status: ServerStatus): Promise<string> {
+  const lines = await status.lastLines().catch(() => '');
+  return lines.trim() === '' ? '' : ` Its last lines:\n${lines.trim()}`;
+}
+
+/** “running: i-0123 in eu-central-1a”. */
+export function describeStatus({ state, detail }: Pick<ServerStatus, 'state' | 'detail'>): string {
+  return detail === '' ? state : `${state}: ${detail}`;
+}
+
+function describe(labels: readonly string[]): string {
+  return `the labels ${labels.join(', ')}`;
+}
