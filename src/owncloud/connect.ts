@@ -1,8 +1,9 @@
-import type { WebDAVClient } from 'webdav';
 import { DiatomError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetries } from '../http/retry.ts';
 import { type OwncloudAddress, parseOwncloudAddress } from './address.ts';
+import { type Chunking, findChunking } from './chunking.ts';
+import type { Endpoint } from './endpoint.ts';
 import { type Access, type LinkEndpoint, linkAccess, linkEndpoints } from './public-link.ts';
 import { lookUp, type RemoteFile } from './remote-file.ts';
 import { decodedPath, folderParts, urlBelow } from './remote-path.ts';
@@ -30,20 +31,13 @@ export interface ConnectOptions {
 }
 
 /** A folder on a server, signed in to and known to answer WebDAV. */
-export interface Remote {
+export interface Remote extends Endpoint {
   readonly kind: Product | 'webdav' | 'public-link';
   /** For people, such as “ownCloud 10.15.0 at cloud.example.org”. */
   readonly description: string;
-  /** The WebDAV folder that all folders and paths are relative to. Ends in `/`. */
-  readonly rootUrl: URL;
-  /**
-   * Speaks WebDAV below `rootUrl`: without redirects, with time-outs, credentials for `rootUrl`'s origin only. It throws
-   * a WebdavError for every answer that is not success.
-   */
-  readonly client: WebDAVClient;
-  /** The server's product; `undefined` when it is none of ownCloud's family. */
-  readonly product: Product | undefined;
   readonly access: Access;
+  /** How the server takes a file in pieces; `undefined` when it takes them whole only. */
+  readonly chunking: Chunking | undefined;
   /** The address a person opens in a browser for a folder, when the server has one. */
   folderPage(folder: string): string | undefined;
   /** The WebDAV address of a file below `rootUrl`. */
@@ -101,7 +95,7 @@ async function connectServer(
     const session = openSession(root, accountOf(settings), options);
     try {
       const top = await session.top();
-      if (!isForeignHome(top, status.product)) return remoteOf(session, { status, base, settings });
+      if (!isForeignHome(top, status.product)) return await signedIn(session, { status, base, settings }, options);
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
       missing = error;
@@ -129,7 +123,34 @@ async function connectDav(
       `owncloud-url is the folder of another user than “${settings.username}”: write the server’s address ${base.href} only.`,
     );
   }
-  return remoteOf(session, { status, base, settings });
+  return status
+    ? signedIn(session, { status, base, settings }, options)
+    : remoteOf(session, { status, base, settings });
+}
+
+/** The remote of a user of a server of ownCloud's family. */
+async function signedIn(
+  session: Session,
+  facts: RemoteFacts & { readonly status: ServerStatus },
+  options: ConnectOptions,
+): Promise<Remote> {
+  const { product } = facts.status;
+  const chunking = await findChunking({
+    product,
+    base: facts.base,
+    root: session.root,
+    ask: async (url) => {
+      // Both products refuse these addresses without the first header (OCS-APIRequest), for the sake of browsers.
+      const headers = { 'ocs-apirequest': 'true', accept: 'application/json' };
+      const { signal } = options;
+      return (await session.transport.send(url, { method: 'GET', headers, body: undefined, signal })).text();
+    },
+    open: (root) => ({ rootUrl: root, product, client: openSession(root, accountOf(facts.settings), options).client }),
+    patiently: (attempt) => patiently(options, attempt),
+    signal: options.signal,
+    onWarning: options.onWarning,
+  });
+  return remoteOf(session, { ...facts, chunking });
 }
 
 async function connectWebdav(root: URL, settings: OwncloudSettings, options: ConnectOptions): Promise<Remote> {
@@ -196,7 +217,8 @@ async function connectLink(
 
 interface Session {
   readonly root: URL;
-  readonly client: WebDAVClient;
+  readonly transport: WebdavTransport;
+  readonly client: Endpoint['client'];
   /** What the server says about the root folder; the sign-in is tried by that. */
   top(): Promise<RemoteFile>;
 }
@@ -207,7 +229,7 @@ function openSession(root: URL, credentials: Account, options: ConnectOptions, p
   const { http, signal, answerTimeoutMs = 30 * 60_000 } = options;
   const transport = new WebdavTransport({ http, rootUrl: root, credentials, publicLink, answerTimeoutMs });
   const client = createWebdavClient(root, transport);
-  return { root, client, top: () => patiently(options, () => lookUp(client, '/', signal)) };
+  return { root, transport, client, top: () => patiently(options, () => lookUp(client, '/', signal)) };
 }
 
 function patiently<T>(
@@ -238,9 +260,10 @@ interface RemoteFacts {
   readonly base: URL;
   readonly settings: OwncloudSettings;
   readonly link?: { readonly token: string; readonly access: Access };
+  readonly chunking?: Chunking | undefined;
 }
 
-function remoteOf({ root, client }: Session, { status, base, settings, link }: RemoteFacts): Remote {
+function remoteOf({ root, client }: Session, { status, base, settings, link, chunking }: RemoteFacts): Remote {
   const server = `${status?.title ?? 'WebDAV server'} at ${base.host}`;
   const uploadOnly = link?.access === 'upload-only' ? 'upload-only ' : '';
   return {
@@ -250,6 +273,7 @@ function remoteOf({ root, client }: Session, { status, base, settings, link }: R
     client,
     product: status?.product,
     access: link?.access ?? 'full',
+    chunking,
     folderPage: (folder) => {
       if (link) return new URL(`s/${link.token}`, base).href;
       return status ? pageOf(status.product, base, root, settings.username, folderParts(folder)) : undefined;

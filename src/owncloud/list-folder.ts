@@ -1,5 +1,5 @@
 import { DiatomError } from '../errors.ts';
-import type { Remote } from './connect.ts';
+import type { Endpoint } from './endpoint.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { PROPERTIES, type RemoteFile, remoteFileOf } from './remote-file.ts';
 import { remoteFolder } from './remote-path.ts';
@@ -17,7 +17,7 @@ export interface RemoteEntry extends RemoteFile {
  * @throws DiatomError `OWNCLOUD` when the server refuses or its answer is not WebDAV
  */
 export async function listFolder(
-  remote: Remote,
+  remote: Endpoint,
   folder: string,
   options: RemoteOptions,
 ): Promise<RemoteEntry[] | undefined> {

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DiatomError } from '../errors.ts';
+import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { NetworkError } from '../http/client.ts';
 import type { Remote } from './connect.ts';
+import type { Endpoint } from './endpoint.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { lookUp, lookUpIfThere, type RemoteFile } from './remote-file.ts';
 import { judgeWebdav, statusOf } from './webdav-error.ts';
@@ -123,22 +125,75 @@ export async function moveIntoPlace(
   { from, to, content }: { readonly from: string; readonly to: string; readonly content: Content },
   options: RemoteOptions,
 ): Promise<void> {
-  const hasMoved = async () => {
-    const target = await lookUpIfThere(remote.client, to, options.signal);
-    if (!target || faultOf(target, content, remote) !== undefined) return false;
-    return (await lookUpIfThere(remote.client, from, options.signal)) === undefined;
-  };
+  const hasMoved = async () =>
+    (await isStored(remote, to, content, options)) &&
+    (await lookUpIfThere(remote.client, from, options.signal)) === undefined;
+  const move = () => remote.client.moveFile(from, to, { overwrite: false, ...withSignal(options) });
+  await moveUntilThere(remote, { to, move, hasMoved, patienceMs: 0 }, options);
+}
+
+/** A move whose answer is not believed. */
+export interface Move {
+  readonly to: string;
+  move(): Promise<unknown>;
+  /** Whether what was moved is at its new place. */
+  hasMoved(): Promise<boolean>;
+  /** How long the server may go on with a move after an answer that does not tell how it ended. */
+  readonly patienceMs: number;
+}
+
+/** @throws DiatomError `OWNCLOUD` when the name is taken or the server refuses */
+export async function moveUntilThere(
+  remote: Endpoint,
+  { to, move, hasMoved, patienceMs }: Move,
+  options: RemoteOptions,
+): Promise<void> {
   await retrying(options, async (number) => {
     if (number > 1 && (await hasMoved())) return;
     try {
-      await remote.client.moveFile(from, to, { overwrite: false, ...withSignal(options) });
+      await move();
     } catch (error) {
       if (options.signal?.aborted) throw error;
       // A refusal that will not pass needs a look too: the first of two moves may have worked unheard.
-      if (!judgeWebdav(error).retry && (await hasMoved())) return;
+      if (
+        judgeWebdav(error).retry
+          ? isUnclear(error) && (await comesTrue(hasMoved, patienceMs, options))
+          : await hasMoved()
+      )
+        return;
       throw statusOf(error) === 412 ? nameTaken(remote, to) : error;
     }
   });
+}
+
+/** Whether the server may still be at work: no answer came, a proxy gave it, or the file is locked (by the move itself). */
+function isUnclear(error: unknown): boolean {
+  return error instanceof NetworkError || [408, 423, 502, 504].includes(statusOf(error) ?? 0);
+}
+
+async function comesTrue(check: () => Promise<boolean>, patienceMs: number, { signal }: RemoteOptions) {
+  const end = Date.now() + patienceMs;
+  while (Date.now() < end) {
+    await sleep(Math.min(5_000, patienceMs / 20), undefined, signal ? { signal } : {}).catch(() => {});
+    throwIfCancelled(signal);
+    try {
+      if (await check()) return true;
+    } catch (error) {
+      if (!judgeWebdav(error).retry) throw error;
+    }
+  }
+  return false;
+}
+
+/** Whether a file is there, as far as the server tells. */
+export async function isStored(
+  remote: Endpoint,
+  path: string,
+  content: Pick<Content, 'bytes' | 'sha1'>,
+  options: RemoteOptions,
+): Promise<boolean> {
+  const found = await lookUpIfThere(remote.client, path, options.signal);
+  return found !== undefined && faultOf(found, content, remote) === undefined;
 }
 
 /** @throws DiatomError `OWNCLOUD` when something has the name already. */
@@ -149,9 +204,9 @@ export async function refuseTakenName(remote: Remote, path: string, options: Rem
 
 /** Compares a stored file once more. @throws DiatomError `OWNCLOUD` when it is not what was sent. */
 export async function verifyStored(
-  remote: Remote,
+  remote: Endpoint,
   path: string,
-  content: Content,
+  content: Pick<Content, 'bytes' | 'sha1'>,
   options: RemoteOptions,
 ): Promise<Verified> {
   const found = await retrying(options, () => lookUp(remote.client, path, options.signal));
@@ -168,25 +223,33 @@ export async function verifyStored(
  * may be the reason. The server may still be writing the file, so it is locked or not there yet: both are tried again.
  */
 export async function removeTemporary(remote: Remote, path: string, options: RemoteOptions): Promise<void> {
+  if (await removeLeftover(remote, path)) return;
+  options.onWarning?.(`The temporary file “${path}” may still be at ${remote.rootUrl.host}: look there and delete it.`);
+}
+
+/** @returns whether it is gone, as far as the time for a clean-up allows to find out */
+export async function removeLeftover(
+  remote: Endpoint,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<boolean> {
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   for (let absences = 0; ; await sleep(250)) {
     try {
-      return await remote.client.deleteFile(path, { signal });
+      await remote.client.deleteFile(path, { signal, headers: { ...headers } });
+      return true;
     } catch (error) {
       if (statusOf(error) === 404) {
         absences += 1;
-        if (absences === 2) return;
+        if (absences === 2) return true;
       } else if (signal.aborted || !judgeWebdav(error).retry) {
-        options.onWarning?.(
-          `The temporary file “${path}” may still be at ${remote.rootUrl.host}: look there and delete it.`,
-        );
-        return;
+        return false;
       }
     }
   }
 }
 
-function nameTaken(remote: Remote, path: string): DiatomError {
+function nameTaken(remote: Endpoint, path: string): DiatomError {
   return new DiatomError(
     'OWNCLOUD',
     `At ${remote.rootUrl.host} there is already something named “${path}”. Nothing is overwritten: run again for a new name, or choose another owncloud-folder or archive-prefix.`,
@@ -197,7 +260,7 @@ function nameTaken(remote: Remote, path: string): DiatomError {
 export function faultOf(
   found: RemoteFile,
   content: Pick<Content, 'bytes' | 'sha1'>,
-  remote: Remote,
+  remote: Endpoint,
 ): string | undefined {
   if (found.type !== 'file') return 'a folder is there';
   if (found.size !== content.bytes)
@@ -207,11 +270,11 @@ export function faultOf(
 }
 
 /** How far `faultOf` compared. */
-export function verifiedBy(found: RemoteFile, remote: Remote): Verified {
+export function verifiedBy(found: RemoteFile, remote: Endpoint): Verified {
   return found.sha1 !== undefined && trustsSums(remote) ? 'checksum' : 'size';
 }
 
 /** Nextcloud shows the sum that the sender gave, whatever it stored. */
-function trustsSums(remote: Remote): boolean {
+function trustsSums(remote: Endpoint): boolean {
   return remote.product !== 'nextcloud';
 }

@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
 import { NetworkError } from '../http/client.ts';
 
-export interface UploadBodyOptions {
+interface SendOptions {
   readonly localPath: string;
-  /** What the file was when its size and sum were taken. */
-  readonly bytes: number;
-  readonly sha1: string;
   readonly host: string;
   /** Called with the bytes that the connection has taken so far. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
@@ -16,32 +13,50 @@ export interface UploadBodyOptions {
   readonly stallTimeoutMs: number;
 }
 
-const CHUNK = 64 * 1024;
+export interface UploadBodyOptions extends SendOptions {
+  /** What the file was when its size and sum were taken. */
+  readonly bytes: number;
+  readonly sha1: string;
+}
+
+export interface ChunkBodyOptions extends SendOptions {
+  /** Where in the file the piece begins. */
+  readonly start: number;
+  readonly bytes: number;
+  /** Called with what is read, before it is sent. */
+  readonly onData?: ((data: Buffer) => void) | undefined;
+}
 
 /**
- * Reads a file for sending, a piece at a time. The last piece comes only when the whole was what `sha1` says: a file
+ * Read and sent at a time, of a whole file: at a faster pace the refusal of a server that does not want to read on (a full
+ * disk) gets lost more often in the connection that it breaks.
+ */
+const PORTION = 64 * 1024;
+
+/** The same, of a piece: it makes an upload faster by a third (measured over loopback), and there is less to lose. */
+const CHUNK_PORTION = 256 * 1024;
+
+/**
+ * Reads a file for sending, a portion at a time. The last one comes only when the whole was what `sha1` says: a file
  * that changed or a disk that errs breaks the upload off instead of being stored.
  *
  * The stream fails with a DiatomError `DISK` for such a file, and a NetworkError when nobody reads from it for long:
  * the HTTP client's own time-out runs for the answer and is as long as servers need after the last byte.
  */
 export function uploadBody(options: UploadBodyOptions): Readable {
-  const { host, stallTimeoutMs, onProgress } = options;
-  const watch = setTimeout(() => {
-    const seconds = Math.round(stallTimeoutMs / 1_000);
-    const message = `The server ${host} took nothing of the file for ${seconds} s: the connection hangs.`;
-    stream.destroy(new NetworkError(message, { transient: true, cause: undefined }));
-  }, stallTimeoutMs);
-  const stream = Readable.from(
-    checkedPieces(options, (done) => {
-      watch.refresh();
-      onProgress?.(done);
-    }),
-    { objectMode: false, highWaterMark: CHUNK },
-  );
-  const stop = () => clearTimeout(watch);
-  // The HTTP client may let go of a body before it fails; without a listener that would end the process.
-  return stream.once('end', stop).once('close', stop).on('error', stop);
+  const { localPath, bytes, sha1 } = options;
+  const hash = createHash('sha1');
+  return sending(options, { start: 0, bytes, portion: PORTION }, async (data, done, file) => {
+    hash.update(data);
+    if (done < bytes) return;
+    if ((await file.stat()).size !== bytes || hash.digest('hex') !== sha1.toLowerCase()) throw changed(localPath);
+  });
+}
+
+/** Reads a piece of a file for sending; the file may grow meanwhile. The stream fails as `uploadBody` does. */
+export function chunkBody(options: ChunkBodyOptions): Readable {
+  const { start, bytes } = options;
+  return sending(options, { start, bytes, portion: CHUNK_PORTION }, (data) => options.onData?.(data));
 }
 
 /** Checks, before anything is sent, that the file is there and has its size. */
@@ -54,20 +69,48 @@ export async function checkLocalFile(localPath: string, bytes: number): Promise<
   }
 }
 
-async function* checkedPieces({ localPath, bytes, sha1 }: UploadBodyOptions, onTaken: (done: number) => void) {
+interface Range {
+  readonly start: number;
+  readonly bytes: number;
+  readonly portion: number;
+}
+
+type Look = (data: Buffer, done: number, file: FileHandle) => Promise<void> | void;
+
+function sending({ localPath, host, onProgress, stallTimeoutMs }: SendOptions, range: Range, look: Look): Readable {
+  const watch = setTimeout(() => {
+    const seconds = Math.round(stallTimeoutMs / 1_000);
+    const message = `The server ${host} took nothing of the file for ${seconds} s: the connection hangs.`;
+    stream.destroy(new NetworkError(message, { transient: true, cause: undefined }));
+  }, stallTimeoutMs);
+  const stream = Readable.from(
+    portions(localPath, range, look, (done) => {
+      watch.refresh();
+      onProgress?.(done);
+    }),
+    { objectMode: false, highWaterMark: range.portion },
+  );
+  const stop = () => clearTimeout(watch);
+  // The HTTP client may let go of a body before it fails; without a listener that would end the process.
+  return stream.once('end', stop).once('close', stop).on('error', stop);
+}
+
+async function* portions(
+  localPath: string,
+  { start, bytes, portion }: Range,
+  look: Look,
+  onTaken: (done: number) => void,
+) {
   const file = await openLocal(localPath);
   try {
-    const hash = createHash('sha1');
     let done = 0;
     while (done < bytes) {
-      const piece = await file.read(Buffer.allocUnsafe(Math.min(CHUNK, bytes - done)), { position: done });
-      if (piece.bytesRead === 0) throw changed(localPath);
-      const data = piece.buffer.subarray(0, piece.bytesRead);
-      hash.update(data);
-      done += data.length;
-      if (done === bytes && ((await file.stat()).size !== bytes || hash.digest('hex') !== sha1.toLowerCase())) {
-        throw changed(localPath);
-      }
+      const buffer = Buffer.allocUnsafe(Math.min(portion, bytes - done));
+      const { bytesRead } = await file.read(buffer, { position: start + done });
+      if (bytesRead === 0) throw changed(localPath);
+      const data = buffer.subarray(0, bytesRead);
+      done += bytesRead;
+      await look(data, done, file);
       yield data;
       onTaken(done);
     }

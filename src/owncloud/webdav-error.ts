@@ -34,7 +34,7 @@ export class WebdavError extends DiatomError {
     this.status = refusal.status;
     this.method = refusal.method;
     this.retryAfterMs = retryAfterMs;
-    this.transient = TRANSIENT.has(refusal.status) || isDamagedTransfer(refusal);
+    this.transient = TRANSIENT.has(refusal.status) || (refusal.method === 'PUT' && isDamagedTransfer(refusal));
   }
 }
 
@@ -44,9 +44,13 @@ export class WebdavError extends DiatomError {
  */
 const TRANSIENT = new Set([408, 423, 425, 429, 500, 502, 503, 504, 509]);
 
-/** ownCloud answers 400 when the bytes it got don't match OC-Checksum or Content-Length (apps/dav, Connector/Sabre/File.php). */
+/**
+ * ownCloud answers 400 when the bytes it got don't match OC-Checksum, Content-Length (apps/dav, Connector/Sabre/File.php)
+ * or, for a file in pieces, OC-Total-Length (Upload/ChunkingPlugin.php).
+ */
 function isDamagedTransfer({ method, status, reason }: Refusal): boolean {
-  return method === 'PUT' && status === 400 && /checksum|expected (?:file)?size/i.test(reason ?? '');
+  const isTransfer = method === 'PUT' || method === 'MOVE';
+  return isTransfer && status === 400 && /checksum|expected (?:file)?size|do not sum up/i.test(reason ?? '');
 }
 
 /** The HTTP status behind an error: ours, or one that the library `webdav` read from inside a multi-status answer. */
