@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { baseImage } from '../helpers/base-image.ts';
+import { run } from '../helpers/commands.ts';
+import { startDocker } from '../helpers/docker.ts';
+
+const MODEL = join(import.meta.dirname, '..', '..', 'templates', 'model');
+
+const endedSchema = z.array(z.object({ name: z.string(), outcome: z.string(), detail: z.string() }));
+
+/** Runs the tests that lie beside the template's programs, with PyTorch, as a user without rights and without a network. */
+async function runUnitTests(): Promise<z.infer<typeof endedSchema>> {
+  const docker = await startDocker();
+  try {
+    const mounts = [`${MODEL}:/model:ro`, `${import.meta.dirname}:/tests:ro`];
+    const printed = await run('docker', [
+      ...['run', '--rm', '--network=none', '--user=1000:1000', '--workdir=/model'],
+      ...mounts.flatMap((mount) => ['--volume', mount]),
+      ...['HOME=/tmp', 'MPLCONFIGDIR=/tmp/matplotlib', 'PYTHONDONTWRITEBYTECODE=1'].flatMap((entry) => [
+        '--env',
+        entry,
+      ]),
+      ...[await baseImage(), 'python3', '/tests/unittests.py', 'tests'],
+    ]);
+    return endedSchema.parse(JSON.parse(printed.trim().split('\n').at(-1) ?? ''));
+  } finally {
+    await docker.close();
+  }
+}
+
+// Here and not before the tests, because each of theirs becomes one of these, with its name.
+test.each(await runUnitTests())('templates/model: $name', ({ outcome, detail }) => {
+  expect(outcome, detail).toBe('passed');
+});
