@@ -117,7 +117,7 @@ function commandInputs(isRemote: boolean): CommandSettings {
       'status-command',
       'what prints “running” or “stopped”. Without it nobody could say whether the server is gone',
     ),
-    limit: textInput('limit'),
+    limit: textInput('server-limit'),
     isRemote,
   };
 }

@@ -174,7 +174,10 @@ async function runStop(session: Session): Promise<string[]> {
 
 async function runReap(session: Session): Promise<string[]> {
   const reaped = await reap(session, { nameless: true });
-  const removed = await reapRegistrations(session);
+  const removed = await reapRegistrations(session).catch((error: unknown) => {
+    session.onWarning(`Unused registrations of runners could not be removed: ${messageOf(error)}`);
+    return [];
+  });
   const bad = reaped.filter(({ outcome }) => outcome === 'failed' || outcome === 'unclear');
   if (bad.length > 0) {
     fail(

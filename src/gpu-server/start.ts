@@ -8,7 +8,8 @@ import { waitForRunner } from './wait-for-runner.ts';
 
 /** A server whose runner takes jobs. */
 export interface StartedServer {
-  readonly deadline: Date;
+  /** `undefined` for what is always on. */
+  readonly deadline: Date | undefined;
   readonly runsOn: readonly string[];
   readonly reaped: readonly ReapedServer[];
 }
@@ -34,24 +35,29 @@ export async function start(session: Session, onMaking: () => void): Promise<Sta
     );
   }
   const reaped = await reapFirst(session);
-  const deadline = new Date(Date.now() + maxMinutes * 60_000);
+  const deadline = inputs.driver.kind === 'local' ? undefined : new Date(Date.now() + maxMinutes * 60_000);
   const labels = runsOn(session);
   setOutputs({
     name,
     label: driver.makesRunner ? name : '',
     'runs-on': JSON.stringify(labels),
-    deadline: deadline.toISOString(),
+    deadline: deadline?.toISOString() ?? '',
   });
   const software = driver.makesRunner ? await github.runners?.software() : undefined;
   onMaking();
   const runner = software ? await registerRunner(session, software) : undefined;
   info(`Starting ${name}: ${driver.description}`);
   await driver.start({ name, repository, maxMinutes, runner });
-  info(
-    `${name} is asked for. It lives until ${deadline.toISOString()} at the longest${driver.deadMansSwitch === undefined ? ', if somebody stops it' : `: ${driver.deadMansSwitch}`}.`,
-  );
+  info(`${name} is asked for. ${lifetime(deadline, driver.deadMansSwitch)}`);
   await waitForRunner(session);
   return { deadline, runsOn: labels, reaped };
+}
+
+function lifetime(deadline: Date | undefined, deadMansSwitch: string | undefined): string {
+  if (deadline === undefined) return 'It is always on.';
+  return deadMansSwitch === undefined
+    ? 'Nothing ends it when nobody stops it.'
+    : `It lives until ${deadline.toISOString()} at the longest: ${deadMansSwitch}.`;
 }
 
 /** GitHub switches schedules off in a repository that is quiet for 60 days, so the reaper is not all that cleans up. */

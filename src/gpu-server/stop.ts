@@ -43,19 +43,21 @@ export async function stopServer(session: Session, name: string, looks = 1): Pro
   let last: ServerStatus | undefined;
   let seenGone = 0;
   for (let look = 0; look === 0 || Date.now() < until; look++) {
-    try {
-      if (look % LOOKS_PER_STOP === 0 || fault !== '') {
-        await driver.stop(name);
-        if (look === 0) info(`Waiting until ${name} is gone`);
-      }
-      last = await driver.status(name);
-      fault = '';
-    } catch (error) {
+    let now = '';
+    const note = (error: unknown): undefined => {
       throwIfCancelled(signal);
-      if (fault === '') info(`Not yet: ${messageOf(error)}`);
-      fault = messageOf(error);
+      now = messageOf(error);
+      if (now !== fault) info(`Not yet: ${now}`);
+      return undefined;
+    };
+    if (look % LOOKS_PER_STOP === 0 || fault !== '') {
+      await driver.stop(name).catch(note);
+      if (look === 0) info(`Waiting until ${name} is gone`);
     }
-    seenGone = fault === '' && last?.state === 'gone' ? seenGone + 1 : 0;
+    // A machine that is off already may well refuse to be stopped: what counts is whether it is gone.
+    last = await driver.status(name).catch(note);
+    fault = now;
+    seenGone = last?.state === 'gone' ? seenGone + 1 : 0;
     if (seenGone >= looks) {
       info(`${name} is gone.`);
       return { name, detail: before?.detail ?? '', hours: hoursOf(before) };

@@ -31,8 +31,12 @@ export function startedSection(
       ['Server', code(inputs.name)],
       ['What it is', escapeMarkdown(server)],
       ['Labels of its runner', runsOn.map(code).join(', ')],
-      ['Ends at the latest', `${code(deadline.toISOString())}, after ${formatHours(hours)}`],
-      ['Costs at most', cost(hours, inputs) ?? 'not known: set price-per-hour'],
+      ...(deadline === undefined
+        ? []
+        : [
+            ['Ends at the latest', `${code(deadline.toISOString())}, after ${formatHours(hours)}`],
+            ['Costs at most', cost(hours, inputs) ?? 'not known: set price-per-hour'],
+          ]),
     ],
   );
   const found = reaped.length === 0 ? '' : `\n\n${reapedSection(reaped)}`;

@@ -1,6 +1,8 @@
-import { DiatomError } from '../errors.ts';
+import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
+import { GithubError } from '../github/api.ts';
 import { hasLabels, type Runner } from '../github/runners.ts';
+import { NetworkError } from '../http/client.ts';
 import { info } from '../runner/log.ts';
 import type { ServerStatus } from './driver.ts';
 import type { Runners } from './github.ts';
@@ -21,19 +23,17 @@ export async function waitForRunner(session: Session): Promise<void> {
   if (!github.runners) return waitForServer(session);
   info(`Waiting for ${driver.makesRunner ? `the runner ${name}` : `a runner with ${describe(labelsOf(session))}`}`);
   const pause = pauses(session.signal);
-  let shown = '';
+  const show = shower(name);
   for (let look = 0; ; look++) {
-    const online = await findOnline(session, github.runners);
+    const online = await findOnline(session, github.runners).catch((error: unknown) => tolerate(error, session, show));
     if (online) {
       info(`The runner ${online.name} is online${online.busy ? ' and has a job' : ''}.`);
       return;
     }
     if (look % LOOKS_PER_STATUS === 0) {
-      const status = await driver.status(name);
-      const text = describeStatus(status);
-      if (text !== shown) info(`${name}: ${text}`);
-      shown = text;
-      if (status.state === 'gone' && driver.makesRunner) throw await serverIsGone(name, status);
+      const status = await driver.status(name).catch((error: unknown) => tolerate(error, session, show));
+      if (status) show(describeStatus(status));
+      if (status?.state === 'gone' && driver.makesRunner) throw await serverIsGone(name, status);
     }
     await pause();
   }
@@ -47,18 +47,39 @@ async function findOnline(session: Session, runners: Runners): Promise<Runner | 
 }
 
 /** Without a token for runners, that the server runs is all that can be waited for. */
-async function waitForServer({ driver, inputs: { name }, signal }: Session): Promise<void> {
+async function waitForServer(session: Session): Promise<void> {
+  const { driver, signal } = session;
+  const { name } = session.inputs;
   info(`Waiting for ${name}. Whether its runner is online, nobody can say: there is no runner-token or app-id.`);
   const pause = pauses(signal);
-  let shown = '';
+  const show = shower(name);
   for (;;) {
-    const status = await driver.status(name);
-    const text = describeStatus(status);
-    if (text !== shown) info(`${name}: ${text}`);
-    shown = text;
-    if (status.state === 'running') return;
+    const status = await driver.status(name).catch((error: unknown) => tolerate(error, session, show));
+    if (status) show(describeStatus(status));
+    if (status?.state === 'running') return;
     await pause();
   }
+}
+
+/** Shows a text about the server, unless it is the one that was shown last. */
+function shower(name: string): (text: string) => void {
+  let shown = '';
+  return (text) => {
+    if (text !== shown) info(`${name}: ${text}`);
+    shown = text;
+  };
+}
+
+/** Who waits for half an hour does not give up over one question that got no answer. What can’t
+ * get better by itself is thrown. */
+function tolerate(error: unknown, { signal }: Session, show: (text: string) => void): undefined {
+  throwIfCancelled(signal);
+  const mayPass =
+    error instanceof NetworkError ||
+    (error instanceof GithubError ? error.retry.retry : error instanceof DiatomError && error.code === 'SERVER');
+  if (!mayPass) throw error;
+  show(messageOf(error));
+  return undefined;
 }
 
 async function serverIsGone(name: string, status: ServerStatus): Promise<DiatomError> {
