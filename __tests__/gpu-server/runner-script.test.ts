@@ -30,17 +30,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('the text', () => {
-  it.each([
-    { directory: '/opt/the runner’s' },
-    { url: 'https://example.org/a', sha256: 'a'.repeat(64), version: '2.340.0' },
-  ])('has nothing that shellcheck warns of', async (software) => {
-    const file = join(folder, 'script.sh');
-    await writeFile(file, runnerScript(software, 15));
-    await run('shellcheck', ['--severity=warning', file], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
-  });
-});
-
 describe('one runner', () => {
   it('takes one job and leaves nothing behind', async () => {
     const { jitConfig, name, configurationFile } = await register();

@@ -96,7 +96,7 @@ exit "$code"
  */
 function copyLines(directory: string): string {
   return `say "The runner is copied."
-for entry in ${shellQuote(directory)}/*; do
+for entry in ${directory.startsWith('~/') ? `"$HOME"${shellQuote(directory.slice(1))}` : shellQuote(directory)}/*; do
   case \${entry##*/} in
     _work | _diag | *.tar.gz) ;;
     *) cp -R -- "$entry" . || give_up "The runner can't be copied from $entry (input runner-dir)." ;;
@@ -112,8 +112,7 @@ for pause in 1 5 15 30 0; do
   say ${shellQuote(`The runner ${version} is downloaded.`)}
   curl --fail --silent --show-error --location --connect-timeout 30 --speed-limit 1 --speed-time 60 \\
     --continue-at - --output "$package" ${shellQuote(url)} &
-  # What came whole and is still wrong is not worth resuming.
-  if wait $!; then is_whole || rm -f -- "$package"; fi
+  wait $! && break
   ! is_whole || break
   sleep "$pause" &
   wait $!

@@ -21,13 +21,13 @@ const LOG_LINES = 40;
 /** The exit code of our own script when the machine has no Slurm. */
 const NO_SLURM = 127;
 
-/** Of which state to speak when several jobs carry one name. */
+/** Of which state to speak when several jobs carry one name; among equals, of the newest. */
 const STATE_ORDER: readonly ServerState[] = ['running', 'stopping', 'waiting', 'unknown', 'gone'];
 
 /**
  * GPU servers that are jobs of a Slurm cluster (https://slurm.schedmd.com), asked for on a login node: the job starts a
- * runner, and the job's name is the server's. Slurm ends it (`--time`); one that has not begun after as long as it may
- * live is taken off the queue (`--deadline`).
+ * runner, and the job's name is the server's. Slurm ends it (`--time`), and takes it off the queue when it has
+ * not begun while a start waits for it (`--deadline`).
  *
  * Each server has a folder `<slurm-work-dir>/<name>` (0700) with the job's log and, until the job has read it, the
  * runner's configuration (`jit`, 0600), which comes by standard input and is in no argument, environment or script.
@@ -61,7 +61,7 @@ export function openSlurm(settings: SlurmSettings & { readonly host: Host }, con
     if (typeof jobs === 'string') {
       return { ...answer, state: 'unknown', detail: `Slurm on ${host.description} does not answer: ${jobs}` };
     }
-    const [job] = jobs.toSorted((a, b) => STATE_ORDER.indexOf(a.state) - STATE_ORDER.indexOf(b.state));
+    const [job] = jobs.toSorted((a, b) => rank(a) - rank(b) || Number.parseInt(b.id, 10) - Number.parseInt(a.id, 10));
     if (!job) return { ...answer, state: 'gone', detail: '' };
     const { state, start } = job;
     return { ...answer, state, detail: describeJob(job), runningSince: state === 'waiting' ? undefined : start };
@@ -141,13 +141,13 @@ function commentOf(repository: string): string {
 function startCommand(settings: SlurmSettings, name: string, maxMinutes: number, repository: string): string {
   // Rounded down, as the job must not outlive what was announced; Slurm counts whole minutes.
   const limit = Math.max(1, Math.floor(maxMinutes));
-  const { partition, account, gres, cpus, memory } = settings;
+  const { partition, account, gres, cpus, memory, queueMinutes } = settings;
   const options = [
     ...settings.options,
     `--job-name=${name}`,
     `--comment=${commentOf(repository)}`,
     `--time=${limit}`,
-    `--deadline=now+${2 * limit}minutes`,
+    `--deadline=now+${queueMinutes + limit}minutes`,
     ...(limit < SHORT_MINUTES ? [] : [`--signal=B:TERM@${WARNING_SECONDS}`]),
     ...['--nodes=1', '--ntasks=1', '--no-requeue', '--dependency=singleton', '--export=ALL', '--parsable'],
     ...['--output=log', '--open-mode=truncate'],
@@ -176,11 +176,14 @@ rm -f -- jit
 printf '%s\\n' "$jit" >jit || exit
 [ -z "$jobs" ] || exit 0
 printf '%s\\n' "$script" | env -i HOME="$HOME" PATH="$PATH" USER="$me" LOGNAME="$me" SHELL=/bin/bash \${SLURM_CONF:+SLURM_CONF="$SLURM_CONF"} \\
-  sbatch ${options.map(shellQuote).join(' ')} || { code=$?; rm -f -- jit; exit $code; }
+  sbatch ${options.map(shellQuote).join(' ')} || { rm -f -- jit; exit 1; }
 [ ! -e stopped ] || scancel --user="$me" --name=${name}`;
 }
 
-/** Lists jobs, and tidies up after those that were ended by force: a configuration nobody reads, an old folder. */
+/**
+ * Lists jobs, and tidies up after those that are gone: at once what only a job that was ended by force leaves behind (a
+ * configuration, a runner), after a week its log.
+ */
 function listCommand(settings: SlurmSettings): string {
   return `${prelude(settings)}
 jobs=$(${squeue('')}) || exit
@@ -188,10 +191,14 @@ printf '%s\\n' "$jobs"
 for folder in "$work"/diatom-[0-9]*-[0-9]*; do
   name=\${folder##*/}
   case $jobs in *"|$name|"*) continue ;; esac
-  find "$folder" -maxdepth 1 -name jit -mmin +10 -exec rm -f -- {} +
+  find "$folder" -mindepth 1 -maxdepth 1 ! -name log ! -name stopped -mmin +10 -exec rm -rf -- {} +
   [ ! -f "$folder/log" ] || find "$folder" -maxdepth 0 -mmin +10080 -exec rm -rf -- {} +
 done 2>/dev/null
 exit 0`;
+}
+
+function rank({ state }: SlurmJob): number {
+  return STATE_ORDER.indexOf(state);
 }
 
 function deadlineOf({ state, end }: SlurmJob): Date | undefined {

@@ -15,6 +15,8 @@ export interface SlurmSettings {
   readonly setup: string;
   /** Absolute, or below the user's home; all machines of the cluster see it under the same path. */
   readonly workDir: string;
+  /** How long the job may queue, in whole minutes: as long as a start waits for it. */
+  readonly queueMinutes: number;
 }
 
 /** What this action sets itself, or what would make the job another than the one that is looked for and stopped. */
@@ -64,6 +66,7 @@ export function slurmInputs(): SlurmSettings {
     options: optionsInput(),
     setup: textInput('slurm-setup').replaceAll('\r\n', '\n'),
     workDir: workDirInput(),
+    queueMinutes: Math.max(1, Math.ceil(Number(textInput('start-timeout-minutes')) || 0)),
   };
 }
 

@@ -15,7 +15,7 @@ mkdir -p "$root/_diag" "$root/_work"
 report() {
   curl --silent --output /dev/null --write-out '%{http_code}' --request PUT --data "{\"status\":\"$1\",\"busy\":$2}" "$me"
 }
-trap 'report offline false >/dev/null' EXIT
+trap 'trap "" INT TERM; report offline false >/dev/null' EXIT
 trap 'echo Exiting...; exit 0' INT TERM
 
 busy=false

@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireCommand, run } from './commands.ts';
+import { freePort } from './daemon.ts';
+
+/** A Slurm cluster of one node, this machine, with two GPUs that are none. */
+export interface SlurmCluster {
+  /** Everything of it: configuration, state, logs. */
+  readonly folder: string;
+  /** What a session on its login node has: where the configuration is. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Runs one of Slurm’s commands and returns what it prints. */
+  command(program: string, ...args: readonly string[]): Promise<string>;
+  /** Ends all jobs and waits until they are gone. */
+  cancelAll(): Promise<void>;
+  /** Ends the controller, so that no command of Slurm is answered; jobs run on. */
+  stopController(): Promise<void>;
+  startController(): Promise<void>;
+  /** Ends all jobs, then the daemons, and removes the folder. */
+  stop(): Promise<void>;
+}
+
+/** Where Debian has the daemons; a user's PATH does not. */
+const SBIN = ['/usr/sbin', '/usr/local/sbin'].join(delimiter);
+const GPUS = ['/dev/null', '/dev/zero'];
+
+/** Starts munged, slurmctld and slurmd with own paths and ports, for the user who runs the tests. */
+export async function startSlurm(): Promise<SlurmCluster> {
+  const env = { ...process.env, PATH: `${process.env['PATH']}${delimiter}${SBIN}` };
+  for (const program of ['slurmctld', 'slurmd', 'sbatch']) {
+    requireCommand(join(program === 'sbatch' ? '' : '/usr/sbin', program), '“apt-get install slurm-wlm”', ['-V']);
+  }
+  requireCommand('/usr/sbin/munged', '“apt-get install munge”', ['--version']);
+  const folder = await mkdtemp(join(tmpdir(), 'slurm-'));
+  // munged trusts no folder that others may write to, and needs one that others may enter.
+  await chmod(folder, 0o755);
+  const path = (name: string) => join(folder, name);
+  for (const name of ['state', 'spool']) await mkdir(path(name));
+  await writeFile(path('munge.key'), randomBytes(128), { mode: 0o600 });
+  const configuration = path('slurm.conf');
+  const ports = { controller: await freePort(), node: await freePort() };
+  await writeFile(configuration, slurmConf(folder, ports));
+  await writeFile(path('gres.conf'), GPUS.map((file) => `Name=gpu File=${file}\n`).join(''));
+  await writeFile(path('cgroup.conf'), '');
+  const environment = { SLURM_CONF: configuration };
+
+  const start = (program: string, ...args: string[]) => startForeground(program, args, { ...env, ...environment });
+  const command = (program: string, ...args: readonly string[]) =>
+    run(program, args, { env: { ...env, ...environment } });
+
+  const munged = start(
+    'munged',
+    '--foreground',
+    '--force',
+    ...['socket', 'key-file', 'pid-file', 'log-file', 'seed-file'].map(
+      (name) => `--${name}=${path(`munge.${name.replace('-file', '')}`)}`,
+    ),
+  );
+  await until('munged', munged, () => run('munge', ['--no-input', '--socket', path('munge.socket')]));
+  const startController = async () => {
+    controller = start('slurmctld', '-D', '-f', configuration);
+    await until('slurmctld', controller, () => command('scontrol', 'ping').then((text) => mustContain(text, 'is UP')));
+  };
+  let controller = start('slurmctld', '-D', '-f', configuration, '-c');
+  const node = start('slurmd', '-D', '-f', configuration);
+  await until('slurmd', node, () =>
+    command('sinfo', '--noheader', '--format=%T').then((text) => mustContain(text, 'idle')),
+  );
+
+  return {
+    folder,
+    environment,
+    command,
+    startController,
+    stopController: () => end(controller),
+    cancelAll,
+    async stop() {
+      await cancelAll().catch(() => {});
+      for (const daemon of [node, controller, munged]) await end(daemon);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+
+  async function cancelAll(): Promise<void> {
+    await command('scancel', '--user', userInfo().username);
+    for (let tries = 0; (await command('squeue', '--noheader')) !== ''; tries++) {
+      if (tries === 150) throw new Error(`Jobs do not end:\n${await command('squeue')}`);
+      await sleep(200);
+    }
+  }
+
+  async function until(program: string, child: ChildProcess, isUp: () => Promise<unknown>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        await isUp();
+        return;
+      } catch (error) {
+        if (child.exitCode === null && tries < 200) await sleep(100);
+        else throw new Error(`${program} does not come up: ${error}\n${await logs()}`);
+      }
+    }
+  }
+
+  async function logs(): Promise<string> {
+    const files = ['slurmctld.log', 'slurmd.log', 'munge.log'];
+    return (await Promise.all(files.map((name) => readFile(path(name), 'utf8').catch(() => '')))).join('\n');
+  }
+}
+
+function mustContain(text: string, part: string): void {
+  if (!text.includes(part)) throw new Error(`no “${part}” in “${text.trim()}”`);
+}
+
+/**
+ * One node with this machine's name. `KillWait` is short so that tests of time limits are; a job is forgotten after
+ * `MinJobAge`, as on a real cluster after minutes.
+ */
+function slurmConf(folder: string, ports: { controller: number; node: number }): string {
+  const user = userInfo().username;
+  const [name = 'localhost'] = hostname().split('.');
+  return `ClusterName=tests
+SlurmctldHost=${name}(127.0.0.1)
+SlurmUser=${user}
+SlurmdUser=${user}
+SlurmctldPort=${ports.controller}
+SlurmdPort=${ports.node}
+AuthType=auth/munge
+AuthInfo=socket=${folder}/munge.socket
+CredType=cred/munge
+StateSaveLocation=${folder}/state
+SlurmdSpoolDir=${folder}/spool
+SlurmctldPidFile=${folder}/slurmctld.pid
+SlurmdPidFile=${folder}/slurmd.pid
+SlurmctldLogFile=${folder}/slurmctld.log
+SlurmdLogFile=${folder}/slurmd.log
+SlurmctldDebug=info
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=0,defer_batch=0
+SlurmdParameters=config_overrides
+ReturnToService=2
+KillWait=5
+MinJobAge=10
+GresTypes=gpu
+NodeName=${name} NodeAddr=127.0.0.1 CPUs=4 RealMemory=1000 Gres=gpu:${GPUS.length}
+PartitionName=gpu Nodes=${name} Default=YES MaxTime=2880 State=UP
+PartitionName=closed Nodes=${name} State=DOWN
+`;
+}
+
+function startForeground(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn(program, args, { env, stdio: 'ignore' });
+  child.on('error', () => {});
+  return child;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await ended;
+  clearTimeout(force);
+}
