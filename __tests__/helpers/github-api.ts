@@ -168,6 +168,14 @@ export async function startGithubApi(
       const run = runs.get(runId);
       return void (run ? json(200, { id: Number(runId), ...run }) : refuse(404, 'Not Found'));
     }
+    if (route === 'GET /repos/example/diatoms/actions/runs') {
+      const wanted = searchParams.get('status');
+      const found = [...runs].filter(([, { status }]) => wanted === null || status === wanted);
+      return void json(200, {
+        total_count: found.length,
+        workflow_runs: found.map(([id, run]) => ({ id: Number(id), ...run })),
+      });
+    }
     if (route === `GET /repos/actions/runner/releases/tags/v${software.version}`) {
       const name = `actions-runner-linux-x64-${software.version}.tar.gz`;
       const asset = { name, digest: `sha256:${software.sha256}`, browser_download_url: software.url };
