@@ -16,7 +16,7 @@ export interface GeneratedFile {
 export function generatedFiles(): GeneratedFile[] {
   return [
     withTables('README.md', { inputs: actionInputsTable(''), outputs: actionOutputsTable('') }),
-    ...['train-model', 'publish-model'].map((action) =>
+    ...['gpu-server', 'train-model', 'publish-model'].map((action) =>
       withTables(`docs/${action}.md`, { inputs: actionInputsTable(action), outputs: actionOutputsTable(action) }),
     ),
     { path: 'prepare-data/action.yml', text: read('action.yml').replace('main: dist/', 'main: ../dist/') },

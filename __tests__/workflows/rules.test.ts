@@ -18,7 +18,7 @@ const all = [...own, ...templates];
 const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
 
 const ours = repositoryName();
-const SECRETS = ['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD'];
+const SECRETS = ['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD', 'RUNNER_APP_KEY', 'RUNNER_TOKEN', 'SSH_KEY'];
 
 /** What each job may do with GitHub’s token: no more than it needs. A job that calls a workflow needs what that one needs. */
 const PERMISSIONS: Readonly<Record<string, Permissions>> = {
@@ -32,6 +32,8 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
   'train-and-publish/train-and-publish': { packages: 'read' },
+  // Which runs are over.
+  'gpu-reaper/reap': { actions: 'read' },
 };
 
 function jobsOf(file: WorkflowFile): { readonly id: string; readonly job: Job }[] {
