@@ -150,3 +150,87 @@ describe('WebDAV', () => {
     expect(capabilities.ocs.data.capabilities.checksums.supportedTypes).toEqual(['SHA1']);
   });
 });
+
+describe('files in pieces', () => {
+  const UPLOADS = `/remote.php/dav/uploads/${encodeURIComponent(USER)}`;
+  const put = (server: { url: string }, name: string, body: string, headers: Record<string, string> = {}) =>
+    ask(server, 'PUT', `${UPLOADS}/1/${name}`, { 'content-length': String(body.length), ...headers }, body);
+  const assemble = (server: { url: string }, to: string, headers: Record<string, string> = {}) =>
+    ask(server, 'MOVE', `${UPLOADS}/1/.file`, {
+      destination: `${server.url}/remote.php/dav/files/${encodeURIComponent(USER)}/${to}`,
+      overwrite: 'F',
+      ...headers,
+    });
+
+  test('are put together in the natural order of their names, by a MOVE of the file that is to be', async () => {
+    const server = await ownServer();
+    expect((await put(server, '1', 'x')).status).toBe(409);
+    expect((await ask(server, 'MKCOL', `${UPLOADS}/1`)).status).toBe(201);
+    expect((await ask(server, 'MKCOL', `${UPLOADS}/1`)).status).toBe(405);
+    for (const name of ['10', '9', '00011']) expect((await put(server, name, `<${name}>`)).status).toBe(201);
+    const list = await ask(server, 'PROPFIND', `${UPLOADS}/1/`, { depth: '1' });
+    for (const name of ['9', '10', '00011', '.file']) expect(list.text).toContain(`/1/${name}</d:href>`);
+    expect((await assemble(server, 'none/a')).status).toBe(409);
+    expect((await assemble(server, 'a')).status).toBe(201);
+    expect(await readFile(join(server.directory, 'a'), 'utf8')).toBe('<9><10><00011>');
+    expect((await ask(server, 'PROPFIND', `${UPLOADS}/1/`, { depth: '1' })).status).toBe(404);
+  });
+
+  test('get no name when the length or the checksum of the whole is another, or the name is taken', async () => {
+    const server = await ownServer();
+    await ask(server, 'MKCOL', `${UPLOADS}/1`);
+    await put(server, '1', 'ab');
+    await put(server, '2', 'c');
+    expect((await assemble(server, 'a', { 'oc-total-length': '4' })).text).toContain('do not sum up to 4 but to 3');
+    expect((await assemble(server, 'a', { 'oc-checksum': `SHA1:${'0'.repeat(40)}` })).text).toContain('checksum');
+    await writeFile(join(server.directory, 'taken'), '');
+    expect((await assemble(server, 'taken')).status).toBe(412);
+    const right = { 'oc-total-length': '3', 'oc-checksum': 'SHA1:a9993e364706816aba3e25717850c26c9cd0d89d' };
+    expect((await assemble(server, 'a', right)).status).toBe(201);
+  });
+
+  test('are taken as they come: a checksum is not compared, and what came before a connection broke stays', async () => {
+    const server = await ownServer();
+    await ask(server, 'MKCOL', `${UPLOADS}/1`);
+    expect((await put(server, '1', 'abc', { 'oc-checksum': `SHA1:${'0'.repeat(40)}` })).status).toBe(201);
+    const { hostname, port } = new URL(server.url);
+    const headers = { authorization: AUTHORIZATION, 'content-length': '100' };
+    const request = httpRequest({ hostname, port, method: 'PUT', path: `${UPLOADS}/1/2`, headers });
+    request.on('error', () => {});
+    await new Promise((resolve) => request.write('half', resolve));
+    const size = async () => (await ask(server, 'PROPFIND', `${UPLOADS}/1/2`, { depth: '0' })).text;
+    await expect.poll(size).toContain('<d:getcontentlength>4<');
+    request.destroy();
+    expect(await size()).toContain('<d:getcontentlength>4<');
+  });
+
+  test('can be given up', async () => {
+    const server = await ownServer();
+    await ask(server, 'MKCOL', `${UPLOADS}/1`);
+    await put(server, '1', 'abc');
+    expect((await ask(server, 'DELETE', `${UPLOADS}/1`)).status).toBe(204);
+    expect((await put(server, '1', 'abc')).status).toBe(409);
+  });
+
+  test('are nobody else’s business: not the user’s other folders, not without the password, nothing but pieces', async () => {
+    const server = await ownServer();
+    await ask(server, 'MKCOL', `${UPLOADS}/1`);
+    await put(server, '1', 'abc');
+    expect((await ask(server, 'PROPFIND', `${UPLOADS}/1/`, { authorization: '' })).status).toBe(401);
+    expect((await ask(server, 'PROPFIND', `${DAV}/.uploads.part/`)).status).toBe(403);
+    expect((await ask(server, 'PROPFIND', `${DAV}/`, { depth: '1' })).text).not.toContain('.uploads');
+    expect((await ask(server, 'GET', `${UPLOADS}/1/1`)).status).toBe(403);
+    expect((await ask(server, 'MKCOL', `${UPLOADS}/1/2`)).status).toBe(403);
+    expect((await put(server, '.file', 'abc')).status).toBe(403);
+    expect((await put(server, '..%2f..%2fa', 'abc')).status).toBe(400);
+    expect((await put(server, '%2e%2e', 'abc')).status).toBeGreaterThanOrEqual(400);
+    expect((await ask(server, 'DELETE', `${UPLOADS}/`)).status).toBe(403);
+  });
+
+  test('can be switched off', async () => {
+    const server = await ownServer({ chunking: false });
+    expect((await ask(server, 'MKCOL', `${UPLOADS}/1`)).status).toBe(404);
+    const { text } = await ask(server, 'GET', '/ocs/v1.php/cloud/capabilities?format=json');
+    expect(JSON.parse(text).ocs.data.capabilities.dav).toEqual({});
+  });
+});

@@ -2,7 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { cp, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -48,6 +48,8 @@ export interface OwncloudServerOptions {
   /** A sub-path such as `/owncloud`. Default: none. */
   readonly basePath?: string;
   readonly publicLinks?: readonly PublicLink[];
+  /** Whether files are taken in pieces. Default: yes. */
+  readonly chunking?: boolean;
   readonly hook?: Hook;
 }
 
@@ -61,11 +63,11 @@ export interface OwncloudServer {
 /**
  * A stand-in for an ownCloud 10 server, for demonstrations and tests on one machine. It keeps plain files in a directory
  * and answers what uploads need: `status.php`, capabilities, WebDAV (PROPFIND of depth 0 and 1, MKCOL, PUT, GET, HEAD,
- * DELETE, MOVE, COPY) with ownCloud's checks of Content-Length and OC-Checksum, public links, and a plain page of a
- * folder's files.
+ * DELETE, MOVE, COPY) with ownCloud's checks of Content-Length and OC-Checksum, uploads in pieces, public links, and a
+ * plain page of a folder's files.
  *
- * It is no ownCloud: one user, no TLS, no locks, quotas, versions, trash bin, chunked uploads, ranges or PROPPATCH, and it
- * has not been made safe for use by others than its owner.
+ * It is no ownCloud: one user, no TLS, no locks, quotas, versions, trash bin, ranges or PROPPATCH, and it has not been made
+ * safe for use by others than its owner.
  */
 export async function startOwncloudServer(options: OwncloudServerOptions): Promise<OwncloudServer> {
   const { host = '127.0.0.1', port = 0, basePath = '', hook } = options;
@@ -126,6 +128,8 @@ interface Place {
   /** The path of the WebDAV root in addresses, ending in `/`. */
   readonly prefix: string;
   readonly link?: PublicLink;
+  /** Whether it is the folder of unfinished uploads. */
+  readonly uploads?: boolean;
 }
 
 type Context = OwncloudServerOptions & { readonly basePath: string };
@@ -133,14 +137,18 @@ type Context = OwncloudServerOptions & { readonly basePath: string };
 /** ownCloud refuses names like these, and so its unfinished uploads can have them (owncloud/core FileInfo.php). */
 const UNFINISHED = /\.(?:part|filepart)$/;
 
+/** The name that stands for a file that is still in pieces (owncloud/core apps/dav/lib/Upload/FutureFile.php). */
+const FUTURE_FILE = '.file';
+
 function requestHandler(context: Context) {
-  const { directory, basePath, username, publicLinks = [] } = context;
+  const { directory, basePath, username, publicLinks = [], chunking = true } = context;
+  // In the same directory, so that on the same disk; by its name it is none of the user's files.
+  const uploadsDirectory = join(directory, '.uploads.part');
   const sums = new Map<string, { readonly key: string; readonly sha1: string }>();
 
   /** SHA-1 of a file, made when asked for and kept as long as the file has not changed. */
   async function sha1Of(file: string): Promise<string> {
-    const { size, mtimeMs, ino } = await stat(file);
-    const key = `${ino} ${size} ${mtimeMs}`;
+    const key = await keyOf(file);
     const known = sums.get(file);
     if (known?.key === key) return known.sha1;
     const hash = createHash('sha1');
@@ -150,7 +158,14 @@ function requestHandler(context: Context) {
     return sha1;
   }
 
+  async function keyOf(file: string): Promise<string> {
+    const { size, mtimeMs, ino } = await stat(file);
+    return `${ino} ${size} ${mtimeMs}`;
+  }
+
   function placeOf(path: string): Place | undefined {
+    const uploads = `${basePath}/remote.php/dav/uploads/${username}`;
+    if (chunking && isBelow(path, uploads)) return { prefix: `${uploads}/`, uploads: true };
     const link = publicLinks.find(({ token }) => isBelow(path, `${basePath}/remote.php/dav/public-files/${token}`));
     if (link) return { prefix: `${basePath}/remote.php/dav/public-files/${link.token}/`, link };
     const prefix = [`${basePath}/remote.php/dav/files/${username}`, `${basePath}/remote.php/webdav`].find((start) =>
@@ -160,7 +175,7 @@ function requestHandler(context: Context) {
   }
 
   /** The local path of what an address stands for; never one outside the directory, not even by a symbolic link. */
-  async function localPath(path: string, { prefix }: Place): Promise<string> {
+  async function localPath(path: string, { prefix, uploads }: Place): Promise<string> {
     const parts = path
       .slice(prefix.length)
       .split('/')
@@ -169,7 +184,7 @@ function requestHandler(context: Context) {
       throw new Refusal(400, 'File name contains at least one invalid character');
     }
     if (parts.some((part) => UNFINISHED.test(part))) throw new Refusal(403, 'This file name is reserved');
-    const local = join(directory, ...parts);
+    const local = join(uploads ? uploadsDirectory : directory, ...parts);
     let existing = local;
     while (!(await exists(existing))) existing = dirname(existing);
     const real = await realpath(existing);
@@ -184,22 +199,92 @@ function requestHandler(context: Context) {
       if (path === `${basePath}/status.php`) return json(STATUS);
       const place = placeOf(path);
       authenticate(request, context, place?.link);
-      if (path === `${basePath}/ocs/v1.php/cloud/capabilities`) return json(CAPABILITIES);
+      if (path === `${basePath}/ocs/v1.php/cloud/capabilities`) return json(capabilities(chunking));
+      if (path === `${basePath}/ocs/v1.php/cloud/user`) return json(ocs({ id: username, 'display-name': username }));
       if (path === `${basePath}/index.php/apps/files/`) return await folderPage(request);
       if (!place) throw new Refusal(404, 'Not found');
       allow(place.link, method);
       const trimmed = path.replace(/\/+$/, '');
-      return await webdav(request, { method, path: trimmed, place, local: await localPath(trimmed, place) });
+      const local = await localPath(trimmed, place);
+      return await (place.uploads ? unfinished : webdav)(request, { method, path: trimmed, place, local });
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
       throw error;
     }
   };
 
-  async function webdav(
-    request: IncomingMessage,
-    { method, path, place, local }: { method: string; path: string; place: Place; local: string },
-  ): Promise<Answer> {
+  interface Task {
+    readonly method: string;
+    readonly path: string;
+    readonly place: Place;
+    readonly local: string;
+  }
+
+  /**
+   * The user's unfinished uploads, each a folder of pieces. As in ownCloud 10, neither length nor checksum of a new piece
+   * is compared with anything (owncloud/core apps/dav/lib/Connector/Sabre/Directory.php, createFileDirectly): what has
+   * arrived when a connection breaks stays.
+   */
+  async function unfinished(request: IncomingMessage, task: Task): Promise<Answer> {
+    const { method, local } = task;
+    const depth = relative(uploadsDirectory, local).split(sep).filter(Boolean).length;
+    const isFutureFile = depth === 2 && basename(local) === FUTURE_FILE;
+    if (depth === 0 && method === 'PROPFIND') {
+      // Made with the first upload only; until then it is described by the folder that it would be in.
+      return multistatus([await describe(directory, `${task.path}/`, task.place, false)]);
+    }
+    if (depth === 1 && method === 'MKCOL') await mkdir(uploadsDirectory, { recursive: true });
+    if (isFutureFile && method === 'MOVE') return putTogether(request, dirname(local));
+    if (depth === 2 && !isFutureFile && method === 'PUT') {
+      await needParent(local);
+      await pipeline(request, createWriteStream(local)).catch(() => {
+        throw new Refusal(400, 'The upload broke off');
+      });
+      return { status: 201 };
+    }
+    const isForFolders = method === 'MKCOL' || method === 'DELETE';
+    if (method === 'PROPFIND' || (depth === 1 && isForFolders)) return webdav(request, task);
+    throw new Refusal(403, 'Permission denied');
+  }
+
+  /** Appends the pieces to the first one in their natural order, and gives the whole its name. */
+  async function putTogether(request: IncomingMessage, folder: string): Promise<Answer> {
+    await need(folder);
+    const { target, replaced } = await destinationOf(request, {
+      prefix: `${basePath}/remote.php/dav/files/${username}/`,
+    });
+    const names = (await readdir(folder)).sort(new Intl.Collator('en', { numeric: true }).compare);
+    const pieces = names.map((name) => join(folder, name));
+    const sizes = await Promise.all(pieces.map(async (piece) => (await stat(piece)).size));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const expected = request.headers['oc-total-length'];
+    if (expected !== undefined && Number(expected) !== total) {
+      throw new Refusal(400, `Chunks on server do not sum up to ${expected} but to ${total}`);
+    }
+    const whole = join(dirname(target), `.${randomUUID()}.part`);
+    const hash = createHash('sha1');
+    const output = createWriteStream(whole, { flags: 'wx', highWaterMark: 1 << 20 });
+    try {
+      await pipeline(async function* () {
+        for (const piece of pieces) {
+          for await (const data of createReadStream(piece, { highWaterMark: 1 << 20 })) {
+            hash.update(data);
+            yield data;
+          }
+        }
+      }, output);
+      const sha1 = hash.digest('hex');
+      compareSums(request, sha1);
+      await rename(whole, target);
+      sums.set(target, { key: await keyOf(target), sha1 });
+    } finally {
+      await rm(whole, { force: true });
+    }
+    await rm(folder, { recursive: true });
+    return { status: replaced ? 204 : 201 };
+  }
+
+  async function webdav(request: IncomingMessage, { method, path, place, local }: Task): Promise<Answer> {
     switch (method) {
       case 'PROPFIND':
         return propfind(request, { path, place, local });
@@ -233,7 +318,7 @@ function requestHandler(context: Context) {
     const body = await textOf(request);
     await need(local);
     const depth = request.headers['depth'] === '0' ? 0 : 1;
-    const withSums = body.includes('checksums');
+    const withSums = body.includes('checksums') && !place.uploads;
     const isFolder = (await stat(local)).isDirectory();
     const self = isFolder ? `${path}/` : path;
     const members = [await describe(local, self, place, withSums)];
@@ -244,6 +329,7 @@ function requestHandler(context: Context) {
         members.push(await describe(member, `${self}${name}${slash}`, place, withSums));
       }
     }
+    if (depth === 1 && place.uploads) members.push(await describe(local, `${self}${FUTURE_FILE}`, place, false));
     return multistatus(members);
   }
 
@@ -279,11 +365,9 @@ function requestHandler(context: Context) {
     try {
       const { size, sha1 } = await receive(request, unfinished);
       if (size !== Number(length)) throw new Refusal(400, `expected filesize ${length} got ${size}`);
-      const expected = /^SHA1:([0-9a-f]{40})$/i.exec(String(request.headers['oc-checksum'] ?? ''))?.[1];
-      if (expected && expected.toLowerCase() !== sha1) {
-        throw new Refusal(400, 'The computed checksum does not match the one received from the client.');
-      }
+      compareSums(request, sha1);
       await rename(unfinished, local);
+      sums.set(local, { key: await keyOf(local), sha1 });
     } finally {
       await rm(unfinished, { force: true });
     }
@@ -295,6 +379,16 @@ function requestHandler(context: Context) {
     { method, place, local }: { method: string; place: Place; local: string },
   ): Promise<Answer> {
     await need(local);
+    const { target, replaced } = await destinationOf(request, place);
+    if (isBelow(target, local, sep)) throw new Refusal(403, 'Source and destination are the same');
+    if (replaced) await rm(target, { recursive: true });
+    if (method === 'MOVE') await rename(local, target);
+    else await cp(local, target, { recursive: true });
+    return { status: replaced ? 204 : 201 };
+  }
+
+  /** The local path of the header Destination, which has to be in `place`, and whether something is there. */
+  async function destinationOf(request: IncomingMessage, place: Place) {
     const destination = URL.parse(String(request.headers['destination'] ?? ''));
     if (!destination) throw new Refusal(400, 'The destination header was not supplied');
     const path = decoded(destination.pathname).replace(/\/+$/, '');
@@ -303,15 +397,11 @@ function requestHandler(context: Context) {
     }
     const target = await localPath(path, place);
     await needParent(target);
-    if (isBelow(target, local, sep)) throw new Refusal(403, 'Source and destination are the same');
     const replaced = await exists(target);
     if (replaced && request.headers['overwrite'] === 'F') {
       throw new Refusal(412, 'The destination node already exists, and the overwrite header is set to false');
     }
-    if (replaced) await rm(target, { recursive: true });
-    if (method === 'MOVE') await rename(local, target);
-    else await cp(local, target, { recursive: true });
-    return { status: replaced ? 204 : 201 };
+    return { target, replaced };
   }
 
   async function get(method: string, local: string): Promise<Answer> {
@@ -354,19 +444,29 @@ const STATUS = {
   product: 'ownCloud',
 };
 
-const CAPABILITIES = {
-  ocs: {
-    meta: { status: 'ok', statuscode: 100, message: 'OK' },
-    data: {
-      version: { major: 10, minor: 15, micro: 0, string: '10.15.0', edition: 'stand-in' },
-      capabilities: {
-        core: { 'webdav-root': 'remote.php/webdav' },
-        checksums: { supportedTypes: ['SHA1'], preferredUploadType: 'SHA1' },
-        files: { bigfilechunking: false, blacklisted_files: [] },
-      },
+function capabilities(chunking: boolean) {
+  return ocs({
+    version: { major: 10, minor: 15, micro: 0, string: '10.15.0', edition: 'stand-in' },
+    capabilities: {
+      core: { 'webdav-root': 'remote.php/webdav' },
+      checksums: { supportedTypes: ['SHA1'], preferredUploadType: 'SHA1' },
+      dav: chunking ? { chunking: '1.0' } : {},
+      files: { bigfilechunking: chunking, blacklisted_files: [] },
     },
-  },
-};
+  });
+}
+
+/** The frame of every answer of ownCloud's own interface ("OCS"). */
+function ocs(data: unknown) {
+  return { ocs: { meta: { status: 'ok', statuscode: 100, message: 'OK' }, data } };
+}
+
+/** ownCloud's check of a whole file, whether sent at once or in pieces. */
+function compareSums(request: IncomingMessage, sha1: string): void {
+  const expected = /^SHA1:([0-9a-f]{40})$/i.exec(String(request.headers['oc-checksum'] ?? ''))?.[1];
+  if (!expected || expected.toLowerCase() === sha1) return;
+  throw new Refusal(400, 'The computed checksum does not match the one received from the client.');
+}
 
 function authenticate(request: IncomingMessage, { username, password }: Context, link: PublicLink | undefined): void {
   if (link && link.password === undefined) return;
