@@ -99,21 +99,18 @@ function asLines(text: string): string {
   return `${text.replaceAll('\r\n', '\n').trim()}\n`;
 }
 
-/** What ssh(1) says, and what to do about it. */
+/** What ssh(1) says, and what to do about it. The first that fits counts: a key that it can’t load ends as a refusal, too. */
 const SSH_FAULTS: readonly (readonly [said: RegExp, advice: (ssh: SshSettings) => string])[] = [
   [
     /Host key verification failed|No .*host key is known/i,
     ({ host, port }) =>
       `its host key is not the one in ssh-known-hosts. Write there what “ssh-keyscan -p ${port} ${host}” prints, after you have compared it with the key on the host`,
   ],
+  [/Load key/i, () => 'ssh-key is not a private key that ssh can read: give the whole file, without a passphrase'],
   [
     /Permission denied|Too many authentication failures/i,
     ({ user }) =>
       `it does not let “${user}” in with this key. Add the key’s public half to that user’s ~/.ssh/authorized_keys, and check ssh-user and ssh-key`,
-  ],
-  [
-    /invalid format|error in libcrypto|incorrect passphrase|Load key/i,
-    () => 'ssh-key is not a private key that ssh can read: give the whole file, without a passphrase',
   ],
   [/Could not resolve hostname/i, () => 'nobody knows that name: check ssh-host'],
   [

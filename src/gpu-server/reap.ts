@@ -58,7 +58,7 @@ export async function reap(session: Session, options: { readonly nameless: boole
   for (const server of await driver.list()) {
     if (server.name === inputs.name) continue;
     const result = await reapOne(session, server, options);
-    info(`${server.name}: ${result.outcome}, ${result.why}.`);
+    info(`${server.name}: ${result.outcome}, ${result.why.replace(/\.$/, '')}.`);
     results.push(result);
   }
   return results;

@@ -44,7 +44,7 @@ export async function start(session: Session, onMaking: () => void): Promise<Sta
     deadline: deadline?.toISOString() ?? '',
   });
   const software = driver.makesRunner ? await github.runners?.software() : undefined;
-  onMaking();
+  if (inputs.driver.kind !== 'local') onMaking();
   const runner = software ? await registerRunner(session, software) : undefined;
   info(`Starting ${name}: ${driver.description}`);
   await driver.start({ name, repository, maxMinutes, runner });

@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest';
+import { readActionMetadata } from '../../scripts/action-metadata.ts';
+import { readInputs } from '../../src/gpu-server/inputs.ts';
+import { failureOf } from '../helpers/failure.ts';
+import { captureOutput, setEnvironment, setInputs } from '../helpers/runner.ts';
+
+const RUN = { GITHUB_REPOSITORY: 'example/diatoms', GITHUB_RUN_ID: '7', GITHUB_RUN_ATTEMPT: '2' };
+
+const COMMANDS = {
+  driver: 'command',
+  'start-command': 'wakeonlan x',
+  'stop-command': 'poweroff',
+  'status-command': 'echo running',
+};
+
+const SSH = {
+  'ssh-host': 'gpu.example.org',
+  'ssh-user': 'me',
+  'ssh-key': 'KEY',
+  'ssh-known-hosts': 'gpu ssh-ed25519 A',
+};
+
+function read(inputs: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = RUN) {
+  const declared = Object.entries(readActionMetadata('gpu-server').inputs);
+  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
+  setInputs({ ...defaults, mode: 'start', driver: 'local', 'github-token': 'TOKEN', ...inputs });
+  return readInputs(env);
+}
+
+test('the defaults are those of action.yml', () => {
+  expect(read()).toEqual({
+    mode: 'start',
+    driver: { kind: 'local' },
+    run: { runId: '7', attempt: 2 },
+    name: 'diatom-7-2',
+    repository: 'example/diatoms',
+    apiUrl: 'https://api.github.com',
+    maxMinutes: 720,
+    pricePerHour: undefined,
+    currency: 'EUR',
+    startTimeoutMs: 30 * 60_000,
+    stopTimeoutMs: 15 * 60_000,
+    pickUpMinutes: 15,
+    githubToken: 'TOKEN',
+    runnerAuth: undefined,
+    runnerOwner: { scope: 'repository', owner: 'example', name: 'diatoms' },
+    runnerGroup: '',
+    runnerLabels: [],
+    runnerVersion: undefined,
+    runnerSha256: undefined,
+    architecture: 'x64',
+    runnerDir: '',
+  });
+});
+
+test('what is set is read', () => {
+  const inputs = read(
+    {
+      ...COMMANDS,
+      ...SSH,
+      'lifetime-hours': '0.005',
+      'price-per-hour': '1.2',
+      currency: '€',
+      'app-id': '12',
+      'app-private-key': 'PEM',
+      'runner-scope': 'organization',
+      'runner-labels': 'self-hosted, lab\ngpu',
+      'runner-version': 'v2.340.0',
+      'runner-sha256': 'AB'.repeat(32),
+      'server-limit': 'Google ends it',
+    },
+    { ...RUN, GITHUB_API_URL: 'https://ghes.example.org/api/v3' },
+  );
+  expect(inputs).toMatchObject({
+    driver: {
+      kind: 'command',
+      settings: { startCommand: 'wakeonlan x', limit: 'Google ends it', isRemote: true },
+      ssh: { host: 'gpu.example.org', port: 22, user: 'me', key: 'KEY', knownHosts: 'gpu ssh-ed25519 A' },
+    },
+    apiUrl: 'https://ghes.example.org/api/v3',
+    maxMinutes: 0.3,
+    pricePerHour: 1.2,
+    currency: '€',
+    runnerAuth: { app: { id: '12', privateKey: 'PEM' } },
+    runnerOwner: { scope: 'organization', owner: 'example' },
+    runnerLabels: ['self-hosted', 'lab', 'gpu'],
+    runnerVersion: '2.340.0',
+    runnerSha256: 'ab'.repeat(32),
+  });
+});
+
+test('inputs of a driver that was not chosen are not even looked at', () => {
+  expect(() => read({ 'ec2-regions': 'nowhere!', 'ssh-host': '-oProxyCommand=x', 'slurm-cpus': 'many' })).not.toThrow();
+});
+
+test('a lifetime above max-hours is refused, before anything could be started', async () => {
+  const error = await failureOf(() => read({ 'lifetime-hours': '24' }));
+  expect(error).toMatchObject({ code: 'INPUT' });
+  expect(error.message).toContain('Input lifetime-hours is 24, and max-hours allows 12');
+  expect(read({ 'lifetime-hours': '24', 'max-hours': '24' }).maxMinutes).toBe(24 * 60);
+});
+
+test.each([
+  [{ mode: 'begin' }, 'Input mode is “begin”, allowed is start or stop or status or reap.'],
+  [{ driver: 'gcp' }, 'Input driver is “gcp”'],
+  [{ 'max-hours': '0' }, 'Input max-hours is “0”'],
+  [{ 'max-hours': '500' }, 'a number above 0 and up to 120'],
+  [{ 'lifetime-hours': '1h' }, 'Input lifetime-hours is “1h”'],
+  [{ 'price-per-hour': '-1' }, 'Input price-per-hour is “-1”'],
+  [{ currency: '| x' }, 'Input currency is “| x”'],
+  [{ 'pick-up-minutes': 'soon' }, 'Input pick-up-minutes is “soon”'],
+  [{ 'runner-labels': 'a b' }, 'Input runner-labels is “a b”'],
+  [{ 'runner-scope': 'enterprise' }, 'Input runner-scope is “enterprise”'],
+  [{ 'runner-version': '2.300.0' }, 'a version from 2.336.0 on'],
+  [{ 'runner-version': '2.340.0', 'runner-sha256': 'abc' }, 'a SHA-256 of 64 hexadecimal digits'],
+  [{ 'runner-sha256': 'ab'.repeat(32) }, 'Input runner-version is missing, and runner-sha256 is set'],
+  [{ 'runner-dir': 'runner' }, 'the absolute path of a folder on the server'],
+  [{ 'runner-token': 'x', 'app-id': '1', 'app-private-key': 'y' }, 'runner-token and app-id are both set'],
+  [{ 'app-id': '1' }, 'Input app-private-key is missing, and app-id is set'],
+  [{ 'app-private-key': '1' }, 'Input app-id is missing, and app-private-key is set'],
+  [{ ...COMMANDS, 'status-command': '' }, 'Input status-command is missing'],
+  [{ ...COMMANDS, 'stop-command': '' }, 'Input stop-command is missing'],
+  [{ ...COMMANDS, ...SSH, 'ssh-host': '-oProxyCommand=x' }, 'Input ssh-host is “-oProxyCommand=x”'],
+  [{ ...COMMANDS, ...SSH, 'ssh-user': '-x' }, 'Input ssh-user is “-x”'],
+  [{ ...COMMANDS, ...SSH, 'ssh-port': '0' }, 'Input ssh-port is “0”'],
+  [{ ...COMMANDS, ...SSH, 'ssh-key': '' }, 'Input ssh-key is missing'],
+  [{ ...COMMANDS, ...SSH, 'ssh-known-hosts': '' }, 'ssh-keyscan gpu.example.org'],
+])('%j is refused', async (inputs, message) => {
+  const error = await failureOf(() => read(inputs));
+  expect(error).toMatchObject({ code: 'INPUT' });
+  expect(error.message).toContain(message);
+});
+
+test('outside of a job it says what is missing', async () => {
+  expect((await failureOf(() => read({}, {}))).message).toContain('GITHUB_REPOSITORY is “”: this action runs in a job');
+});
+
+describe('secrets', () => {
+  test('are hidden before anything is refused', async () => {
+    setEnvironment({ GITHUB_ACTIONS: 'true' });
+    const output = captureOutput();
+    await failureOf(() =>
+      read({ mode: 'x', 'runner-token': 'S1', 'app-private-key': 'S2', 'ssh-key': 'S3', 'github-token': 'S4' }),
+    );
+    for (const secret of ['S1', 'S2', 'S3', 'S4']) expect(output.text()).toContain(`::add-mask::${secret}`);
+  });
+});

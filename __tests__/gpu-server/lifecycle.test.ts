@@ -1,0 +1,327 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readActionMetadata } from '../../scripts/action-metadata.ts';
+import { DiatomError } from '../../src/errors.ts';
+import type { Driver, ServerState, StartRequest } from '../../src/gpu-server/driver.ts';
+import { openGithub } from '../../src/gpu-server/github.ts';
+import { readInputs } from '../../src/gpu-server/inputs.ts';
+import { reap, reapRegistrations } from '../../src/gpu-server/reap.ts';
+import type { Session } from '../../src/gpu-server/session.ts';
+import { start } from '../../src/gpu-server/start.ts';
+import { checkStatus } from '../../src/gpu-server/status-mode.ts';
+import { stopRun, stopServer } from '../../src/gpu-server/stop.ts';
+import { createHttpClient, type HttpClient } from '../../src/http/client.ts';
+import { failureOf } from '../helpers/failure.ts';
+import { type GithubApi, REPOSITORY, startGithubApi } from '../helpers/github-api.ts';
+import { captureOutput, commandFile, setEnvironment, setInputs } from '../helpers/runner.ts';
+
+/** Servers in memory, each with a runner that comes online when its server is asked how it is. */
+interface Cloud extends Driver {
+  readonly servers: Map<string, ServerState>;
+  readonly requests: StartRequest[];
+  readonly stops: string[];
+  /** What the next stops do; then they work. */
+  readonly stopFaults: ('throws' | 'has no effect')[];
+  deadline: Date | undefined;
+  runnerComes: boolean;
+}
+
+let api: GithubApi;
+let http: HttpClient;
+beforeEach(async () => {
+  api = await startGithubApi();
+  http = createHttpClient();
+});
+afterEach(async () => {
+  await http.close();
+  await api.close();
+});
+
+function cloud(): Cloud {
+  const servers = new Map<string, ServerState>();
+  return {
+    servers,
+    requests: [],
+    stops: [],
+    stopFaults: [],
+    deadline: undefined,
+    runnerComes: true,
+    description: 'a server in memory',
+    makesRunner: true,
+    deadMansSwitch: 'the test ends',
+    async start(request) {
+      this.requests.push(request);
+      servers.set(request.name, 'waiting');
+    },
+    async status(name) {
+      const state = servers.get(name) ?? 'gone';
+      const runner = api.runnerNamed(name);
+      if (state === 'waiting' && this.runnerComes && runner) {
+        runner.status = 'online';
+        servers.set(name, 'running');
+      }
+      return { state, detail: 'in memory', runningSince: undefined, lastLines: async () => 'no GPU on the bus' };
+    },
+    async stop(name) {
+      this.stops.push(name);
+      const fault = this.stopFaults.shift();
+      if (fault === 'throws') throw new DiatomError('SERVER', 'the cloud is busy');
+      if (fault === undefined) {
+        servers.delete(name);
+        const runner = api.runnerNamed(name);
+        if (runner) Object.assign(runner, { status: 'offline', busy: false });
+      }
+    },
+    async list() {
+      return [...servers].map(([name, state]) => ({ name, state, detail: '', deadline: this.deadline }));
+    },
+  };
+}
+
+function session(
+  driver: Driver,
+  inputs: Readonly<Record<string, string>> = {},
+  { runId = '1', attempt = 1, warnings = [] as string[], signal = new AbortController().signal } = {},
+): Session {
+  const declared = Object.entries(readActionMetadata('gpu-server').inputs);
+  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
+  setInputs({ ...defaults, mode: 'start', driver: 'slurm', ...api.inputs, ...inputs });
+  const read = readInputs({
+    GITHUB_REPOSITORY: REPOSITORY,
+    GITHUB_RUN_ID: runId,
+    GITHUB_RUN_ATTEMPT: String(attempt),
+    GITHUB_API_URL: api.url,
+  });
+  return {
+    inputs: read,
+    driver,
+    github: openGithub(read, http, signal, () => {}),
+    signal,
+    onWarning: (message) => void warnings.push(message),
+    close: async () => {},
+  };
+}
+
+describe('a start', () => {
+  test('registers a runner with a label of its own, hands it to the driver, and hides it from the log', async () => {
+    setEnvironment({ GITHUB_ACTIONS: 'true' });
+    const outputs = commandFile('GITHUB_OUTPUT');
+    const output = captureOutput();
+    const driver = cloud();
+    const started = await start(session(driver, { 'runner-labels': 'lab', 'pick-up-minutes': '3' }), () => {});
+    expect(started.runsOn).toEqual(['self-hosted', 'diatom-1-1']);
+    expect(api.runnerNamed('diatom-1-1')?.labels).toEqual(['self-hosted', 'diatom-1-1', 'lab']);
+    const [request] = driver.requests;
+    expect(request).toMatchObject({
+      name: 'diatom-1-1',
+      repository: REPOSITORY,
+      maxMinutes: 720,
+      runner: { pickUpMinutes: 3, software: { version: '2.340.0', sha256: 'a'.repeat(64) } },
+    });
+    const jit = request?.runner?.jitConfig ?? '';
+    expect(output.text().replace(`::add-mask::${jit}`, '')).not.toContain(jit);
+    expect(output.text()).toContain(`::add-mask::${jit}`);
+    expect(outputs()).toContain('["self-hosted","diatom-1-1"]');
+  });
+
+  test('gets its token from an App, and hides that too', async () => {
+    const seen: string[] = [];
+    const driver = cloud();
+    const made = session(driver, {
+      'runner-token': '',
+      'app-id': api.app.id,
+      'app-private-key': api.app.privateKey,
+    });
+    const github = openGithub(made.inputs, http, made.signal, (secret) => void seen.push(secret));
+    await start({ ...made, github }, () => {});
+    expect(seen).toEqual(['ghs_installation']);
+    expect(driver.servers.get('diatom-1-1')).toBe('running');
+  });
+
+  test('without anything that may register a runner is refused before it makes anything', async () => {
+    const driver = cloud();
+    let isMaking = false;
+    const error = await failureOf(
+      start(session(driver, { 'runner-token': '' }), () => {
+        isMaking = true;
+      }),
+    );
+    expect(error).toMatchObject({ code: 'INPUT' });
+    expect(isMaking).toBe(false);
+    expect(driver.requests).toEqual([]);
+  });
+
+  test('says before it makes something that it will, so that a post step can clean up', async () => {
+    const driver = cloud();
+    await start(session(driver), () => {
+      expect(driver.requests).toEqual([]);
+      expect(api.runners.size).toBe(0);
+    });
+    expect(driver.requests).toHaveLength(1);
+  });
+
+  test('whose server is gone before its runner came says so, with the last lines of its log', async () => {
+    const driver = cloud();
+    const { start: make } = driver;
+    driver.start = async (request) => {
+      await make.call(driver, request);
+      driver.servers.delete(request.name);
+    };
+    const error = await failureOf(start(session(driver), () => {}));
+    expect(error.message).toBe(
+      'diatom-1-1 ended before its runner was online (in memory). Its last lines:\nno GPU on the bus',
+    );
+  });
+
+  test('goes on waiting when the driver or GitHub give no answer for once', async () => {
+    const driver = cloud();
+    const { status } = driver;
+    let asked = 0;
+    driver.status = async (name) => {
+      if (asked++ === 0) throw new DiatomError('SERVER', 'no connection');
+      return status.call(driver, name);
+    };
+    await start(session(driver), () => {});
+    expect(driver.servers.get('diatom-1-1')).toBe('running');
+  });
+
+  test('reaps first, and goes on when that fails', async () => {
+    const driver = cloud();
+    driver.servers.set('diatom-77-1', 'running');
+    const started = await start(session(driver), () => {});
+    expect(started.reaped).toMatchObject([{ server: { name: 'diatom-77-1' }, outcome: 'stopped' }]);
+    const warnings: string[] = [];
+    driver.list = async () => {
+      throw new DiatomError('SERVER', 'no list today');
+    };
+    await start(session(driver, {}, { warnings, runId: '2' }), () => {});
+    expect(warnings).toEqual(['Nobody could look for servers that were left behind: no list today']);
+  });
+});
+
+describe('a stop', () => {
+  test('needs nothing of the start, removes the registration, and is fine a second time', async () => {
+    const driver = cloud();
+    await start(session(driver), () => {});
+    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1' }]);
+    expect(driver.servers.size).toBe(0);
+    expect(api.runners.size).toBe(0);
+    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1', hours: 0 }]);
+  });
+
+  test('stops earlier attempts of the run, and no later one nor another run’s', async () => {
+    const driver = cloud();
+    for (const name of ['diatom-1-1', 'diatom-1-2', 'diatom-1-3', 'diatom-2-1']) driver.servers.set(name, 'running');
+    await stopRun(session(driver, {}, { attempt: 2 }));
+    expect([...driver.servers.keys()]).toEqual(['diatom-1-3', 'diatom-2-1']);
+  });
+
+  test('tries every name that the run can have had when the servers can’t be listed', async () => {
+    const driver = cloud();
+    driver.servers.set('diatom-1-1', 'running');
+    driver.list = async () => {
+      throw new DiatomError('SERVER', 'no list today');
+    };
+    await stopRun(session(driver, {}, { attempt: 2 }));
+    expect(driver.stops).toEqual(['diatom-1-2', 'diatom-1-1']);
+    expect(driver.servers.size).toBe(0);
+  });
+
+  test('is tried again when it fails, and when it has no effect', async () => {
+    const driver = cloud();
+    driver.servers.set('diatom-1-1', 'running');
+    driver.stopFaults.push('throws', 'throws', 'throws');
+    await stopRun(session(driver));
+    expect(driver.stops).toHaveLength(4);
+    expect(driver.servers.size).toBe(0);
+  });
+
+  test('is never confirmed by a state that nobody can say', async () => {
+    const driver = cloud();
+    driver.servers.set('diatom-1-1', 'unknown');
+    driver.stopFaults.push('has no effect', 'has no effect');
+    const error = await failureOf(stopServer(session(driver, { 'stop-timeout-minutes': '0.02' }), 'diatom-1-1'));
+    expect(error).toMatchObject({ code: 'SERVER' });
+    expect(error.message).toContain('diatom-1-1 may still run and cost money: after 1 s, it is unknown: in memory');
+    expect(error.message).toContain('scancel --name');
+    expect(error.message).toContain('If you don’t: the test ends, at its deadline.');
+  });
+
+  test('of several goes on after one that fails, and is red all the same', async () => {
+    const driver = cloud();
+    driver.servers.set('diatom-1-1', 'running');
+    driver.servers.set('diatom-1-2', 'running');
+    driver.stopFaults.push('has no effect');
+    const error = await failureOf(stopRun(session(driver, { 'stop-timeout-minutes': '0.02' }, { attempt: 2 })));
+    expect(error.message).toContain('diatom-1-2 may still run');
+    expect([...driver.servers.keys()]).toEqual(['diatom-1-2']);
+  });
+
+  test('warns when the registration can’t be removed: a runner that never comes costs nothing', async () => {
+    const driver = cloud();
+    const warnings: string[] = [];
+    api.failNext({ path: '/actions/runners', status: 401 });
+    await stopRun(session(driver, {}, { warnings }));
+    expect(warnings).toEqual([
+      expect.stringContaining('The registration of the runner diatom-1-1 could not be removed'),
+    ]);
+  });
+});
+
+describe('a reaper', () => {
+  test('stops what no live run owns, and never a busy runner of a live run', async () => {
+    const driver = cloud();
+    driver.deadline = new Date(0);
+    for (const name of ['diatom-5-1', 'diatom-6-1', 'diatom-7-1']) driver.servers.set(name, 'running');
+    api.runs.set('5', { status: 'completed', run_attempt: 1 });
+    api.runs.set('6', { status: 'in_progress', run_attempt: 1 });
+    api.addRunner({ name: 'diatom-6-1', labels: [], status: 'online', busy: true });
+    const results = await reap(session(driver), { nameless: true });
+    expect(results.map(({ server, outcome }) => [server.name, outcome])).toEqual([
+      ['diatom-5-1', 'stopped'],
+      ['diatom-6-1', 'kept'],
+      ['diatom-7-1', 'stopped'],
+    ]);
+    expect([...driver.servers.keys()]).toEqual(['diatom-6-1']);
+  });
+
+  test('leaves alone what it can’t judge, and goes on with the others', async () => {
+    const driver = cloud();
+    for (const name of ['diatom-5-1', 'diatom-6-1']) driver.servers.set(name, 'running');
+    api.failNext({ path: '/runs/5', status: 403, message: 'Resource not accessible by integration' });
+    const results = await reap(session(driver), { nameless: true });
+    expect(results.map(({ outcome }) => outcome)).toEqual(['unclear', 'stopped']);
+    expect(results[0]?.why).toContain('github-token is not allowed to do this. It needs “actions: read”');
+  });
+
+  test('removes registrations that were never used, of runs that are over, and no other', async () => {
+    const driver = cloud();
+    const add = (name: string, status: 'online' | 'offline' = 'offline', busy = false) =>
+      api.addRunner({ name, labels: [], status, busy });
+    api.runs.set('5', { status: 'completed', run_attempt: 1 });
+    driver.servers.set('diatom-5-3', 'running');
+    add('diatom-5-1');
+    add('diatom-5-2', 'online');
+    add('diatom-5-3');
+    add('diatom-1-1');
+    add('diatom-99-1');
+    add('lab-1');
+    expect(await reapRegistrations(session(driver, {}, { runId: '9' }))).toEqual(['diatom-5-1']);
+    expect([...api.runners.values()].map(({ name }) => name)).not.toContain('diatom-5-1');
+    expect(api.runners.size).toBe(5);
+  });
+});
+
+test('a status registers a runner to see that it may, and leaves nothing', async () => {
+  const driver = cloud();
+  const { checks } = await checkStatus(session(driver));
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  expect(api.requests.some((request) => request.includes('generate-jitconfig'))).toBe(true);
+  expect(api.runners.size).toBe(0);
+  expect(driver.requests).toEqual([]);
+  const refused = await checkStatus(session(driver, { 'runner-token': api.jobToken }));
+  expect(refused.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual([
+    'Runners can be seen (runner-token)',
+    'The runner’s software',
+    'A runner can be registered',
+  ]);
+});

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import {
+  reapedSection,
+  startedSection,
+  statusSection,
+  stoppedSection,
+  summaryMarkdown,
+} from '../../src/gpu-server/summary.ts';
+
+const DEADLINE = new Date('2026-11-22T12:00:00Z');
+const PRICE = { pricePerHour: 1.5, currency: 'EUR' };
+const SERVER = { name: 'diatom-1-1', state: 'running', detail: 'i-1 | <b>', deadline: DEADLINE } as const;
+
+test('a start shows the server, its deadline and the most that it can cost', () => {
+  const text = startedSection(
+    { deadline: DEADLINE, runsOn: ['self-hosted', 'diatom-1-1'], reaped: [] },
+    'an EC2 instance',
+    { name: 'diatom-1-1', maxMinutes: 360, ...PRICE },
+  );
+  expect(text).toContain('| Server | `diatom-1-1` |');
+  expect(text).toContain('`2026-11-22T12:00:00.000Z`, after 6 h');
+  expect(text).toContain('| Costs at most | 9.00 EUR |');
+  expect(text).toContain('`self-hosted`, `diatom-1-1`');
+});
+
+test('a stop shows hours and cost, says what it does not know, and lists what else is there', () => {
+  const text = stoppedSection(
+    [
+      { name: 'diatom-2-2', detail: '', hours: 2.5 },
+      { name: 'diatom-2-1', detail: '', hours: undefined },
+      { name: 'diatom-2-3', detail: '', hours: 0 },
+    ],
+    [SERVER],
+    PRICE,
+  );
+  expect(text).toContain('| `diatom-2-2` | gone | 2.5 h | 3.75 EUR |');
+  expect(text).toContain('| `diatom-2-1` | gone | not known | not known |');
+  expect(text).toContain('| `diatom-2-3` | there was none |');
+  expect(text).toContain('### Other servers of this repository');
+  expect(text).toContain('i-1 \\| &lt;b&gt;');
+  expect(
+    stoppedSection([{ name: 'x', detail: '', hours: 1 }], [], { pricePerHour: undefined, currency: 'EUR' }),
+  ).toContain('| 1 h | not known |');
+});
+
+test('a status shows every check', () => {
+  const text = statusSection({
+    checks: [
+      { name: 'Runners', ok: true, result: '3 in all' },
+      { name: 'Runs', ok: false, result: 'refused | 403' },
+    ],
+    status: undefined,
+    servers: [SERVER],
+  });
+  expect(text).toContain('| ✅ | Runners | 3 in all |');
+  expect(text).toContain('| ❌ | Runs | refused \\| 403 |');
+  expect(text).toContain('`diatom-1-1`');
+});
+
+test('a reaper shows what it found, what it did, and why', () => {
+  const text = reapedSection([{ server: SERVER, outcome: 'stopped', why: 'its run is over' }], ['diatom-9-1']);
+  expect(text).toContain('| `diatom-1-1` | running | `2026-11-22T12:00:00.000Z` | stopped | its run is over |');
+  expect(text).toContain('- `diatom-9-1`');
+  expect(reapedSection([])).toBe('No server of this repository was left behind.');
+});
+
+test('a failure comes first', () => {
+  const text = summaryMarkdown('it may still run', ['a warning'], ['the rest']);
+  expect(text.indexOf('it may still run')).toBeLessThan(text.indexOf('a warning'));
+  expect(text.indexOf('a warning')).toBeLessThan(text.indexOf('the rest'));
+  expect(text).toContain('> [!CAUTION]');
+});
