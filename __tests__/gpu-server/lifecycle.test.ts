@@ -205,7 +205,7 @@ describe('a stop', () => {
     expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1' }]);
     expect(driver.servers.size).toBe(0);
     expect(api.runners.size).toBe(0);
-    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1', hours: 0 }]);
+    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1', existed: false, hours: 0 }]);
   });
 
   test('stops earlier attempts of the run, and no later one nor another run’s', async () => {

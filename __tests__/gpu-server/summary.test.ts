@@ -26,9 +26,9 @@ test('a start shows the server, its deadline and the most that it can cost', () 
 test('a stop shows hours and cost, says what it does not know, and lists what else is there', () => {
   const text = stoppedSection(
     [
-      { name: 'diatom-2-2', detail: '', hours: 2.5 },
-      { name: 'diatom-2-1', detail: '', hours: undefined },
-      { name: 'diatom-2-3', detail: '', hours: 0 },
+      { name: 'diatom-2-2', existed: true, detail: '', hours: 2.5 },
+      { name: 'diatom-2-1', existed: undefined, detail: '', hours: undefined },
+      { name: 'diatom-2-3', existed: false, detail: '', hours: 0 },
     ],
     [SERVER],
     PRICE,
@@ -39,7 +39,10 @@ test('a stop shows hours and cost, says what it does not know, and lists what el
   expect(text).toContain('### Other servers of this repository');
   expect(text).toContain('i-1 \\| &lt;b&gt;');
   expect(
-    stoppedSection([{ name: 'x', detail: '', hours: 1 }], [], { pricePerHour: undefined, currency: 'EUR' }),
+    stoppedSection([{ name: 'x', existed: true, detail: '', hours: 1 }], [], {
+      pricePerHour: undefined,
+      currency: 'EUR',
+    }),
   ).toContain('| 1 h | not known |');
 });
 

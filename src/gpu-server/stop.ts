@@ -11,7 +11,9 @@ export interface StoppedServer {
   readonly name: string;
   /** What it was. */
   readonly detail: string;
-  /** How long it ran, in hours; `undefined` when nobody knows, 0 when there was none. */
+  /** Whether there was one; `undefined` when nobody could say. */
+  readonly existed: boolean | undefined;
+  /** How long it ran, in hours; `undefined` when nobody knows. */
   readonly hours: number | undefined;
 }
 
@@ -60,7 +62,7 @@ export async function stopServer(session: Session, name: string, looks = 1): Pro
     seenGone = last?.state === 'gone' ? seenGone + 1 : 0;
     if (seenGone >= looks) {
       info(`${name} is gone.`);
-      return { name, detail: before?.detail ?? '', hours: hoursOf(before) };
+      return { name, existed: before && before.state !== 'gone', detail: before?.detail ?? '', hours: hoursOf(before) };
     }
     await pause();
   }
@@ -77,14 +79,20 @@ export async function stopServer(session: Session, name: string, looks = 1): Pro
 }
 
 function hoursOf(before: ServerStatus | undefined): number | undefined {
-  if (before?.state === 'gone') return 0;
+  if (before?.state === 'gone' || before?.state === 'waiting') return 0;
   if (before?.runningSince === undefined) return undefined;
   return Math.max(0, Date.now() - before.runningSince.getTime()) / 3_600_000;
 }
 
 /** Removes the registration of a server’s runner, when it was not used. What can’t be removed costs nothing: a warning. */
 export async function removeRegistration({ driver, github, onWarning, signal }: Session, name: string): Promise<void> {
-  if (!driver.makesRunner || !github.runners) return;
+  if (!driver.makesRunner) return;
+  if (!github.runners) {
+    info(
+      `If the runner ${name} was never used, GitHub lists it for a day or more: there is no runner-token or app-id to remove it with.`,
+    );
+    return;
+  }
   try {
     const result = await github.runners.remove(name);
     if (result === 'removed') info(`Removed the registration of the runner ${name}.`);

@@ -49,9 +49,9 @@ export function stoppedSection(
   leftovers: readonly ListedServer[],
   price: Price,
 ): string {
-  const rows = stopped.map(({ name, detail, hours }) => [
+  const rows = stopped.map(({ name, existed, detail, hours }) => [
     code(name),
-    hours === 0 ? 'there was none' : 'gone',
+    existed === false ? 'there was none' : 'gone',
     hours === undefined ? 'not known' : formatHours(hours),
     (hours === undefined ? undefined : cost(hours, price)) ?? 'not known',
     escapeMarkdown(detail),
