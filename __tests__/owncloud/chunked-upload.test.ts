@@ -205,6 +205,27 @@ describe('a file that grows', () => {
     expect(put.seen).toHaveLength(4);
   });
 
+  test('more slowly than it is sent goes in the first size, although larger pieces have become possible', async () => {
+    const put = on(isPiece);
+    const { remote, directory } = await setUp({ hook: put.hook });
+    const file = await growingFile();
+    const data = testBytes(2_000 * KB);
+    let stored = 0;
+    const onStored = (bytes: number) => {
+      stored = bytes;
+    };
+    const sizes = { start: 100 * KB, min: 100 * KB, max: 400 * KB };
+    const upload = uploadGrowing(remote, { source: file.source, ...TARGET }, quick({ sizes, onStored }));
+    await file.write(data.subarray(0, 1_600 * KB));
+    await expect.poll(() => stored).toBeGreaterThan(1_500 * KB);
+    expect(Math.max(...put.seen.map(({ headers }) => Number(headers['content-length'])))).toBeGreaterThan(100 * KB);
+    expect(file.asked()).toBe(stored + 100 * KB);
+    await file.write(data.subarray(1_600 * KB));
+    file.finish();
+    await upload;
+    await expectStored(directory, 2_000 * KB);
+  });
+
   test('is not waited for beyond what can be sent: a slow server holds its writer back', async () => {
     const gate = Promise.withResolvers<void>();
     const put = on(isPiece, async (_, __, proceed) => {

@@ -382,8 +382,11 @@ function requestHandler(context: Context) {
     const { target, replaced } = await destinationOf(request, place);
     if (isBelow(target, local, sep)) throw new Refusal(403, 'Source and destination are the same');
     if (replaced) await rm(target, { recursive: true });
-    if (method === 'MOVE') await rename(local, target);
-    else await cp(local, target, { recursive: true });
+    if (method === 'MOVE') {
+      await rename(local, target);
+      const known = sums.get(local);
+      if (known) sums.set(target, known);
+    } else await cp(local, target, { recursive: true });
     return { status: replaced ? 204 : 201 };
   }
 

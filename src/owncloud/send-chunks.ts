@@ -1,18 +1,16 @@
-import { createHash } from 'node:crypto';
 import { DiatomError } from '../errors.ts';
 import type { GrowingFile } from '../growing-file.ts';
-import { NetworkError } from '../http/client.ts';
 import { type ChunkSizes, leastChunkBytes, nextChunkBytes } from './chunk-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listFolder } from './list-folder.ts';
-import { type RemoteOptions, retrying, unlessCancelled, withSignal } from './options.ts';
-import { chunkBody } from './upload-body.ts';
+import { type RemoteOptions, unlessCancelled } from './options.ts';
+import { putChunk } from './put-chunk.ts';
 
 export interface ChunksRequest {
   readonly source: GrowingFile;
   /** The folder of this upload, a path in `uploads` that begins with `/`. */
   readonly folder: string;
-  /** Nextcloud wants it with every request. */
+  /** Go with every request of the upload. */
   readonly headers: Readonly<Record<string, string>>;
   readonly sizes: ChunkSizes;
   /** Pieces under way at a time. */
@@ -23,11 +21,12 @@ export interface ChunksRequest {
 }
 
 interface Chunk {
-  /** From 1. */
+  /** From 1. Servers put the pieces together in this order (owncloud/core apps/dav/lib/Upload/AssemblyStream.php). */
   readonly number: number;
   readonly start: number;
   readonly bytes: number;
   sent: boolean;
+  /** Whether it had to be sent again, because the server had not stored it whole. */
   again: boolean;
 }
 
@@ -36,9 +35,7 @@ interface Chunk {
  *
  * A piece goes out as soon as its bytes are there and one of the `parallel` places is free, streamed from the file: what
  * is held in memory is a few portions a place, whatever the size of a piece. A piece that the server has not stored whole
- * is sent again, once: ownCloud 10 compares neither length nor checksum of a piece with what was sent (owncloud/core
- * apps/dav/lib/Upload/UploadFolder.php and Connector/Sabre/Directory.php, createFileDirectly; older versions even refuse
- * every piece with an OC-Checksum), and puts them together by its natural order of names (AssemblyStream.php).
+ * although it said so is sent again, once.
  *
  * @throws what ended the source; DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`. No request is under way then.
  */
@@ -66,46 +63,17 @@ export async function sendChunks(uploads: Endpoint, request: ChunksRequest, opti
 
   async function send(chunk: Chunk): Promise<void> {
     const { number, start, bytes } = chunk;
-    await retrying(own, async () => {
-      // Nextcloud only remembers OC-Checksum, but makes a sum when asked so (apps/dav/lib/Connector/Sabre/File.php).
-      const hash = uploads.product === 'nextcloud' ? createHash('sha1') : undefined;
-      const began = performance.now();
-      let done = 0;
-      const data = chunkBody({
-        localPath: source.path,
-        start,
-        bytes,
-        host,
-        stallTimeoutMs,
-        onData: (portion) => hash?.update(portion),
-        onProgress: (now) => {
-          taken += now - done;
-          done = now;
-          onProgress?.(taken);
-        },
-      });
-      try {
-        const answer = await uploads.client.customRequest(pathOf(folder, number), {
-          method: 'PUT',
-          data,
-          headers: {
-            ...headers,
-            'content-type': 'application/octet-stream',
-            'content-length': String(bytes),
-            ...(hash ? { 'x-hash': 'sha1' } : {}),
-          },
-          ...withSignal(own),
-        });
-        const sum = answer.headers.get('x-hash-sha1')?.toLowerCase();
-        if (hash && sum && sum !== hash.digest('hex')) throw damaged(host);
-      } catch (error) {
-        taken -= done;
-        throw error;
-      } finally {
-        data.destroy();
-      }
-      chunkBytes = nextChunkBytes(chunkBytes, { bytes, ms: performance.now() - began }, sizes);
-    });
+    const path = `${folder}/${String(number).padStart(5, '0')}`;
+    const onTaken = (more: number) => {
+      taken += more;
+      if (more > 0) onProgress?.(taken);
+    };
+    const ms = await putChunk(
+      uploads,
+      { localPath: source.path, start, bytes, path, headers, stallTimeoutMs, onTaken },
+      own,
+    );
+    chunkBytes = nextChunkBytes(chunkBytes, { bytes, ms }, sizes);
     chunk.sent = true;
   }
 
@@ -181,12 +149,3 @@ export async function sendChunks(uploads: Endpoint, request: ChunksRequest, opti
 
 /** Times `sizes.start`: a listing has a line for every piece, so it should not come after each of them. */
 const CONFIRM_EVERY = 3;
-
-function pathOf(folder: string, number: number): string {
-  return `${folder}/${String(number).padStart(5, '0')}`;
-}
-
-function damaged(host: string): NetworkError {
-  const message = `The server ${host} got other bytes of a piece of the file than were sent: a proxy on the way may alter them.`;
-  return new NetworkError(message, { transient: true, cause: undefined });
-}
