@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
@@ -63,15 +64,12 @@ describe('the bytes', () => {
     await mkdir(join(folder, 'elsewhere'));
     const module = new URL('../../src/archive/archive-writer.ts', import.meta.url);
     const script = `
-      const [umask, out, file] = process.argv.slice(1);
+      const [umask, out] = process.argv.slice(1);
       process.umask(Number.parseInt(umask, 8));
       const { createArchive } = await import(${JSON.stringify(module.href)});
       const writer = await createArchive(out);
       await writer.addBuffer('results/train/Größe/a.png', Buffer.alloc(100_000, 7));
-      await writer.addFile('downloads/b.bin', file);
       console.log(JSON.stringify(await writer.finish()));`;
-    const file = join(folder, 'b.bin');
-    await writeFile(file, Buffer.alloc(3e6, 'diatom'));
     const runs = [
       { umask: '000', tz: 'Pacific/Kiritimati', locale: 'C', cwd: folder, out: 'one.zip' },
       { umask: '077', tz: 'America/Adak', locale: 'tr_TR.UTF-8', cwd: join(folder, 'elsewhere'), out: '../two.zip' },
@@ -80,7 +78,7 @@ describe('the bytes', () => {
     for (const { umask, tz, locale, cwd, out } of runs) {
       const { stdout } = await promisify(execFile)(
         process.execPath,
-        ['--input-type=module', '-e', script, umask, out, file],
+        ['--input-type=module', '-e', script, umask, out],
         { cwd, env: { ...process.env, TZ: tz, LC_ALL: locale, NODE_OPTIONS: '' } },
       );
       facts.push(JSON.parse(stdout));
@@ -106,25 +104,11 @@ test('what finish tells is true of the file, and progress ends at its size', asy
   expect(progress).toEqual(progress.toSorted((a, b) => a - b));
 });
 
-test('a file is added as it is, empty or too large to be read at one stroke', async () => {
-  const big = randomBytes(35_500_000);
-  await writeFile(join(folder, 'big'), big);
-  await writeFile(join(folder, 'empty'), '');
-  const writer = await createArchive(path);
-  await writer.addFile('big', join(folder, 'big'));
-  await writer.addFile('empty', join(folder, 'empty'));
-  await writer.finish();
-  const found = await contents(path);
-  expect(found.get('big')?.equals(big)).toBe(true);
-  expect(found.get('empty')?.length).toBe(0);
-});
-
 test('calls may overlap: entries come in the order of the calls', async () => {
   const writer = await createArchive(path);
   const content = randomBytes(2e6);
-  await writeFile(join(folder, 'file'), content);
   const done = await Promise.all([
-    writer.addFile('b', join(folder, 'file')),
+    writer.addBuffer('b', content),
     writer.addBuffer('a', Buffer.from('1')),
     writer.addBuffer('c', Buffer.from('2')),
     writer.finish(),
@@ -187,47 +171,31 @@ describe('what can’t be done', () => {
     expect(await readFile(path, 'utf8')).toBe('precious');
   });
 
-  test('a missing folder, or a missing file to add, is an error of the disk that names it', async () => {
+  test('a missing folder is an error of the disk that names the file', async () => {
     const nowhere = join(folder, 'none', 'set.zip');
     await expect(createArchive(nowhere)).rejects.toMatchObject({
       code: 'DISK',
       message: expect.stringContaining(nowhere),
     });
+  });
+
+  test('after a failure nothing can finish the archive: it would lack an entry', async () => {
     const writer = await createArchive(path);
-    const missing = join(folder, 'missing.png');
-    const failure = await writer.addFile('a.png', missing).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'DISK', message: expect.stringContaining(missing) });
-    // The archive would lack the file: nothing can finish it any more.
+    const failure = await writer.addBuffer('/etc/passwd', Buffer.from('x')).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'ZIP' });
     await expect(writer.addBuffer('b.png', Buffer.from('x'))).rejects.toBe(failure);
+    await expect(writer.addSegment(['c.png'], 100)).rejects.toBe(failure);
     await expect(writer.finish()).rejects.toBe(failure);
     await writer.abort();
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('a file that grows while it is copied is an error that names it', async () => {
-    const source = join(folder, 'growing.tif');
-    await writeFile(source, Buffer.alloc(33 * 2 ** 20));
-    // Progress is told for each piece of the copy; the checksum was made before.
-    const writer = await createArchive(path, { onProgress: () => appendFileSync(source, Buffer.alloc(2 ** 20)) });
-    await expect(writer.addFile('growing.tif', source)).rejects.toMatchObject({
-      code: 'DISK',
-      message: expect.stringContaining(`${source} changed`),
-    });
+  test('an archive with room that nobody has filled', async () => {
+    const writer = await createArchive(path);
+    await writer.addSegment(['a.png'], 100);
+    await expect(writer.finish()).rejects.toThrow('has a gap at 0');
     await writer.abort();
-  });
-
-  test('a file whose content changes while it is copied is an error too', async () => {
-    const source = join(folder, 'changing.tif');
-    await writeFile(source, Buffer.alloc(33 * 2 ** 20));
-    const writer = await createArchive(path, {
-      onProgress: () => {
-        const file = openSync(source, 'r+');
-        writeSync(file, 'x', 32 * 2 ** 20);
-        closeSync(file);
-      },
-    });
-    await expect(writer.addFile('changing.tif', source)).rejects.toMatchObject({ code: 'DISK' });
-    await writer.abort();
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test('nothing more is written once the run is cancelled', async () => {
@@ -246,21 +214,73 @@ describe('what can’t be done', () => {
   });
 });
 
-test('abort ends a step that is under way, removes the file, may come twice, and leaves a finished archive alone', async () => {
-  const source = join(folder, 'source');
-  await writeFile(source, randomBytes(40e6));
+test('others write entries into the room that is left for them, in any order', async () => {
   const writer = await createArchive(path);
-  const adding = expect(writer.addFile('a', source)).rejects.toThrow('is aborted');
+  const contents = ['first', 'second', 'third'].map((text) => ({ name: `${text}.txt`, data: Buffer.from(text) }));
+  const headerOf = (name: string, data: Buffer) =>
+    localHeader({ name: Buffer.from(name), bytes: data.length, crc32: crc32(data), offset: 0 });
+  const segments = await Promise.all(
+    contents.map(({ name, data }) => writer.addSegment([name], headerOf(name, data).length + data.length)),
+  );
+  const last = writer.addBuffer('last.txt', Buffer.from('last'));
+  for (const index of [2, 0, 1]) {
+    const [content, segment] = [contents[index], segments[index]];
+    if (!content || !segment) throw new Error('a segment is missing');
+    const { name, data } = content;
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.concat([headerOf(name, data), data]), 0, undefined, segment.offset);
+    closeSync(file);
+    segment.written([{ bytes: data.length, crc32: crc32(data), offset: segment.offset }]);
+  }
+  await last;
+  await writer.finish();
+  const entries = [...contents, { name: 'last.txt', data: 'last' }];
+  expect((await readFile(path)).equals(buildZip({ entries }))).toBe(true);
+});
+
+describe('the archive while it grows', () => {
+  test('is told of up to where there is no gap', async () => {
+    const writer = await createArchive(path);
+    const [first, second] = [await writer.addSegment(['a'], 31), await writer.addSegment(['b'], 31)];
+    let reached = false;
+    const waiting = writer.file.reach(10).then((bytes) => {
+      reached = true;
+      return bytes;
+    });
+    second.written([{ bytes: 0, crc32: 0, offset: 31 }]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(reached).toBe(false);
+    first.written([{ bytes: 0, crc32: 0, offset: 0 }]);
+    expect(await waiting).toBe(62);
+    const facts = await writer.finish();
+    expect(await writer.file.reach(1e9)).toBe(facts.bytes);
+    expect(await writer.file.complete).toEqual({ bytes: facts.bytes, sha1: facts.sha1, sha256: facts.sha256 });
+  });
+
+  test('fails for whoever waits when it is discarded', async () => {
+    const writer = await createArchive(path);
+    const waiting = expect(writer.file.reach(1)).rejects.toThrow('was discarded');
+    const complete = expect(writer.file.complete).rejects.toThrow('was discarded');
+    await writer.abort();
+    await waiting;
+    await complete;
+  });
+});
+
+test('abort removes the file, may come twice, and leaves a finished archive alone', async () => {
+  const writer = await createArchive(path);
+  const adding = expect(writer.addBuffer('a', randomBytes(5e6))).rejects.toThrow('is aborted');
   await writer.abort();
   await adding;
+  await expect(writer.addBuffer('b', Buffer.from('b'))).rejects.toThrow('is aborted');
   await writer.abort();
-  expect(await readdir(folder)).toEqual(['source']);
+  expect(await readdir(folder)).toEqual([]);
 
   const second = await createArchive(path);
-  await second.addFile('a', source);
+  await second.addBuffer('a', Buffer.from('a'));
   await second.finish();
   await second.abort();
-  expect((await contents(path)).get('a')?.equals(await readFile(source))).toBe(true);
+  expect(String((await contents(path)).get('a'))).toBe('a');
 });
 
 test('the zip64 fields of entries beyond 4 GiB are those of APPNOTE.TXT', async () => {

@@ -121,7 +121,7 @@ describe('what is read', () => {
       'empty-without-data': '',
     });
     expect(zip.name).toBe('diatoms.zip');
-    expect(zip.entries.find((entry) => entry.path === 'deflated')).toEqual({
+    expect(zip.entries.find((entry) => entry.path === 'deflated')).toMatchObject({
       path: 'deflated',
       bytes: text.length,
       compressedBytes: deflateRawSync(text).length,
@@ -180,11 +180,6 @@ describe('what is read', () => {
     }
     await zip.close();
     opened.pop();
-  });
-
-  test('no entry that the zip does not have', async () => {
-    const zip = await open({ entries: [{ name: 'a' }] });
-    await expect(zip.read({ path: 'b', bytes: 0, compressedBytes: 0, crc32: 0 })).rejects.toThrow(RangeError);
   });
 });
 

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
+import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
 import { requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
+
+const SIGNAL = new AbortController().signal;
 
 let folder: string;
 
@@ -43,7 +46,7 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
     await file.truncate(largeBytes);
     await file.close();
     const archive = await createArchive(path());
-    await archive.addFile('downloads/large.zip', source);
+    for await (const _ of fillArchive(archive, [{ kind: 'file', path: source, name: 'downloads/large.zip' }], SIGNAL));
     await archive.addBuffer('results/train/label/1.png', Buffer.from('behind it'));
     await archive.finish();
   });

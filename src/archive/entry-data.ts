@@ -9,9 +9,9 @@ import type { LocatedEntry } from './zip-limits.ts';
 /** An entry with more bytes, packed or unpacked, has to be streamed: it would not fit into a read, or the memory. */
 export const MAX_READ_BYTES = 2 ** 30;
 
-const LOCAL_HEADER_BYTES = 30;
+export const LOCAL_HEADER_BYTES = 30;
 /** What is read beyond header, name and data for a local extra field; a longer one costs a second read. */
-const EXTRA_FIELD_ALLOWANCE = 512;
+export const EXTRA_FIELD_ALLOWANCE = 512;
 const STREAM_CHUNK_BYTES = 2 ** 20;
 
 const inflate = promisify(inflateRaw);
@@ -107,7 +107,7 @@ async function readAt(
  * programs differ in which of the two they believe, so that a zip could hold one thing for a check and another for its
  * user.
  */
-function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffer): number {
+export function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffer): number {
   const differs = (what: string) =>
     zipFault(zip, entry.path, `is described differently in two places of the zip (${what}). ${DOWNLOAD_AGAIN}`);
   if (header.readUInt32LE(0) !== 0x04034b50) throw differs('its own header is missing');
@@ -132,7 +132,7 @@ function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffer): num
   return start;
 }
 
-function checkContent(zip: string, entry: LocatedEntry, bytes: number, crc: number): void {
+export function checkContent(zip: string, entry: LocatedEntry, bytes: number, crc: number): void {
   if (bytes !== entry.bytes) {
     throw zipFault(zip, entry.path, `has ${bytes} bytes and should have ${entry.bytes}. ${DOWNLOAD_AGAIN}`);
   }
@@ -149,11 +149,11 @@ function hex(crc: number): string {
   return crc.toString(16).padStart(8, '0');
 }
 
-function damaged(zip: string, entry: LocatedEntry, cause: unknown): DiatomError {
+export function damaged(zip: string, entry: LocatedEntry, cause: unknown): DiatomError {
   return zipFault(zip, entry.path, `is damaged: it can’t be unpacked (${messageOf(cause)}). ${DOWNLOAD_AGAIN}`, cause);
 }
 
-function tooManyBytes(zip: string, entry: LocatedEntry): DiatomError {
+export function tooManyBytes(zip: string, entry: LocatedEntry): DiatomError {
   return zipFault(
     zip,
     entry.path,

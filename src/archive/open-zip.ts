@@ -7,19 +7,11 @@ import { checkSizes, DEFAULT_ZIP_LIMITS, type LocatedEntry, locateEntries, type 
 
 export { DEFAULT_ZIP_LIMITS, type ZipLimits } from './zip-limits.ts';
 
-/** A file in a zip. Sizes in bytes. */
-export interface ZipEntry {
-  /**
-   * Decoded, '/'-separated, without '.' components. Names that differ only in case or Unicode form are different paths.
-   */
-  readonly path: string;
-  readonly bytes: number;
-  readonly compressedBytes: number;
-  /** As the directory says; that the content has it is checked when it is read. */
-  readonly crc32: number;
-  /** Only on an entry that is not accepted: why reading it would fail (it is encrypted, a symbolic link …). */
-  readonly fault?: string | undefined;
-}
+/**
+ * A file in a zip. `path` is decoded, '/'-separated, without '.' components; names that differ only in case or Unicode
+ * form are different paths. What the directory says of the content is checked when it is read.
+ */
+export type ZipEntry = LocatedEntry;
 
 /** A zip whose directory was read and found safe. */
 export interface OpenZip {
@@ -95,34 +87,24 @@ async function readEntries(
 }
 
 function reader(path: string, file: FileHandle, name: string, entries: readonly LocatedEntry[]): OpenZip {
-  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
-
-  function locate(entry: ZipEntry): LocatedEntry {
-    const located = byPath.get(entry.path);
-    if (!located) throw new RangeError(`The zip “${name}” has no entry “${entry.path}”`);
-    if (located.fault !== undefined) throw zipFault(name, located.path, located.fault);
-    return located;
+  function readable(entry: ZipEntry): ZipEntry {
+    if (entry.fault !== undefined) throw zipFault(name, entry.path, entry.fault);
+    return entry;
   }
 
   return {
     name,
-    entries: entries.map(({ path, bytes, compressedBytes, crc32, fault }) => ({
-      path,
-      bytes,
-      compressedBytes,
-      crc32,
-      ...(fault === undefined ? {} : { fault }),
-    })),
+    entries,
     async read(entry) {
       try {
-        return await readEntry(name, file, locate(entry));
+        return await readEntry(name, file, readable(entry));
       } catch (error) {
         throw diskFailure('read', path, error);
       }
     },
     async *stream(entry) {
       try {
-        yield* streamEntry(name, file, locate(entry));
+        yield* streamEntry(name, file, readable(entry));
       } catch (error) {
         throw diskFailure('read', path, error);
       }

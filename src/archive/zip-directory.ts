@@ -156,6 +156,7 @@ async function checkDirectoryEnd(zip: string, file: FileHandle, count: number, e
 }
 
 function describe(entry: Entry, { path, isFolder, fault }: EntryPath): DirectoryEntry {
+  const rawName = entry.fileNameRaw.toString('latin1');
   return {
     path,
     isFolder,
@@ -163,7 +164,8 @@ function describe(entry: Entry, { path, isFolder, fault }: EntryPath): Directory
     compressedBytes: entry.compressedSize,
     crc32: entry.crc32,
     method: entry.compressionMethod,
-    rawName: entry.fileNameRaw.toString('latin1'),
+    // Mostly the same text: then it is held once.
+    rawName: rawName === path ? path : rawName,
     headerOffset: entry.relativeOffsetOfLocalHeader,
     fault: fault ?? (isFolder ? undefined : contentFault(entry)),
   };

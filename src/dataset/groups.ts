@@ -57,16 +57,21 @@ export function groupImages<Image extends GroupableImage>(
     }
   });
 
-  const groups = new Map<number, { images: Image[]; keys: Set<string> }>();
+  const groups = new Map<number, { images: Image[]; keys: string[] }>();
   images.forEach((image, index) => {
     const root = rootOf(index);
-    const group = groups.get(root) ?? { images: [], keys: new Set<string>() };
-    groups.set(root, group);
-    group.images.push(image);
+    const group = groups.get(root);
     const key = keys[index];
-    group.keys.add(key === undefined ? `image ${image.fingerprint}` : `group ${key}`);
+    const name = key === undefined ? `image ${image.fingerprint}` : `group ${key}`;
+    // Nearly every group is one image: no more than two arrays for it.
+    if (!group) groups.set(root, { images: [image], keys: [name] });
+    else {
+      group.images.push(image);
+      group.keys.push(name);
+    }
   });
-  return [...groups.values()].map(({ images, keys }) => ({ images, keys: [...keys] }));
+  const all = [...groups.values()];
+  return all.map((group) => (group.images.length === 1 ? group : { ...group, keys: [...new Set(group.keys)] }));
 }
 
 /**

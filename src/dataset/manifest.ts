@@ -38,19 +38,11 @@ const COLUMNS = ['path', 'label', 'split', 'sha256', 'bytes', 'width', 'height',
 
 /** `manifest.csv` (RFC 4180, but LF line ends): one line an image, in the order of the archive. */
 export function manifestCsv(images: readonly DatasetImage[]): string {
-  const rows = images.map((image) => [
-    image.path,
-    image.label,
-    image.split,
-    image.sha256,
-    image.bytes,
-    image.width ?? '',
-    image.height ?? '',
-    image.sourceZip,
-    image.sourcePath,
-    image.group ?? '',
-  ]);
-  return [COLUMNS, ...rows].map((row) => `${row.map(csvField).join(',')}\n`).join('');
+  const row = (fields: readonly (string | number)[]) => `${fields.map(csvField).join(',')}\n`;
+  const rows = images.map(({ path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group }) =>
+    row([path, label, split, sha256, bytes, width ?? '', height ?? '', sourceZip, sourcePath, group ?? '']),
+  );
+  return row(COLUMNS) + rows.join('');
 }
 
 /** Images per label and split; labels in alphabetical (code-point) order, as torchvision's ImageFolder numbers them. */

@@ -59,25 +59,22 @@ export function fingerprintOf(image: PlanImage): string {
 /**
  * Decides for every image which side it goes to and under which name, from the zips' directories alone.
  *
- * @param contentOf equal for two images exactly when their bytes are equal
+ * @param contentOf equal for two images exactly when their bytes are equal; `undefined` for an image whose fingerprint no
+ *   other has
  * @throws DiatomError `DATA_SET` when identical images lie under two labels or are forbidden, or when a label is left
  *   without a training image; `INPUT` when `groupBy` matches nothing or `n-test` does not fit the kind of split
  */
 export function planDataset<Image extends PlanImage>(
   sources: readonly PlanSource<Image>[],
-  contentOf: (image: Image) => string,
+  contentOf: (image: Image) => string | undefined,
   options: PlanOptions,
 ): Plan<Image> {
   const all = sources.flatMap(({ images, label, zipName }, source) =>
-    images.map((image) => ({
-      image,
-      source,
-      label,
-      zipName,
-      path: image.path,
-      content: contentOf(image),
-      fingerprint: fingerprintOf(image),
-    })),
+    images.map((image) => {
+      const fingerprint = fingerprintOf(image);
+      const content = contentOf(image) ?? fingerprint;
+      return { image, source, label, zipName, path: image.path, content, fingerprint };
+    }),
   );
   const conflicts = findLabelConflicts(all, options.labelConflicts);
   // Groups are made before copies are dropped: what a dropped copy ties together stays together.

@@ -40,9 +40,10 @@ export function splitByShuffle<Image extends SplittableImage>(
   const sizes = groups.map((group) => countBySource(group));
   const groupsOf = sources.map(() => [] as number[]);
   sizes.forEach((size, group) => {
-    for (const source of size.keys()) groupsOf[source]?.push(group);
+    for (const [source] of size) groupsOf[source]?.push(group);
   });
-  const total = sources.map((_, source) => sum(groupsOf[source] ?? [], (group) => sizes[group]?.get(source) ?? 0));
+  const sizeIn = (group: number, source: number) => sizes[group]?.find(([of]) => of === source)?.[1] ?? 0;
+  const total = sources.map((_, source) => sum(groupsOf[source] ?? [], (group) => sizeIn(group, source)));
   const quota = sources.map(({ nTest }, source) => testQuota(nTest, total[source] ?? 0));
   const count = sources.map(() => 0);
   const chosen = new Set<number>();
@@ -65,8 +66,7 @@ export function splitByShuffle<Image extends SplittableImage>(
     const smallest = order
       .filter((group) => !chosen.has(group) && everySource(group, (room) => room > 0))
       .reduce<number | undefined>((best, group) => {
-        const size = (which: number) => sizes[which]?.get(source) ?? 0;
-        return best === undefined || size(group) < size(best) ? group : best;
+        return best === undefined || sizeIn(group, source) < sizeIn(best, source) ? group : best;
       }, undefined);
     if (smallest !== undefined) choose(smallest);
   });
@@ -101,16 +101,19 @@ export function splitByHash<Image extends SplittableImage>(
     );
   });
   const test = imagesOf(groups, (group) => {
-    const percentage = Math.max(...[...countBySource(group).keys()].map((source) => percentages[source] ?? 0));
+    const percentage = Math.max(...countBySource(group).map(([source]) => percentages[source] ?? 0));
     return group.keys.some((key) => hashFraction([seed, key]) * 100 < percentage);
   });
   return { test, notes: [] };
 }
 
-function countBySource(group: Group<SplittableImage>): Map<number, number> {
+/** How many images of the group each source has: nearly always one of one, and so many that a map would be large. */
+function countBySource(group: Group<SplittableImage>): (readonly [source: number, images: number])[] {
+  const [first] = group.images;
+  if (first && group.images.length === 1) return [[first.source, 1]];
   const counts = new Map<number, number>();
   for (const { source } of group.images) counts.set(source, (counts.get(source) ?? 0) + 1);
-  return counts;
+  return [...counts];
 }
 
 function imagesOf<Image>(
@@ -123,8 +126,8 @@ function imagesOf<Image>(
 /** Items in the order of the hashes of their names. */
 function shuffle<T>(items: readonly T[], nameOf: (item: T) => readonly string[]): T[] {
   return items
-    .map((item) => ({ item, hash: hashOf(nameOf(item)) }))
-    .sort((a, b) => Buffer.compare(a.hash, b.hash))
+    .map((item) => ({ item, hash: hashOf(nameOf(item)).toString('latin1') }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
     .map(({ item }) => item);
 }
 

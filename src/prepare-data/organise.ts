@@ -1,17 +1,14 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { imageSize } from 'image-size';
 import type { ArchiveWriter } from '../archive/archive-writer.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { chooseGallery } from '../dataset/gallery.ts';
 import type { DatasetImage } from '../dataset/manifest.ts';
 import type { Plan, PlannedImage } from '../dataset/plan.ts';
 import { diskFailure } from '../disk-failure.ts';
-import { throwIfCancelled } from '../errors.ts';
-import { MAX_BUFFERED_BYTES, type Source } from './sources.ts';
+import { fillArchive } from './fill-archive.ts';
+import type { FillImage, FillJob } from './fill-thread.ts';
+import type { Source } from './sources.ts';
 
 /** A picture for the report. */
 export interface Picture {
@@ -26,17 +23,15 @@ export interface Organised {
   readonly unreadable: readonly string[];
 }
 
-/** How many images, and how many bytes of them, are unpacked ahead of the one being written. */
-const AHEAD_IMAGES = 16;
-
-/** Enough of a large image to find its width and height in. */
-const HEAD_BYTES = 1024 * 1024;
+/** So many bytes of images, and so many images, are a thread's job: large enough to need few messages. */
+const JOB_BYTES = 4 * 2 ** 20;
+const JOB_IMAGES = 256;
 
 /**
- * Puts every image of the plan in its place under `results` and into the archive, in the order of the plan. Each is
- * unpacked once, checked, hashed, and written to both from the same buffer.
+ * Puts the source zips (where the archive is to hold them) and every image of the plan into the archive, and the images
+ * in their places under `results`, in the order of the plan. Each is unpacked once, checked, hashed, and written to both
+ * from the same memory.
  *
- * @param archive where the images go as well
  * @param archivePath the path in the archive of a path below `results`
  */
 export async function organise(
@@ -46,11 +41,13 @@ export async function organise(
     readonly results: string;
     readonly archive: ArchiveWriter;
     readonly archivePath: (path: string) => string;
+    /** Whether the archive gets the source zips too. */
+    readonly withSources: boolean;
     readonly signal: AbortSignal;
     readonly onProgress: (doneBytes: number) => void;
   },
 ): Promise<Organised> {
-  const { results, archive, archivePath, signal, onProgress } = options;
+  const { results, archive, archivePath, withSources, signal, onProgress } = options;
   const gallery = chooseGallery(plan.images);
   const images: DatasetImage[] = [];
   const pictures: Picture[] = [];
@@ -58,32 +55,59 @@ export async function organise(
   let done = 0;
 
   await makeFolders(plan, results);
-  for await (const { planned, source, data } of readAhead(plan.images, sources)) {
-    throwIfCancelled(signal);
-    const path = `${planned.split}/${planned.label}/${planned.fileName}`;
-    const target = join(results, planned.split, planned.label, planned.fileName);
-    const stored = data
-      ? await storeBuffer(data, target, (buffer) => archive.addBuffer(archivePath(path), buffer))
-      : await storeStream(source, planned.image, target, () => archive.addFile(archivePath(path), target));
-    const size = sizeOf(stored.head);
-    if (size === undefined) unreadable.push(path);
-    if (data && gallery.has(planned) && size !== undefined) pictures.push({ planned, data });
-    images.push({
-      path,
-      label: planned.label,
-      split: planned.split,
-      sha256: stored.sha256,
-      bytes: planned.image.bytes,
-      width: size?.width,
-      height: size?.height,
-      sourceZip: source.zipName,
-      sourcePath: planned.image.path,
-      group: planned.group,
-    });
-    done += planned.image.bytes;
+  const copies = withSources
+    ? sources.map(({ path, zipName }): FillJob => ({ kind: 'file', path, name: `downloads/${zipName}` }))
+    : [];
+  const jobs = function* (): Generator<FillJob> {
+    yield* copies;
+    for (const { zipName, path, planned } of batches(plan.images, sources)) {
+      const fill = planned.map((one): FillImage => {
+        const place = pathOf(one);
+        return {
+          entry: one.image,
+          name: archivePath(place),
+          target: join(results, place),
+          wanted: gallery.has(one),
+        };
+      });
+      yield { kind: 'images', zip: { path, name: zipName }, images: fill };
+    }
+  };
+  let copied = 0;
+  for await (const filled of fillArchive(archive, jobs(), signal)) {
+    if (copied < copies.length) {
+      copied++;
+      continue;
+    }
+    for (const { sha256, size, data } of filled) {
+      const planned = plan.images[images.length];
+      const source = planned && sources[planned.source];
+      if (!planned || !source) throw new Error('More images than planned');
+      const path = pathOf(planned);
+      if (size === undefined) unreadable.push(path);
+      else if (data) pictures.push({ planned, data });
+      images.push({
+        path,
+        label: planned.label,
+        split: planned.split,
+        sha256,
+        bytes: planned.image.bytes,
+        width: size?.width,
+        height: size?.height,
+        sourceZip: source.zipName,
+        sourcePath: planned.image.path,
+        group: planned.group,
+      });
+      done += planned.image.bytes;
+    }
     onProgress(done);
   }
   return { images, pictures, unreadable };
+}
+
+/** Below `results`. */
+function pathOf({ split, label, fileName }: PlannedImage): string {
+  return `${split}/${label}/${fileName}`;
 }
 
 async function makeFolders(plan: Plan, results: string): Promise<void> {
@@ -95,95 +119,27 @@ async function makeFolders(plan: Plan, results: string): Promise<void> {
   }
 }
 
-interface Read {
-  readonly planned: PlannedImage<ZipEntry>;
-  readonly source: Source;
-  /** `undefined` when the image is too large to be held in memory. */
-  readonly data: Buffer | undefined;
+interface Batch {
+  readonly zipName: string;
+  readonly path: string;
+  readonly planned: PlannedImage<ZipEntry>[];
 }
 
-/** Unpacks images in the plan's order, some ahead of the one that is asked for; large ones are left to their reader. */
-async function* readAhead(
-  planned: readonly PlannedImage<ZipEntry>[],
-  sources: readonly Source[],
-): AsyncGenerator<Read, void, void> {
-  const reads: { bytes: number; read: Promise<Read> }[] = [];
+/** The images in the plan's order, some of one zip at a time; a large one is alone. */
+function* batches(planned: readonly PlannedImage<ZipEntry>[], sources: readonly Source[]): Generator<Batch> {
   let next = 0;
-  let bytesAhead = 0;
-  for (;;) {
-    for (; reads.length < AHEAD_IMAGES && (bytesAhead < MAX_BUFFERED_BYTES || reads.length === 0); next++) {
-      const item = planned[next];
-      const source = item && sources[item.source];
-      if (!item || !source) break;
-      const buffered = item.image.bytes <= MAX_BUFFERED_BYTES;
-      const bytes = buffered ? item.image.bytes : 0;
-      const read = (buffered ? source.zip.read(item.image) : Promise.resolve(undefined)).then(
-        (data): Read => ({ planned: item, source, data }),
-      );
-      // A failure is thrown when its turn comes; until then it must not count as unhandled.
-      read.catch(() => undefined);
-      reads.push({ bytes, read });
-      bytesAhead += bytes;
+  while (next < planned.length) {
+    const first = planned[next];
+    const source = first && sources[first.source];
+    if (!source) throw new Error('An image without a source');
+    const batch: PlannedImage<ZipEntry>[] = [];
+    let bytes = 0;
+    for (; batch.length < JOB_IMAGES; next++) {
+      const one = planned[next];
+      if (one?.source !== first.source || (batch.length > 0 && bytes + one.image.bytes > JOB_BYTES)) break;
+      batch.push(one);
+      bytes += one.image.bytes;
     }
-    const first = reads.shift();
-    if (!first) return;
-    bytesAhead -= first.bytes;
-    yield await first.read;
-  }
-}
-
-interface Stored {
-  readonly sha256: string;
-  readonly head: Uint8Array;
-}
-
-async function storeBuffer(
-  data: Buffer,
-  target: string,
-  addToArchive: (data: Buffer) => Promise<void>,
-): Promise<Stored> {
-  const writing = writeFile(target, data).catch((error: unknown) => {
-    throw diskFailure('write', target, error);
-  });
-  // Hashed while the disk works.
-  const sha256 = createHash('sha256').update(data).digest('hex');
-  await Promise.all([writing, addToArchive(data)]);
-  return { sha256, head: data };
-}
-
-async function storeStream(
-  source: Source,
-  image: ZipEntry,
-  target: string,
-  addToArchive: () => Promise<void>,
-): Promise<Stored> {
-  const hash = createHash('sha256');
-  const pieces = async function* () {
-    for await (const piece of source.zip.stream(image)) {
-      hash.update(piece);
-      yield piece;
-    }
-  };
-  await pipeline(pieces, createWriteStream(target)).catch((error: unknown) => {
-    throw diskFailure('write', target, error);
-  });
-  await addToArchive();
-  const file = await open(target);
-  try {
-    const head = Buffer.alloc(Math.min(HEAD_BYTES, image.bytes));
-    await file.read(head, 0, head.length, 0);
-    return { sha256: hash.digest('hex'), head };
-  } finally {
-    await file.close();
-  }
-}
-
-/** Width and height in pixels, `undefined` for bytes that are no image. */
-function sizeOf(data: Uint8Array): { width: number; height: number } | undefined {
-  try {
-    const { width, height } = imageSize(data);
-    return { width, height };
-  } catch {
-    return undefined;
+    yield { zipName: source.zipName, path: source.path, planned: batch };
   }
 }

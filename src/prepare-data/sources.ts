@@ -30,7 +30,7 @@ export interface DownloadedZip {
 }
 
 /** An entry larger than this is not held in memory. */
-export const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens the downloaded zips and selects their images, by their directories alone.
@@ -67,32 +67,29 @@ export async function openSources(
 }
 
 /**
- * Finds out which images are identical. Only those that agree in CRC-32 and size can be, so only those are read; for
- * all others the fingerprint is content enough.
+ * Finds out which images are identical. Only those that agree in CRC-32 and size can be, so only those are read.
  *
- * @returns for an image, a text that is equal for identical images and for no others
+ * @returns for an image that was read, a text that is equal for identical images and for no others
  */
 export async function identifyContents(
   sources: readonly Source[],
   signal: AbortSignal,
-): Promise<(image: ZipEntry) => string> {
-  const byFingerprint = new Map<string, { zip: OpenZip; image: ZipEntry }[]>();
-  for (const { zip, images } of sources) {
-    for (const image of images) {
-      const alike = byFingerprint.get(fingerprintOf(image)) ?? [];
-      byFingerprint.set(fingerprintOf(image), alike);
-      alike.push({ zip, image });
-    }
+): Promise<(image: ZipEntry) => string | undefined> {
+  const [seen, alike] = [new Set<string>(), new Set<string>()];
+  for (const image of sources.flatMap(({ images }) => images)) {
+    const fingerprint = fingerprintOf(image);
+    if (seen.has(fingerprint)) alike.add(fingerprint);
+    else seen.add(fingerprint);
   }
   const contents = new Map<ZipEntry, string>();
-  for (const alike of byFingerprint.values()) {
-    if (alike.length < 2) continue;
-    for (const { zip, image } of alike) {
+  for (const { zip, images } of sources) {
+    for (const image of images) {
+      if (!alike.has(fingerprintOf(image))) continue;
       throwIfCancelled(signal);
       contents.set(image, await hashEntry(zip, image));
     }
   }
-  return (image) => contents.get(image) ?? fingerprintOf(image);
+  return (image) => contents.get(image);
 }
 
 async function hashEntry(zip: OpenZip, entry: ZipEntry): Promise<string> {

@@ -58,10 +58,8 @@ export async function writeDataset(
   try {
     const withData = inputs.archiveContent === 'data';
     const archivePath = (below: string) => (withData ? `results/${below}` : below);
-    if (withData) {
-      for (const source of sources) await archive.addFile(`downloads/${source.zipName}`, source.path);
-    }
-    const organised = await organiseWithProgress(plan, sources, { archive, archivePath, dataDir, signal });
+    const to = { archive, archivePath, withSources: withData, dataDir, signal };
+    const organised = await organiseWithProgress(plan, sources, to);
     const warnings = unreadableWarning(organised.unreadable);
     const texts = describe(plan, sources, organised, { ...run, warnings: [...run.warnings, ...warnings] });
     const descriptions: string[] = [];
@@ -100,7 +98,13 @@ function describe(
 async function organiseWithProgress(
   plan: Plan<ZipEntry>,
   sources: readonly Source[],
-  to: { archive: ArchiveWriter; archivePath: (path: string) => string; dataDir: DataDir; signal: AbortSignal },
+  to: {
+    archive: ArchiveWriter;
+    archivePath: (path: string) => string;
+    withSources: boolean;
+    dataDir: DataDir;
+    signal: AbortSignal;
+  },
 ): Promise<Organised> {
   const total = plan.images.reduce((bytes, { image }) => bytes + image.bytes, 0);
   const progress = createProgress('Organising');

@@ -1,0 +1,171 @@
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { diskFailure } from '../disk-failure.ts';
+import { throwIfCancelled } from '../errors.ts';
+import type { FileFacts, GrowingFile } from '../growing-file.ts';
+import { startThread, unpackFailure } from '../thread.ts';
+import type { DigestReply, DigestRequest } from './digest-thread.ts';
+
+/**
+ * A new file that several threads write and that others may read while it grows. A thread behind the writers digests
+ * it, from the system's memory of what was just written.
+ *
+ * Calls must not overlap, but for `written` of a reservation, `reach` and `discard`.
+ */
+export interface ArchiveFile extends GrowingFile {
+  /** Bytes appended and reserved so far. */
+  readonly bytes: number;
+  append(data: Uint8Array): Promise<void>;
+  /** Leaves room for what somebody else writes at `offset`, who calls `written` when it is there. */
+  reserve(bytes: number): Promise<{ readonly offset: number; written(): void }>;
+  /** Resolves when all is written and digested, and the file is closed. */
+  finish(): Promise<FileFacts>;
+  /** Closes and removes the file. */
+  discard(): Promise<void>;
+}
+
+export interface ArchiveFileOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** How much of the file is there, without a gap. */
+  readonly onProgress?: ((writtenBytes: number) => void) | undefined;
+}
+
+/** Small pieces (headers, texts) are written together: a call of the system costs more than they. */
+const BLOCK_BYTES = 2 ** 20;
+
+/** @throws DiatomError (here and in the methods) `DISK` when `path` exists or can't be written; `CANCELLED`. */
+export async function createArchiveFile(path: string, options: ArchiveFileOptions = {}): Promise<ArchiveFile> {
+  const { signal, onProgress } = options;
+  throwIfCancelled(signal);
+  const file = await open(path, 'wx').catch((error) => {
+    throw diskFailure('write', path, error);
+  });
+  const digest = startDigest(path);
+  const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileFacts>();
+  complete.catch(() => undefined); // whoever waits for it has the rejection
+  const block = Buffer.allocUnsafe(BLOCK_BYTES);
+  /** Where the block will stand in the file, and how much is in it. */
+  let [blockStart, waiting] = [0, 0];
+  /** How much is there without a gap, and what is there beyond: start → end. */
+  let frontier = 0;
+  const beyond = new Map<number, number>();
+  let awaiting: { readonly bytes: number; readonly resolve: (bytes: number) => void }[] = [];
+
+  function advance(start: number, end: number): void {
+    beyond.set(start, end);
+    for (let next = beyond.get(frontier); next !== undefined; next = beyond.get(frontier)) {
+      beyond.delete(frontier);
+      frontier = next;
+    }
+    digest.follow(frontier);
+    const reached = awaiting.filter(({ bytes }) => bytes <= frontier);
+    awaiting = awaiting.filter(({ bytes }) => bytes > frontier);
+    for (const { resolve } of reached) resolve(frontier);
+    onProgress?.(frontier);
+  }
+
+  async function write(data: Uint8Array, start: number): Promise<void> {
+    throwIfCancelled(signal);
+    await writeAll(file, data, start).catch((error) => {
+      throw diskFailure('write', path, error);
+    });
+    advance(start, start + data.length);
+  }
+
+  async function flush(): Promise<void> {
+    const [start, data] = [blockStart, block.subarray(0, waiting)];
+    [blockStart, waiting] = [start + data.length, 0];
+    if (data.length > 0) await write(data, start);
+  }
+
+  return {
+    path,
+    complete,
+
+    get bytes() {
+      return blockStart + waiting;
+    },
+
+    async append(data) {
+      throwIfCancelled(signal);
+      if (waiting + data.length > BLOCK_BYTES) await flush();
+      if (data.length < BLOCK_BYTES) {
+        block.set(data, waiting);
+        waiting += data.length;
+        return;
+      }
+      const start = blockStart;
+      blockStart += data.length;
+      await write(data, start);
+    },
+
+    async reserve(bytes) {
+      await flush();
+      const offset = blockStart;
+      blockStart += bytes;
+      return { offset, written: () => advance(offset, offset + bytes) };
+    },
+
+    reach(bytes) {
+      if (frontier >= bytes) return Promise.resolve(frontier);
+      const reached = new Promise<number>((resolve) => awaiting.push({ bytes, resolve }));
+      return Promise.race([reached, complete.then((facts) => facts.bytes)]);
+    },
+
+    async finish() {
+      try {
+        await flush();
+        if (frontier !== blockStart) throw new Error(`The archive ${path} has a gap at ${frontier}`);
+        await file.close().catch((error) => {
+          throw diskFailure('write', path, error);
+        });
+        const facts = { bytes: frontier, ...(await digest.finish()) };
+        resolveComplete(facts);
+        return facts;
+      } catch (error) {
+        failComplete(error);
+        throw error;
+      }
+    },
+
+    async discard() {
+      failComplete(new Error(`The archive ${path} was discarded`));
+      await digest.stop();
+      await file.close();
+      await rm(path, { force: true });
+    },
+  };
+}
+
+async function writeAll(file: FileHandle, data: Uint8Array, start: number): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    done += (await file.write(data, done, data.length - done, start + done)).bytesWritten;
+  }
+}
+
+/** The thread that digests the file behind its writers. */
+function startDigest(path: string) {
+  const thread = startThread('digest-thread', import.meta.url, path);
+  const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
+  promise.catch(() => undefined); // thrown by `finish`
+  thread.on('message', (reply: DigestReply) => {
+    if ('failure' in reply) reject(unpackFailure(reply.failure));
+    else resolve(reply);
+  });
+  thread.on('error', reject);
+  // A thread that still waits must not keep a program alive that has failed elsewhere.
+  thread.unref();
+  const send = (request: DigestRequest) => thread.postMessage(request);
+  return {
+    follow: (end: number) => send({ end, last: false }),
+    async finish() {
+      send({ end: Number.POSITIVE_INFINITY, last: true });
+      thread.ref();
+      try {
+        return await promise;
+      } finally {
+        await thread.terminate();
+      }
+    },
+    stop: () => thread.terminate(),
+  };
+}
