@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireCommand, run } from './commands.ts';
 import { freePort } from './daemon.ts';
 
-/** A Slurm cluster of one node, this machine, with two GPUs that are none. */
+/** A Slurm cluster of one node, this machine, with GPUs that are none. */
 export interface SlurmCluster {
   /** Everything of it: configuration, state, logs. */
   readonly folder: string;
@@ -15,6 +15,8 @@ export interface SlurmCluster {
   readonly environment: Readonly<Record<string, string>>;
   /** Runs one of Slurm’s commands and returns what it prints. */
   command(program: string, ...args: readonly string[]): Promise<string>;
+  /** Names of the jobs that are not over. */
+  jobs(): Promise<string[]>;
   /** Ends all jobs and waits until they are gone. */
   cancelAll(): Promise<void>;
   /** Ends the controller, so that no command of Slurm is answered; jobs run on. */
@@ -26,10 +28,11 @@ export interface SlurmCluster {
 
 /** Where Debian has the daemons; a user's PATH does not. */
 const SBIN = ['/usr/sbin', '/usr/local/sbin'].join(delimiter);
-const GPUS = ['/dev/null', '/dev/zero'];
+/** What Slurm takes for GPUs: each is a device of its own. */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'stdin'].map((name) => `/dev/${name}`);
 
 /** Starts munged, slurmctld and slurmd with own paths and ports, for the user who runs the tests. */
-export async function startSlurm(): Promise<SlurmCluster> {
+export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}): Promise<SlurmCluster> {
   const env = { ...process.env, PATH: `${process.env['PATH']}${delimiter}${SBIN}` };
   for (const program of ['slurmctld', 'slurmd', 'sbatch']) {
     requireCommand(join(program === 'sbatch' ? '' : '/usr/sbin', program), '“apt-get install slurm-wlm”', ['-V']);
@@ -43,8 +46,13 @@ export async function startSlurm(): Promise<SlurmCluster> {
   await writeFile(path('munge.key'), randomBytes(128), { mode: 0o600 });
   const configuration = path('slurm.conf');
   const ports = { controller: await freePort(), node: await freePort() };
-  await writeFile(configuration, slurmConf(folder, ports));
-  await writeFile(path('gres.conf'), GPUS.map((file) => `Name=gpu File=${file}\n`).join(''));
+  await writeFile(configuration, slurmConf(folder, ports, gpus));
+  await writeFile(
+    path('gres.conf'),
+    DEVICES.slice(0, gpus)
+      .map((file) => `Name=gpu File=${file}\n`)
+      .join(''),
+  );
   await writeFile(path('cgroup.conf'), '');
   const environment = { SLURM_CONF: configuration };
 
@@ -78,6 +86,7 @@ export async function startSlurm(): Promise<SlurmCluster> {
     startController,
     stopController: () => end(controller),
     cancelAll,
+    jobs: async () => (await command('squeue', '--noheader', '--format=%j')).split('\n').filter((name) => name !== ''),
     async stop() {
       await cancelAll().catch(() => {});
       for (const daemon of [node, controller, munged]) await end(daemon);
@@ -119,7 +128,7 @@ function mustContain(text: string, part: string): void {
  * One node with this machine's name. `KillWait` is short so that tests of time limits are; a job is forgotten after
  * `MinJobAge`, as on a real cluster after minutes.
  */
-function slurmConf(folder: string, ports: { controller: number; node: number }): string {
+function slurmConf(folder: string, ports: { controller: number; node: number }, gpus: number): string {
   const user = userInfo().username;
   const [name = 'localhost'] = hostname().split('.');
   return `ClusterName=tests
@@ -149,7 +158,7 @@ ReturnToService=2
 KillWait=5
 MinJobAge=10
 GresTypes=gpu
-NodeName=${name} NodeAddr=127.0.0.1 CPUs=4 RealMemory=1000 Gres=gpu:${GPUS.length}
+NodeName=${name} NodeAddr=127.0.0.1 CPUs=16 RealMemory=1000 Gres=gpu:${gpus}
 PartitionName=gpu Nodes=${name} Default=YES MaxTime=2880 State=UP
 PartitionName=closed Nodes=${name} State=DOWN
 `;
