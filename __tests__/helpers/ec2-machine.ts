@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Moto } from './moto.ts';
 
 /** A machine that has been given user data and booted, as far as that text can tell. */
 export interface Machine {
@@ -27,6 +28,45 @@ export interface MachineOptions {
   readonly docker?: boolean;
   /** Is called when it switches itself off. */
   readonly onPowerOff?: () => Promise<void>;
+}
+
+/** The machines behind the instances that moto pretends to have. */
+export interface MachineRoom {
+  /** The machine of an instance that was launched under that name. */
+  machineOf(name: string): Machine | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Boots a machine for every instance that is launched. One that switches itself off does to its instance what EC2 would
+ * do, by the instance's own shutdown behaviour; one whose instance is stopped or terminated is gone.
+ */
+export function bootWhatIsLaunched(moto: Moto): MachineRoom {
+  const machines = new Map<string, { readonly name: string; readonly machine: Machine }>();
+  moto.onRequest(async ({ action, region, parameters }, when, answer) => {
+    if (when === 'before') return;
+    if (action === 'TerminateInstances' || action === 'StopInstances') {
+      await machines.get(parameters.get('InstanceId.1') ?? '')?.machine.destroy();
+    }
+    const [, id] = /<instanceId>(i-[0-9a-f]+)</.exec(answer) ?? [];
+    if (action !== 'RunInstances' || id === undefined) return;
+    const of = ['--instance-id', id, '--attribute', 'instanceInitiatedShutdownBehavior'];
+    const onPowerOff = async () => {
+      const query = ['--query', 'InstanceInitiatedShutdownBehavior.Value'];
+      const behavior = await moto.ask(region, 'ec2', 'describe-instance-attribute', ...of, ...query);
+      const end = behavior === 'terminate' ? 'terminate-instances' : 'stop-instances';
+      await moto.ask(region, 'ec2', end, '--instance-ids', id);
+    };
+    const userData = Buffer.from(parameters.get('UserData') ?? '', 'base64').toString();
+    const name = [...parameters.values()].find((value) => /^diatom-\d+-\d+$/.test(value)) ?? '';
+    machines.set(id, { name, machine: bootMachine(userData, { onPowerOff }) });
+  });
+  return {
+    machineOf: (name) => [...machines.values()].find((known) => known.name === name)?.machine,
+    close: async () => {
+      for (const { machine } of machines.values()) await machine.destroy();
+    },
+  };
 }
 
 /** What would change this computer, or switch it off. */
@@ -69,7 +109,7 @@ export function bootMachine(userData: string, options: MachineOptions = {}): Mac
     chmodSync(inside(`bin/${name}`), 0o755);
   }
   const text = PATHS.reduce((changed, path) => changed.replaceAll(path, inside(path)), userData);
-  const foreign = /[\s>"'](\/(?:etc|proc|sys|var|usr|boot|root|run|opt)\/[^\s"']*)/.exec(text);
+  const foreign = /[\s>"'](\/(?:etc|proc|sys|boot)\/[^\s"']*)/.exec(text);
   if (foreign) throw new Error(`The user data names ${foreign[1]}, for which there is no stand-in`);
   writeFileSync(inside('user-data'), text, { mode: 0o700 });
   const child = spawn('bash', [inside('user-data')], {

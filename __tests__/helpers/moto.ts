@@ -25,8 +25,11 @@ export interface Moto {
   readonly requests: readonly AwsRequest[];
   /** Refuses what the rule says, until the next `reset`. */
   refuse(rule: (request: AwsRequest) => Refusal | undefined): void;
-  /** Is called before a request is carried out, and after that, before it is answered; the answer waits for it. */
-  onRequest(watch: (request: AwsRequest, when: 'before' | 'after') => Promise<void> | void): void;
+  /**
+   * Is called before a request is carried out, and after that, with what moto has said, before it is answered. Each time
+   * the request waits for it.
+   */
+  onRequest(watch: (request: AwsRequest, when: 'before' | 'after', answer: string) => Promise<void> | void): void;
   /** Asks moto itself, past all rules, with the `aws` program, in one region. */
   ask(region: string, ...args: readonly string[]): Promise<unknown>;
   instances(...regions: readonly string[]): Promise<readonly MotoInstance[]>;
@@ -83,12 +86,12 @@ export async function startMoto(): Promise<Moto> {
     const body = await bodyOf(request);
     const asked = whatIsAsked(request, body);
     requests.push(asked);
-    for (const watch of watches) await watch(asked, 'before');
+    for (const watch of watches) await watch(asked, 'before', '');
     const refusal = rules.map((rule) => rule(asked)).find((answer) => answer !== undefined);
     if (refusal === 'cut') return void request.socket.destroy();
     if (refusal !== undefined) return refuse(response, refusal);
     const answer = await forward(`${origin}${request.url}`, request, body);
-    for (const watch of watches) await watch(asked, 'after');
+    for (const watch of watches) await watch(asked, 'after', answer.body.toString());
     response.writeHead(answer.status, answer.headers).end(answer.body);
   });
   const env = {

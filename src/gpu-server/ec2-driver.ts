@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { DiatomError, messageOf } from '../errors.ts';
 import type { Driver, ListedServer, ServerState, ServerStatus } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
@@ -100,7 +100,7 @@ const CONSOLE_LINES = 40;
 async function consoleTail({ id, region }: Instance, aws: Aws): Promise<string> {
   const get = async (args: readonly string[]) => {
     const answer = await aws('ec2 get-console-output', region, ['--instance-id', id, ...args]);
-    return z.object({ Output: z.string().optional() }).parse(answer).Output ?? '';
+    return z.object({ Output: z.optional(z.string()) }).parse(answer).Output ?? '';
   };
   try {
     const output = (await get(['--latest']).catch(() => '')) || (await get([]));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import type { StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';

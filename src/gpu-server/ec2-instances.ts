@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { ServerState } from './driver.ts';
 import type { Aws } from './ec2-aws.ts';
 
@@ -36,12 +36,12 @@ const DESCRIPTION = z.object({
         z.object({
           InstanceId: z.string(),
           InstanceType: z.string(),
-          InstanceLifecycle: z.string().optional(),
+          InstanceLifecycle: z.optional(z.string()),
           LaunchTime: z.iso.datetime({ offset: true }),
           Placement: z.object({ AvailabilityZone: z.string() }),
           State: z.object({ Name: z.string() }),
-          StateReason: z.object({ Message: z.string().optional() }).optional(),
-          Tags: z.array(z.object({ Key: z.string(), Value: z.string() })).optional(),
+          StateReason: z.optional(z.object({ Message: z.optional(z.string()) })),
+          Tags: z.optional(z.array(z.object({ Key: z.string(), Value: z.string() }))),
         }),
       ),
     }),
