@@ -10,12 +10,18 @@ import { type GpuServerRun, POINTS, runGpuServer, runUntil, startGpuServer } fro
 import { type SshServer, startSshd } from '../helpers/sshd.ts';
 
 let sshd: SshServer;
+/** What the timers keep on the ssh host. */
+let state: string;
 
 beforeAll(async () => {
-  sshd = await startSshd();
+  state = await mkdtemp(join(tmpdir(), 'gpu-command-state-'));
+  sshd = await startSshd({ environment: { XDG_STATE_HOME: state } });
 });
 
-afterAll(() => sshd.stop());
+afterAll(async () => {
+  await sshd.stop();
+  await rm(state, { recursive: true, force: true });
+});
 
 /** A “server” on the ssh host: a process that would run for ever. Everything of it lies in one folder. */
 interface Machine {
@@ -63,7 +69,8 @@ async function machine(
       `echo "$DIATOM_SERVER_NAME $DIATOM_MAX_SECONDS" >>${folder}/start.log`,
       beforeServer.replaceAll('$FOLDER', folder),
       `if ${isAlive}; then exit 0; fi`,
-      `nohup sleep 100000 </dev/null >/dev/null 2>&1 &`,
+      // It keeps what it was given for its output open, as programs do that nobody made a service of.
+      'nohup sleep 100000 &',
       `echo $! >${pid}`,
     ].join('\n'),
     'stop-command': stopCommand(

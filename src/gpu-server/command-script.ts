@@ -10,7 +10,7 @@ import { shellQuote } from './host.ts';
  * - `owner`          whose server it is, for the timer too: token, name, deadline and start (seconds since 1970)
  * - `<token>/`       the timer of that start: its program `timer`, and `stop` and `status` for it
  * - `<token>/asked`  a stop has been asked for: a start-command that comes late must not run
- * - `start`, `start.pid`  the start-command while it runs
+ * - `start`, `start.pid`, `start.log`  the start-command while it runs
  */
 export interface CommandFiles {
   /** Shell text that gives the folder. */
@@ -83,9 +83,12 @@ export function startScript(
     ...exported(variables),
     writeFile('$dir/start', `echo $$ >${'"$DIATOM_STATE/start.pid"'}\nunset DIATOM_STATE\n${command}`),
     'DIATOM_STATE=$dir; export DIATOM_STATE',
-    'if setsid -w true 2>/dev/null; then setsid -w sh "$dir/start" </dev/null; else sh "$dir/start" </dev/null; fi',
+    'if setsid -w true 2>/dev/null; then session="setsid -w"; else session=; fi',
+    // Into a file: a server that it leaves running would hold a pipe open, and this would never end.
+    '$session sh "$dir/start" </dev/null >"$dir/start.log" 2>&1',
     'code=$?',
-    'rm -f "$dir/start" "$dir/start.pid"',
+    'tail -c 2000 "$dir/start.log"',
+    'rm -f "$dir/start" "$dir/start.pid" "$dir/start.log"',
     ...exitWith(),
   ]);
 }

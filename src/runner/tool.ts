@@ -1,6 +1,5 @@
-import { getExecOutput } from '@actions/exec';
 import { DiatomError, systemCodeOf, throwIfCancelled } from '../errors.ts';
-import type { ProgramResult } from './exec.ts';
+import { type ProgramResult, runProgram } from './exec.ts';
 
 export interface ToolOptions {
   /** Written to its standard input, the only way in for a secret. */
@@ -11,9 +10,12 @@ export interface ToolOptions {
 }
 
 /**
- * Runs a command-line tool of somebody else (`aws`, `ssh`, `sbatch` …) with @actions/exec and returns what it said,
- * without showing it. Tools bring their own time limits. When the signal is aborted, the wait for it ends, and the
- * tool is left to its end: what it asked for can't be taken back by killing it, only by a stop.
+ * Runs a command-line tool of somebody else (`aws`, `ssh`, `sbatch` …) and returns what it said, without showing it.
+ * Tools bring their own time limits. When the signal is aborted, the wait for it ends, and the tool is left to its end:
+ * what it asked for can't be taken back by killing it, only by a stop.
+ *
+ * Not by @actions/exec: it writes even an empty input, and when the tool has ended by then, the EPIPE has no listener
+ * and ends this process, in the middle of a stop for example.
  *
  * @throws DiatomError `CANCELLED`; `SERVER` when there is no such tool. An exit code is a result.
  */
@@ -26,15 +28,7 @@ export async function runTool(tool: string, args: readonly string[], options: To
     signal.addEventListener('abort', onAbort);
   });
   try {
-    return await Promise.race([
-      getExecOutput(tool, [...args], {
-        silent: true,
-        ignoreReturnCode: true,
-        input: Buffer.from(input),
-        env: { ...definedOnly(process.env), ...env },
-      }),
-      cancelled,
-    ]);
+    return await Promise.race([runProgram(tool, args, { input, env: { ...process.env, ...env } }), cancelled]);
   } catch (error) {
     if (error instanceof DiatomError) throw error;
     throw new DiatomError(
@@ -45,10 +39,4 @@ export async function runTool(tool: string, args: readonly string[], options: To
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
-  const defined: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) if (value !== undefined) defined[name] = value;
-  return defined;
 }
