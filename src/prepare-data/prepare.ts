@@ -13,7 +13,7 @@ import { openDataDir } from './data-dir.ts';
 import { downloadZips } from './download-zips.ts';
 import type { Inputs } from './inputs.ts';
 import { identifyContents, openSources, type Source } from './sources.ts';
-import { type Delivery, deliver } from './upload.ts';
+import { beginSending, type Delivery, deliver, type Sending } from './upload.ts';
 import { writeDataset } from './write-dataset.ts';
 
 /** What a run did, for outputs and job summary. */
@@ -56,6 +56,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: inputs.mode === 'dry-run' });
   const zips = await group('Download', () => downloadZips(inputs, dataDir.downloads, context));
   const { sources, leftOut, warnings, close } = await openSources(zips, inputs);
+  let sending: Sending | undefined;
   try {
     const plan = await group('Plan', () => makePlan(sources, inputs, context.signal));
     const planned = { leftOut: [...leftOut, ...plan.leftOut], warnings: [...warnings, ...plan.warnings] };
@@ -67,17 +68,29 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     if (inputs.mode === 'dry-run') return finish([], undefined);
 
     const written = await group('Organise and archive', () =>
-      writeDataset(plan, sources, { ...planned, inputs, dataDir, context }),
+      writeDataset(plan, sources, {
+        ...planned,
+        inputs,
+        dataDir,
+        context,
+        onBegun: (archive) => {
+          if (remote && upload) sending = beginSending(remote, upload, archive, context.signal);
+        },
+      }),
     );
     const { warnings: more, descriptions, ...archive } = written;
     if (inputs.artifactName !== '') await uploadArtifact(inputs.artifactName, descriptions, dataDir.results);
     const archived = finish(more, { ...archive, delivery: undefined });
-    if (!upload || !remote) return archived;
+    const begun = sending;
+    if (!upload || !remote || !begun) return archived;
     context.onArchived(archived);
-    const delivery = await group('Upload', () => deliver(remote, upload, archive, inputs, context));
+    const { signal } = context;
+    const delivery = await group('Upload', () => deliver(remote, upload, archive, inputs, { sending: begun, signal }));
     return finish(more, { ...archive, path: delivery.archiveKept ? archive.path : undefined, delivery });
   } finally {
     await close();
+    // When the archive fails, so does its upload, which then has to tidy up on the server.
+    await sending?.result.catch(() => undefined);
   }
 }
 

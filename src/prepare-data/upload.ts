@@ -2,9 +2,11 @@ import { rm } from 'node:fs/promises';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
 import { DiatomError, messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
+import type { GrowingFile } from '../growing-file.ts';
+import { uploadGrowing } from '../owncloud/chunked-upload.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { removeOldArchives } from '../owncloud/keep-last.ts';
-import { type Uploaded, uploadFile } from '../owncloud/upload.ts';
+import type { Uploaded } from '../owncloud/upload.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
@@ -22,8 +24,44 @@ export interface Delivery extends Uploaded {
   readonly archiveKept: boolean;
 }
 
+/** An upload under way. */
+export interface Sending {
+  /** Its failure is no failure of anybody but who waits for it. */
+  readonly result: Promise<Uploaded>;
+  /** Tells from now on how many bytes the connection has taken. */
+  watch(onProgress: (doneBytes: number) => void): void;
+}
+
+/** Begins to upload an archive, while it is still written where the server can take it so. */
+export function beginSending(
+  remote: Remote,
+  { folder }: Pick<UploadInputs, 'folder'>,
+  archive: { readonly name: string; readonly file: GrowingFile },
+  signal: AbortSignal,
+): Sending {
+  let onProgress = (_doneBytes: number): void => {};
+  const result = uploadGrowing(
+    remote,
+    { source: archive.file, folder, name: archive.name },
+    {
+      signal,
+      onProgress: (done) => onProgress(done),
+      onRetry: ({ attempt, tries, waitMs, error }) =>
+        info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),
+      onWarning: warn,
+    },
+  );
+  result.catch(() => undefined);
+  return {
+    result,
+    watch(watcher) {
+      onProgress = watcher;
+    },
+  };
+}
+
 /**
- * Uploads the archive, and deletes the local one when the server’s copy is verified.
+ * Waits for the upload of a finished archive, and deletes the local one when the server’s copy is verified.
  *
  * @throws DiatomError when the upload fails: the local archive stays, and the message says where
  */
@@ -32,10 +70,10 @@ export async function deliver(
   upload: UploadInputs,
   archive: { readonly name: string; readonly path: string; readonly facts: ArchiveFacts },
   inputs: Pick<Inputs, 'archivePrefix' | 'keepArchive'>,
-  { signal }: { readonly signal: AbortSignal },
+  { sending, signal }: { readonly sending: Sending; readonly signal: AbortSignal },
 ): Promise<Delivery> {
   const { folder, keepLast } = upload;
-  const uploaded = await uploadWithProgress(remote, folder, archive, signal);
+  const uploaded = await finishSending(sending, archive);
   info(`Uploaded to ${remote.description}: ${uploaded.url} (${VERIFIED[uploaded.verified]})`);
   const removed: string[] = [];
   if (keepLast !== undefined) {
@@ -60,25 +98,14 @@ export const VERIFIED: Record<Uploaded['verified'], string> = {
   no: 'not verified: this link can’t be read back',
 };
 
-async function uploadWithProgress(
-  remote: Remote,
-  folder: string,
-  { name, path, facts }: { readonly name: string; readonly path: string; readonly facts: ArchiveFacts },
-  signal: AbortSignal,
+async function finishSending(
+  sending: Sending,
+  { path, facts }: { readonly path: string; readonly facts: ArchiveFacts },
 ): Promise<Uploaded> {
   const progress = createProgress('Uploading');
   try {
-    return await uploadFile(
-      remote,
-      { localPath: path, folder, name, bytes: facts.bytes, sha1: facts.sha1 },
-      {
-        signal,
-        onProgress: (done) => progress.update(done, facts.bytes),
-        onRetry: ({ attempt, tries, waitMs, error }) =>
-          info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),
-        onWarning: warn,
-      },
-    );
+    sending.watch((done) => progress.update(done, facts.bytes));
+    return await sending.result;
   } catch (error) {
     const code = error instanceof DiatomError ? error.code : 'OWNCLOUD';
     throw new DiatomError(

@@ -8,6 +8,7 @@ import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { formatBytes } from '../format.ts';
+import type { GrowingFile } from '../growing-file.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
@@ -48,6 +49,8 @@ export async function writeDataset(
     readonly leftOut: readonly LeftOut[];
     readonly warnings: readonly string[];
     readonly context: RunContext;
+    /** Told when the archive begins to grow. */
+    readonly onBegun: (archive: { readonly name: string; readonly file: GrowingFile }) => void;
   },
 ): Promise<WrittenDataset> {
   const { inputs, dataDir, context } = run;
@@ -56,6 +59,7 @@ export async function writeDataset(
   const path = join(inputs.workspace, name);
   const archive = await createArchive(path, { signal });
   try {
+    run.onBegun({ name, file: archive.file });
     const withData = inputs.archiveContent === 'data';
     const archivePath = (below: string) => (withData ? `results/${below}` : below);
     const to = { archive, archivePath, withSources: withData, dataDir, signal };
