@@ -57,7 +57,7 @@ export function armScript(
     `echo "${token} ${name} $deadline $now" > "$own/owner" && mv "$own/owner" "$dir/owner" || exit 1`,
     'for old in "$dir"/*/; do [ "$old" = "$own/" ] || rm -rf "$old"; done',
     // A session of its own: it outlives this connection.
-    'if command -v setsid >/dev/null; then detach=setsid; else detach=nohup; fi',
+    "if command -v setsid >/dev/null; then detach='setsid'; else detach='nohup'; fi",
     `$detach sh "$own/timer" "$dir" ${token} "$deadline" ${name} </dev/null >"$own/log" 2>&1 &`,
     'for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$own/pid" ] && break; sleep 0.2 2>/dev/null || sleep 1; done',
     '[ -s "$own/pid" ]',
@@ -97,7 +97,7 @@ export function startScript(
 export function stopScript(files: CommandFiles, command: string, name: string): string {
   return script(files, [
     ...ownerOrExit(name),
-    '[ -z "$owner" ] || : >"$dir/$owner/asked"',
+    '[ -z "$owner" ] || { mkdir -p "$dir/$owner"; touch "$dir/$owner/asked"; }',
     END_START,
     'end_start',
     ...exported({ DIATOM_SERVER_NAME: name }),
@@ -153,7 +153,7 @@ function script({ folder }: CommandFiles, lines: readonly string[]): string {
 /** `owner`, `owned` (its name), `deadline` and `started`, all empty when it is nobody's. */
 function ownerOrExit(name: string | undefined): string[] {
   return [
-    'owner= owned= deadline= started=',
+    "owner='' owned='' deadline='' started=''",
     '[ ! -e "$dir/owner" ] || read -r owner owned deadline started <"$dir/owner"',
     ...(name === undefined
       ? []
@@ -220,7 +220,7 @@ function timerProgram(): string {
     'tries=0',
     `while mine && [ "$tries" -lt ${TIMER_TRIES} ]; do`,
     '  tries=$((tries + 1))',
-    '  : >"$own/asked"',
+    '  touch "$own/asked"',
     '  end_start',
     '  sh "$own/stop" </dev/null',
     '  if [ "$(sh "$own/status" </dev/null)" = stopped ]; then mine && rm -f "$dir/owner"; break; fi',
