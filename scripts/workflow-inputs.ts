@@ -50,12 +50,36 @@ interface Spec {
   readonly workflows?: Readonly<Record<string, Target>>;
   /** What the form leaves out: it stays the same from run to run, and comes from a variable of the repository. */
   readonly fromVariables: readonly string[];
+  /** Of these, what the form has nevertheless: what is left empty there comes from the variable. */
+  readonly alsoInForm?: readonly string[];
 }
 
 const SECRET = 'a secret';
 const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
 const ELSEWHERE = 'a job of its own checks';
+
+const GPU_SERVER: Target = {
+  except: {
+    mode: 'follows from the job',
+    'github-token': 'the job’s own',
+    'runner-token': SECRET,
+    'app-private-key': SECRET,
+    'ssh-key': SECRET,
+  },
+  renamed: { 'app-id': 'runner-app-id' },
+};
+
+/** What a workflow takes for the GPU server, which stays the same from run to run. */
+const SERVER_INPUTS: readonly string[] = [
+  'driver',
+  'server-runs-on',
+  'aws-region',
+  'aws-role',
+  ...Object.keys(readActionMetadata('gpu-server').inputs)
+    .filter((input) => input !== 'driver' && GPU_SERVER.except[input] === undefined)
+    .map((input) => GPU_SERVER.renamed?.[input] ?? input),
+];
 
 /**
  * The reusable workflows whose inputs follow from those of the actions, so that an input that an action gets tomorrow
@@ -75,7 +99,10 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
     },
     fromVariables: ['owncloud-url', 'owncloud-username', 'owncloud-folder'],
   },
-  'build-image': { fromVariables: ['registry', 'registry-username', 'image-name'] },
+  'build-image': {
+    fromVariables: ['registry', 'registry-username', 'image-name', 'build-args'],
+    alsoInForm: ['build-args'],
+  },
   'train-model': {
     actions: {
       'train-model': {
@@ -85,11 +112,12 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'registry-password': SECRET,
           'output-dir': 'nothing runs in this job after the action that could look into the folder',
         },
-        // Without a limit of its own, a training that hangs would hold the GPU for days.
-        defaults: { 'timeout-minutes': '1440' },
+        // An hour less than a GPU server lives at the most (max-hours), so that what was trained can be saved.
+        defaults: { 'timeout-minutes': '660' },
       },
+      'gpu-server': GPU_SERVER,
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'registry-username'],
+    fromVariables: ['owncloud-url', 'owncloud-username', 'registry-username', ...SERVER_INPUTS],
   },
   'publish-model': {
     actions: {
@@ -180,7 +208,10 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'model-name',
       'models-folder',
       'keep-versions',
+      'train-env',
+      ...SERVER_INPUTS,
     ],
+    alsoInForm: ['train-env'],
   },
 };
 
@@ -312,13 +343,15 @@ function workflowInputs(name: string): Record<string, WorkflowInput> {
 
 function formOf(
   name: string,
-  { fromVariables }: Spec,
+  { fromVariables, alsoInForm = [] }: Spec,
   inputs: Readonly<Record<string, WorkflowInput>>,
 ): Record<string, WorkflowInput> {
   for (const input of fromVariables) {
     if (inputs[input] === undefined) throw new Error(`${name} has no input ${input}`);
   }
-  const shown = Object.entries(inputs).filter(([input]) => !fromVariables.includes(input));
+  const shown = Object.entries(inputs).filter(
+    ([input]) => !fromVariables.includes(input) || alsoInForm.includes(input),
+  );
   if (shown.length > MAX_FORM_INPUTS) {
     throw new Error(`the form of ${name} has ${shown.length} inputs, and GitHub allows ${MAX_FORM_INPUTS}`);
   }

@@ -18,14 +18,20 @@ const all = [...own, ...templates];
 const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
 
 const ours = repositoryName();
-const SECRETS = ['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD', 'RUNNER_APP_KEY', 'RUNNER_TOKEN', 'SSH_KEY'];
+const SECRETS = [
+  ...['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD', 'RUNNER_APP_KEY', 'RUNNER_TOKEN', 'SSH_KEY'],
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+];
 
 /** What each job may do with GitHub’s token: no more than it needs. A job that calls a workflow needs what that one needs. */
 const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   // A file list in the repository.
   'prepare-data/prepare': { contents: 'read' },
   'build-image/build': { contents: 'read', packages: 'write', attestations: 'write', 'id-token': 'write' },
+  // Which runs are over, and Amazon’s trust in GitHub.
+  'train-model/start': { actions: 'read', 'id-token': 'write' },
   'train-model/train': { packages: 'read' },
+  'train-model/stop': { actions: 'read', 'id-token': 'write' },
   'publish-model/publish': {},
   'pipeline/check': { contents: 'read', packages: 'read' },
   'release/draft': { contents: 'write' },
@@ -132,7 +138,7 @@ describe.each(all)('$path', (file) => {
 describe.each(reusable)('the reusable workflow $name', (file) => {
   const { workflow, name, text } = file;
   const { inputs = {}, outputs = {}, secrets = {} } = workflow.on.workflow_call ?? {};
-  const fromVariables = WORKFLOWS[name]?.fromVariables ?? [];
+  const { fromVariables = [], alsoInForm = [] } = WORKFLOWS[name] ?? {};
 
   test('uses this repository by $/, which is the commit that it comes from itself', () => {
     expect(text).not.toContain('uses: ./');
@@ -164,7 +170,9 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 
   test('takes from a variable what the form leaves out, and only that', () => {
     const form = Object.keys(workflow.on.workflow_dispatch?.inputs ?? {});
-    expect([...form, ...fromVariables].sort()).toEqual(Object.keys(inputs).sort());
+    const onlyFromVariables = fromVariables.filter((input) => !alsoInForm.includes(input));
+    expect([...form, ...onlyFromVariables].sort()).toEqual(Object.keys(inputs).sort());
+    expect(fromVariables).toEqual(expect.arrayContaining([...alsoInForm]));
     for (const input of fromVariables) {
       const variable = variableOf(input);
       expect(inputs[input]?.description).toContain(`Default: the variable \`${variable}\``);
