@@ -76,8 +76,12 @@ describe.runIf(process.platform !== 'win32')('a cancelled run', () => {
     const { start, zips, workspace } = await prepareDataFixture();
     const zip = readFileSync(join(zips, 'hannaea-1.zip'));
     const traits = { etag: '"1"', ranges: true };
-    const server = await startServer((request, response, number) => {
-      if (number > 1) return sendFile(request, response, zip, traits);
+    let downloads = 0;
+    const server = await startServer((request, response) => {
+      // Not a download, but a look at the directory.
+      if (request.headers.range?.startsWith('bytes=-')) return sendFile(request, response, zip, traits);
+      downloads++;
+      if (downloads > 1) return sendFile(request, response, zip, traits);
       response.writeHead(200, { etag: '"1"', 'accept-ranges': 'bytes', 'content-length': zip.length });
       response.write(zip.subarray(0, 1_000));
     });
@@ -91,6 +95,7 @@ describe.runIf(process.platform !== 'win32')('a cancelled run', () => {
     expect((await first.result).exitCode).toBe(1);
     const second = await start(inputs).result;
     expect(second).toMatchObject({ exitCode: 0, outputs: { 'train-count': '9', 'test-count': '3' } });
-    expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-']);
+    const ranges = server.requests.map(({ headers }) => headers.range);
+    expect(ranges.filter((range) => !range?.startsWith('bytes=-'))).toEqual([undefined, 'bytes=1000-']);
   });
 });

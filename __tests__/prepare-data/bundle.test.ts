@@ -97,7 +97,7 @@ describe('the shipped bundle, started as a runner does', () => {
     expect(summary).toMatch(/\| outside the folder \| 1 \| gomphonema\.zip: export\/other\/99\.bmp \|/);
     expect(summary).toContain('1 files are named like images, but no width and height can be read from them');
     expect(summary).toContain('Fewer than 30 training images');
-    for (const stage of ['Sign in', 'Download', 'Plan', 'Organise and archive', 'Upload']) {
+    for (const stage of ['Sign in', 'Plan', 'Download, organise and archive', 'Upload']) {
       expect(result.stdout).toContain(`::group::${stage}\n`);
     }
     expect(result.stdout).toMatch(/::warning::.*was found as “export\/Gomphonema”/);

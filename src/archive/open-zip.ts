@@ -1,7 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
+import { type RandomAccess, randomAccess } from '../random-access.ts';
 import { readEntry, streamEntry } from './entry-data.ts';
 import { readDirectory } from './zip-directory.ts';
+
 import { zipFault } from './zip-fault.ts';
 import { checkSizes, DEFAULT_ZIP_LIMITS, type LocatedEntry, locateEntries, type ZipLimits } from './zip-limits.ts';
 
@@ -53,37 +55,38 @@ export interface OpenZipOptions {
  * @throws DiatomError `ZIP` that names zip and entry; `DISK` when the file can't be read.
  */
 export async function openZip(path: string, options: OpenZipOptions): Promise<OpenZip> {
-  const { name, limits = DEFAULT_ZIP_LIMITS, accept = () => true } = options;
   const file = await open(path).catch((error) => {
     throw diskFailure('read', path, error);
   });
   try {
-    const entries = await readEntries(path, file, name, limits);
-    const refused = entries.find((entry) => entry.fault !== undefined && accept(entry.path));
-    if (refused?.fault !== undefined) throw zipFault(name, refused.path, refused.fault);
-    return reader(path, file, name, entries);
+    const entries = await readZipEntries(await randomAccess(file), options).catch((error) => {
+      throw diskFailure('read', path, error);
+    });
+    return reader(path, file, options.name, entries);
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-async function readEntries(
-  path: string,
-  file: FileHandle,
-  name: string,
-  limits: ZipLimits,
-): Promise<readonly LocatedEntry[]> {
-  const { size } = await file.stat();
-  const { entries, directoryStart } = await readDirectory(name, file, size, limits.maxEntries).catch((error) => {
-    throw diskFailure('read', path, error);
-  });
+/**
+ * The files of a zip by its directory, checked as `openZip` says: of a zip that need not be here yet.
+ *
+ * @returns in code-point order of their paths
+ * @throws DiatomError `ZIP`; what reading throws
+ */
+export async function readZipEntries(content: RandomAccess, options: OpenZipOptions): Promise<readonly ZipEntry[]> {
+  const { name, limits = DEFAULT_ZIP_LIMITS, accept = () => true } = options;
+  const { entries, directoryStart } = await readDirectory(name, content, limits.maxEntries);
   checkSizes(name, entries, limits);
-  return locateEntries(name, entries, directoryStart)
+  const files = locateEntries(name, entries, directoryStart)
     .filter((entry) => !entry.isFolder)
     .map((entry) => ({ entry, key: Buffer.from(entry.path) }))
     .sort((a, b) => a.key.compare(b.key)) // UTF-8 sorts by code points; JavaScript's strings sort by UTF-16 units
     .map(({ entry }) => entry);
+  const refused = files.find((entry) => entry.fault !== undefined && accept(entry.path));
+  if (refused?.fault !== undefined) throw zipFault(name, refused.path, refused.fault);
+  return files;
 }
 
 function reader(path: string, file: FileHandle, name: string, entries: readonly LocatedEntry[]): OpenZip {

@@ -1,7 +1,8 @@
-import type { FileHandle } from 'node:fs/promises';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { messageOf, systemCodeOf } from '../errors.ts';
+import type { RandomAccess } from '../random-access.ts';
 import { type EntryPath, readEntryPath } from './entry-path.ts';
+
 import { DOWNLOAD_AGAIN, quoteName, ZIP_AGAIN, zipFault } from './zip-fault.ts';
 
 /** An entry as the zip's directory describes it. Sizes in bytes. */
@@ -32,13 +33,8 @@ export interface ZipDirectory {
  * @throws DiatomError `ZIP` when the file is no zip, is cut short, split over several files or damaged, has more
  * entries than `maxEntries` or than its end record says, an unsafe name, or one name twice.
  */
-export async function readDirectory(
-  zip: string,
-  file: FileHandle,
-  fileBytes: number,
-  maxEntries: number,
-): Promise<ZipDirectory> {
-  const zipFile = await openDirectory(zip, file, fileBytes);
+export async function readDirectory(zip: string, content: RandomAccess, maxEntries: number): Promise<ZipDirectory> {
+  const zipFile = await openDirectory(zip, content);
   if (zipFile.entryCount > maxEntries) {
     throw zipFault(
       zip,
@@ -68,13 +64,13 @@ export async function readDirectory(
   } catch (error) {
     throw isYauzls(error) ? directoryFault(zip, entries, error) : error;
   }
-  await checkDirectoryEnd(zip, file, entries.length, Number(zipFile.readEntryCursor));
+  await checkDirectoryEnd(zip, content, entries.length, Number(zipFile.readEntryCursor));
   return { entries, directoryStart };
 }
 
-async function openDirectory(zip: string, file: FileHandle, fileBytes: number): Promise<ZipFile> {
+async function openDirectory(zip: string, content: RandomAccess): Promise<ZipFile> {
   try {
-    return await fromRandomAccessReaderPromise(new DirectoryReader(file, fileBytes), fileBytes, {
+    return await fromRandomAccessReaderPromise(new DirectoryReader(content), content.length, {
       autoClose: false,
       // Names are decoded and sizes checked by ourselves, so that an error can name the entry.
       decodeStrings: false,
@@ -87,7 +83,7 @@ async function openDirectory(zip: string, file: FileHandle, fileBytes: number): 
       throw zipFault(zip, undefined, `it has further bytes after its end. ${DOWNLOAD_AGAIN}`, error);
     }
     if (!messageOf(error).startsWith('End of central directory')) throw directoryFault(zip, [], error);
-    throw await noEndFault(zip, file, error);
+    throw await noEndFault(zip, content, error);
   }
 }
 
@@ -120,14 +116,14 @@ function directoryFault(zip: string, before: readonly DirectoryEntry[], cause: u
 }
 
 /** A file without an end record is a zip that was cut short, or no zip at all: its first bytes tell. */
-async function noEndFault(zip: string, file: FileHandle, cause: unknown): Promise<Error> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
-  const start = buffer.subarray(0, bytesRead).toString('latin1').trimStart();
+async function noEndFault(zip: string, content: RandomAccess, cause: unknown): Promise<Error> {
+  const head = await content.read(0, 64);
+  const start = head.toString('latin1').trimStart();
   if (start.startsWith('PK\x03\x04')) {
     return zipFault(zip, undefined, `it is cut short: its end is missing. ${DOWNLOAD_AGAIN}`, cause);
   }
   if (start.startsWith('PK\x07\x08')) return splitFault(zip, cause);
-  if (bytesRead === 0) return zipFault(zip, undefined, `the file is empty. ${DOWNLOAD_AGAIN}`, cause);
+  if (head.length === 0) return zipFault(zip, undefined, `the file is empty. ${DOWNLOAD_AGAIN}`, cause);
   const found = OTHER_FORMATS.find(([signature]) => start.startsWith(signature))?.[1] ?? 'something else';
   return zipFault(
     zip,
@@ -148,9 +144,9 @@ const OTHER_FORMATS = [
  * After the last entry no further one may follow. Old programs write a count that wrapped round at 65,536, and a
  * crafted zip may show some of its entries to one program and all to another: images would be left out unnoticed.
  */
-async function checkDirectoryEnd(zip: string, file: FileHandle, count: number, end: number): Promise<void> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, end);
-  if (bytesRead === 4 && buffer.readUInt32LE() === 0x02014b50) {
+async function checkDirectoryEnd(zip: string, content: RandomAccess, count: number, end: number): Promise<void> {
+  const next = await content.read(end, 4);
+  if (next.length === 4 && next.readUInt32LE() === 0x02014b50) {
     throw zipFault(zip, undefined, `it has more entries than the ${count} that its end record tells of. ${ZIP_AGAIN}`);
   }
 }
@@ -211,15 +207,13 @@ function contentFault(entry: Entry): string | undefined {
 
 /** yauzl reads each entry with two tiny reads; this serves them from a window, so that a directory is read in few. */
 class DirectoryReader extends RandomAccessReader {
-  readonly #file: FileHandle;
-  readonly #fileBytes: number;
-  #window = Buffer.alloc(0);
+  readonly #content: RandomAccess;
+  #window: Buffer = Buffer.alloc(0);
   #windowStart = 0;
 
-  constructor(file: FileHandle, fileBytes: number) {
+  constructor(content: RandomAccess) {
     super();
-    this.#file = file;
-    this.#fileBytes = fileBytes;
+    this.#content = content;
   }
 
   override read(
@@ -234,13 +228,12 @@ class DirectoryReader extends RandomAccessReader {
 
   async #copy(target: Buffer, offset: number, length: number, position: number): Promise<void> {
     // Before anything is read: a damaged offset can be larger than any file, and than what a read accepts.
-    if (position + length > this.#fileBytes) throw new Error('it points beyond the end of the file');
+    if (position + length > this.#content.length) throw new Error('it points beyond the end of the file');
     if (position < this.#windowStart || position + length > this.#windowStart + this.#window.length) {
-      const size = Math.min(Math.max(length, 2 ** 20), this.#fileBytes - position);
-      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(size), 0, size, position);
-      this.#window = buffer.subarray(0, bytesRead);
+      const size = Math.min(Math.max(length, 2 ** 20), this.#content.length - position);
+      this.#window = await this.#content.read(position, size);
       this.#windowStart = position;
-      if (bytesRead < length) throw new Error('the file became shorter while it was read');
+      if (this.#window.length < length) throw new Error('the file became shorter while it was read');
     }
     const start = position - this.#windowStart;
     this.#window.copy(target, offset, start, start + length);

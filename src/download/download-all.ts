@@ -11,14 +11,22 @@ import { type Downloaded, type DownloadOptions, type DownloadRequest, downloadFi
  */
 export async function downloadAll(
   requests: readonly DownloadRequest[],
-  options: DownloadOptions & { readonly concurrency: number },
+  options: DownloadOptions & {
+    readonly concurrency: number;
+    /** Told of each file, by its place in the requests, as soon as it is there. */
+    readonly onDownloaded?: ((downloaded: Downloaded, index: number) => void) | undefined;
+  },
 ): Promise<Downloaded[]> {
-  const outcomes = await mapParallel(requests, options.concurrency, async (request) => {
+  const outcomes = await mapParallel(requests, options.concurrency, async (request, index) => {
     throwIfCancelled(options.signal);
-    return downloadFile(request, options).catch((error: unknown) => {
+    try {
+      const downloaded = await downloadFile(request, options);
+      options.onDownloaded?.(downloaded, index);
+      return downloaded;
+    } catch (error) {
       throwIfCancelled(options.signal);
       return { error };
-    });
+    }
   });
   const errors = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
   if (errors.length === 1) throw errors[0];

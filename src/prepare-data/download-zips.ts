@@ -1,55 +1,95 @@
+import { cacheKeyOf } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
+import type { Downloaded } from '../download/download-file.ts';
+import { openRemoteFile } from '../download/remote-file.ts';
 import { messageOf } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
+import { mapParallel } from '../parallel.ts';
+import type { RandomAccess } from '../random-access.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import type { Inputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
-import type { DownloadedZip } from './sources.ts';
 
-/** Downloads the zips of the file list into `directory`, several at a time, with one progress for all. */
-export async function downloadZips(
+/** Downloads under way, in the order of the file list. */
+export interface Downloads {
+  readonly zips: readonly DownloadingZip[];
+  /** Settles when all have ended; a failure names every file that could not be had. */
+  readonly all: Promise<void>;
+}
+
+export interface DownloadingZip {
+  /** Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`. */
+  readonly file: Promise<Downloaded>;
+  /**
+   * The file on its server, where it can be read in pieces and has to come from there at all. Of no use to anybody once
+   * the file is there.
+   */
+  readonly remote: Promise<RandomAccess | undefined>;
+}
+
+const NOWHERE = Promise.resolve(undefined);
+
+/** Begins to download the zips of the file list into `directory`, several at a time, with one progress for all. */
+export function startDownloads(
   inputs: Pick<Inputs, 'fileList' | 'concurrency' | 'cache'>,
   directory: string,
-  { http, signal, env }: RunContext,
-): Promise<DownloadedZip[]> {
+  { http, signal, env }: Pick<RunContext, 'http' | 'signal' | 'env'>,
+): Downloads {
   const { fileList, concurrency } = inputs;
   const requests = fileList.map((entry) => ({
     url: entry.fileUrl,
     fileName: entry.downloadedFileName,
     sha256: entry.sha256,
   }));
+  const cache = inputs.cache ? createDownloadCache(env) : undefined;
+  const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
+  void mapParallel(requests, concurrency, async ({ url }, index) => {
+    const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
+    // Whatever is wrong with the address, the download says it better.
+    const remote = cached ? undefined : await openRemoteFile(url, { http, signal }).catch(() => undefined);
+    remotes[index]?.resolve(remote);
+  });
+  const files = requests.map(() => Promise.withResolvers<Downloaded>());
+  for (const { promise } of files) promise.catch(() => undefined); // whoever waits for one has the failure
   const progress = createProgress(`Downloading ${requests.length} zips`);
-  const files = new Map<string, { done: number; total: number | undefined }>();
-  try {
-    const downloads = await downloadAll(requests, {
-      directory,
-      concurrency,
-      http,
-      signal,
-      cache: inputs.cache ? createDownloadCache(env) : undefined,
-      onProgress: ({ fileName, doneBytes, totalBytes }) => {
-        files.set(fileName, { done: doneBytes, total: totalBytes });
-        const { done, total } = sumUp([...files.values()], requests.length);
-        progress.update(done, total);
+  const seen = new Map<string, { done: number; total: number | undefined }>();
+  const all = downloadAll(requests, {
+    directory,
+    concurrency,
+    http,
+    signal,
+    cache,
+    onProgress: ({ fileName, doneBytes, totalBytes }) => {
+      seen.set(fileName, { done: doneBytes, total: totalBytes });
+      const { done, total } = sumUp([...seen.values()], requests.length);
+      progress.update(done, total);
+    },
+    onRetry: ({ attempt, tries, waitMs, error }) => {
+      // The message of the error begins with the file's name.
+      info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`);
+    },
+    onWarning: warn,
+    onDownloaded: (downloaded, index) => {
+      const origin = downloaded.fromCache ? ' (unchanged, from the cache)' : '';
+      info(`${requests[index]?.fileName}: ${formatBytes(downloaded.bytes)}${origin}`);
+      files[index]?.resolve(downloaded);
+    },
+  })
+    .then(
+      () => undefined,
+      (error: unknown) => {
+        for (const { reject } of files) reject(error);
+        throw error;
       },
-      onRetry: ({ attempt, tries, waitMs, error }) => {
-        // The message of the error begins with the file's name.
-        info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`);
-      },
-      onWarning: warn,
-    });
-    return downloads.map((download, index) => {
-      const entry = fileList[index];
-      if (!entry) throw new Error('More downloads than entries');
-      const origin = download.fromCache ? ' (unchanged, from the cache)' : '';
-      info(`${entry.downloadedFileName}: ${formatBytes(download.bytes)}${origin}`);
-      return { entry, path: download.path, sha256: download.sha256 };
-    });
-  } finally {
-    progress.end();
-  }
+    )
+    .finally(() => progress.end());
+  all.catch(() => undefined);
+  return {
+    zips: files.map(({ promise }, index) => ({ file: promise, remote: remotes[index]?.promise ?? NOWHERE })),
+    all,
+  };
 }
 
 /** The total is known once every file has begun and every server has told its size. */

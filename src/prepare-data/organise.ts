@@ -55,12 +55,14 @@ export async function organise(
   let done = 0;
 
   await makeFolders(plan, results);
-  const copies = withSources
-    ? sources.map(({ path, zipName }): FillJob => ({ kind: 'file', path, name: `downloads/${zipName}` }))
-    : [];
-  const jobs = function* (): Generator<FillJob> {
-    yield* copies;
-    for (const { zipName, path, planned } of batches(plan.images, sources)) {
+  const copies = withSources ? sources : [];
+  const jobs = async function* (): AsyncGenerator<FillJob> {
+    for (const { downloaded, zipName } of copies) {
+      yield { kind: 'file', path: (await downloaded()).path, name: `downloads/${zipName}` };
+    }
+    for (const { source, planned } of batches(plan.images, sources)) {
+      const { zipName } = source;
+      const { path } = await source.downloaded();
       const fill = planned.map((one): FillImage => {
         const place = pathOf(one);
         return {
@@ -120,8 +122,7 @@ async function makeFolders(plan: Plan, results: string): Promise<void> {
 }
 
 interface Batch {
-  readonly zipName: string;
-  readonly path: string;
+  readonly source: Source;
   readonly planned: PlannedImage<ZipEntry>[];
 }
 
@@ -140,6 +141,6 @@ function* batches(planned: readonly PlannedImage<ZipEntry>[], sources: readonly 
       batch.push(one);
       bytes += one.image.bytes;
     }
-    yield { zipName: source.zipName, path: source.path, planned: batch };
+    yield { source, planned: batch };
   }
 }

@@ -10,9 +10,9 @@ import { requireUsableFolder } from '../owncloud/folder.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info, warn } from '../runner/log.ts';
 import { openDataDir } from './data-dir.ts';
-import { downloadZips } from './download-zips.ts';
+import { type Downloads, startDownloads } from './download-zips.ts';
 import type { Inputs } from './inputs.ts';
-import { identifyContents, openSources, type Source } from './sources.ts';
+import { identifyContents, type Source, selectSources } from './sources.ts';
 import { beginSending, type Delivery, deliver, type Sending } from './upload.ts';
 import { writeDataset } from './write-dataset.ts';
 
@@ -54,27 +54,32 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   // Signed in before anything is downloaded: a wrong password should show now, not in two hours.
   const remote = upload && (await group('Sign in', () => signIn(upload, context)));
   const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: inputs.mode === 'dry-run' });
-  const zips = await group('Download', () => downloadZips(inputs, dataDir.downloads, context));
-  const { sources, leftOut, warnings, close } = await openSources(zips, inputs);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const downloads = startDownloads(inputs, dataDir.downloads, { ...context, signal });
   let sending: Sending | undefined;
   try {
-    const plan = await group('Plan', () => makePlan(sources, inputs, context.signal));
-    const planned = { leftOut: [...leftOut, ...plan.leftOut], warnings: [...warnings, ...plan.warnings] };
+    const { sources, plan, leftOut, warnings } = await group('Plan', () => makePlan(downloads, inputs, signal));
     const finish = (more: readonly string[], archive: ArchiveOutcome | undefined): Outcome => {
       const classes = countClasses(plan.images);
-      const outcome = { seed: inputs.plan.seed, classes, leftOut: planned.leftOut, dataDir: dataDir.path, archive };
-      return { ...outcome, warnings: [...planned.warnings, ...more, ...adviseOnClasses(classes)] };
+      const outcome = { seed: inputs.plan.seed, classes, leftOut, dataDir: dataDir.path, archive };
+      return { ...outcome, warnings: [...warnings, ...more, ...adviseOnClasses(classes)] };
     };
-    if (inputs.mode === 'dry-run') return finish([], undefined);
+    if (inputs.mode === 'dry-run') {
+      await group('Download', () => downloads.all);
+      return finish([], undefined);
+    }
 
-    const written = await group('Organise and archive', () =>
+    const written = await group('Download, organise and archive', () =>
       writeDataset(plan, sources, {
-        ...planned,
         inputs,
         dataDir,
-        context,
+        leftOut,
+        warnings,
+        context: { ...context, signal },
+        downloads: downloads.all,
         onBegun: (archive) => {
-          if (remote && upload) sending = beginSending(remote, upload, archive, context.signal);
+          if (remote && upload) sending = beginSending(remote, upload, archive, signal);
         },
       }),
     );
@@ -84,13 +89,14 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     const begun = sending;
     if (!upload || !remote || !begun) return archived;
     context.onArchived(archived);
-    const { signal } = context;
     const delivery = await group('Upload', () => deliver(remote, upload, archive, inputs, { sending: begun, signal }));
     return finish(more, { ...archive, path: delivery.archiveKept ? archive.path : undefined, delivery });
+  } catch (error) {
+    // What is still under way is in vain, and has to tidy up before the run ends.
+    stop.abort(error);
+    throw error;
   } finally {
-    await close();
-    // When the archive fails, so does its upload, which then has to tidy up on the server.
-    await sending?.result.catch(() => undefined);
+    await Promise.allSettled([downloads.all, sending?.result]);
   }
 }
 
@@ -101,9 +107,17 @@ async function signIn(upload: NonNullable<Inputs['upload']>, { http, signal }: R
   return remote;
 }
 
-async function makePlan(sources: readonly Source[], inputs: Inputs, signal: AbortSignal): Promise<Plan<ZipEntry>> {
+interface Planned {
+  readonly sources: readonly Source[];
+  readonly plan: Plan<ZipEntry>;
+  readonly leftOut: readonly LeftOut[];
+  readonly warnings: readonly string[];
+}
+
+async function makePlan(downloads: Downloads, inputs: Inputs, signal: AbortSignal): Promise<Planned> {
+  const { sources, leftOut, warnings } = await selectSources(inputs.fileList, downloads.zips, inputs);
   const plan = planDataset(sources, await identifyContents(sources, signal), inputs.plan);
   info(`Seed ${inputs.plan.seed}, ${plan.images.length} images:`);
   for (const [label, { train, test }] of countClasses(plan.images)) info(`  ${label}: ${train} train, ${test} test`);
-  return plan;
+  return { sources, plan, leftOut: [...leftOut, ...plan.leftOut], warnings: [...warnings, ...plan.warnings] };
 }

@@ -15,7 +15,7 @@ const EXAMPLES = 3;
 /** What the report shows, put together from a finished data set. */
 export function reportData(
   plan: Plan<ZipEntry>,
-  sources: readonly Source[],
+  sources: readonly (Pick<Source, 'zipName' | 'label'> & { readonly sha256: string })[],
   pictures: readonly Picture[],
   run: {
     readonly inputs: Pick<Inputs, 'plan' | 'nTest' | 'imageExtensions'>;

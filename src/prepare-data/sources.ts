@@ -1,73 +1,126 @@
 import { createHash } from 'node:crypto';
-import { type OpenZip, openZip, type ZipEntry } from '../archive/open-zip.ts';
+import { type OpenZip, openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
 import type { NTest } from '../dataset/n-test.ts';
 import { fingerprintOf, type PlanSource } from '../dataset/plan.ts';
 import { isImagePath, type LeftOut, selectImages } from '../dataset/select-images.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { DiatomError, throwIfCancelled } from '../errors.ts';
+import type { DownloadingZip } from './download-zips.ts';
 
-/** A downloaded zip whose images were selected. */
+/** A zip whose images were selected; the zip itself may still be on its way. */
 export interface Source extends PlanSource<ZipEntry> {
-  readonly zip: OpenZip;
-  /** Path of the downloaded file. */
+  /**
+   * The zip once it is here.
+   *
+   * @throws DiatomError what its download fails with; `DOWNLOAD` when it is not the zip that was planned with
+   */
+  readonly downloaded: () => Promise<DownloadedZip>;
+}
+
+export interface DownloadedZip {
   readonly path: string;
   /** Of the zip, in hexadecimal. */
   readonly sha256: string;
 }
 
-export interface OpenSources {
+export interface Selections {
   readonly sources: readonly Source[];
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
-  close(): Promise<void>;
-}
-
-/** What is known of a zip once it is downloaded. */
-export interface DownloadedZip {
-  readonly entry: FileListEntry;
-  readonly path: string;
-  readonly sha256: string;
 }
 
 /** An entry larger than this is not held in memory. */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens the downloaded zips and selects their images, by their directories alone.
+ * Selects the images of all zips by their directories alone: those on the servers where they can be read, so that a zip
+ * can be worked on as soon as it is here, whatever is still on its way.
  *
- * @throws DiatomError `ZIP` for one that is damaged or unsafe, `FILE_LIST` for one without the folder asked for
+ * @throws DiatomError `ZIP` for one that is damaged or unsafe, `FILE_LIST` for one without the folder asked for; what a
+ *   download fails with
  */
-export async function openSources(
-  zips: readonly DownloadedZip[],
+export async function selectSources(
+  fileList: readonly FileListEntry[],
+  zips: readonly DownloadingZip[],
   options: { readonly imageExtensions: readonly string[]; readonly nTest: NTest },
-): Promise<OpenSources> {
+): Promise<Selections> {
   const extensions = new Set(options.imageExtensions);
-  const opened: OpenZip[] = [];
-  const close = async () => {
-    await Promise.all(opened.map((zip) => zip.close()));
-  };
   const [sources, leftOut, warnings]: [Source[], LeftOut[], string[]] = [[], [], []];
-  try {
-    for (const { entry, path, sha256 } of zips) {
-      const zipName = entry.downloadedFileName;
-      const zip = await openZip(path, { name: zipName, accept: (file) => isImagePath(file, extensions) });
-      opened.push(zip);
-      const selection = selectImages(zip.entries, { zipName, folder: entry.explodedFolderName, extensions });
-      leftOut.push(...selection.leftOut);
-      warnings.push(...selection.warnings);
-      const { images, folder } = selection;
-      const nTest = entry.nTest ?? options.nTest;
-      sources.push({ zip, path, sha256, zipName, label: entry.speciesLabel, folder, nTest, images });
-    }
-  } catch (error) {
-    await close();
-    throw error;
+  for (const [index, entry] of fileList.entries()) {
+    const zip = zips[index];
+    if (!zip) throw new Error('A file list entry without a download');
+    const zipName = entry.downloadedFileName;
+    const open = { name: zipName, accept: (path: string) => isImagePath(path, extensions) };
+    const { entries, downloaded } = await readEntries(zip, open);
+    const { images, folder, ...selection } = selectImages(entries, {
+      zipName,
+      folder: entry.explodedFolderName,
+      extensions,
+    });
+    leftOut.push(...selection.leftOut);
+    warnings.push(...selection.warnings);
+    const nTest = entry.nTest ?? options.nTest;
+    sources.push({ downloaded, zipName, label: entry.speciesLabel, folder, nTest, images });
   }
-  return { sources, leftOut, warnings, close };
+  return { sources, leftOut, warnings };
+}
+
+interface ReadEntries {
+  readonly entries: readonly ZipEntry[];
+  readonly downloaded: () => Promise<DownloadedZip>;
+}
+
+/** From the server or from the file, whichever comes first. What is wrong with a zip is said of the file. */
+async function readEntries(
+  { file, remote }: DownloadingZip,
+  open: Parameters<typeof openZip>[1],
+): Promise<ReadEntries> {
+  const local = async (): Promise<ReadEntries> => {
+    const { path, sha256 } = await file;
+    const zip = await openZip(path, open);
+    await zip.close();
+    return { entries: zip.entries, downloaded: async () => ({ path, sha256 }) };
+  };
+  const ahead = async (): Promise<ReadEntries> => {
+    const content = await remote;
+    const entries = content && (await readZipEntries(content, open).catch(() => undefined));
+    if (!entries) return local();
+    return { entries, downloaded: () => compare(entries) };
+  };
+  let compared: Promise<DownloadedZip> | undefined;
+  const compare = (planned: readonly ZipEntry[]) => {
+    compared ??= local().then(({ entries, downloaded }) => {
+      if (!isSame(planned, entries)) throw hasChanged(open.name);
+      return downloaded();
+    });
+    return compared;
+  };
+  return Promise.race([ahead(), file.then(local)]);
+}
+
+function isSame(planned: readonly ZipEntry[], found: readonly ZipEntry[]): boolean {
+  if (planned.length !== found.length) return false;
+  return planned.every((entry, index) => {
+    const other = found[index];
+    return (
+      other?.path === entry.path &&
+      other.crc32 === entry.crc32 &&
+      other.bytes === entry.bytes &&
+      other.headerOffset === entry.headerOffset
+    );
+  });
+}
+
+function hasChanged(zipName: string): DiatomError {
+  return new DiatomError(
+    'DOWNLOAD',
+    `${zipName} was changed on its server while it was downloaded: run again, when nobody works on it any more.`,
+  );
 }
 
 /**
- * Finds out which images are identical. Only those that agree in CRC-32 and size can be, so only those are read.
+ * Finds out which images are identical. Only those that agree in CRC-32 and size can be, so only those are read, as soon
+ * as their zip is here.
  *
  * @returns for an image that was read, a text that is equal for identical images and for no others
  */
@@ -82,11 +135,17 @@ export async function identifyContents(
     else seen.add(fingerprint);
   }
   const contents = new Map<ZipEntry, string>();
-  for (const { zip, images } of sources) {
-    for (const image of images) {
-      if (!alike.has(fingerprintOf(image))) continue;
-      throwIfCancelled(signal);
-      contents.set(image, await hashEntry(zip, image));
+  for (const { downloaded, zipName, images } of sources) {
+    const candidates = images.filter((image) => alike.has(fingerprintOf(image)));
+    if (candidates.length === 0) continue;
+    const zip = await openZip((await downloaded()).path, { name: zipName, accept: () => false });
+    try {
+      for (const image of candidates) {
+        throwIfCancelled(signal);
+        contents.set(image, await hashEntry(zip, image));
+      }
+    } finally {
+      await zip.close();
     }
   }
   return (image) => contents.get(image);

@@ -49,6 +49,8 @@ export async function writeDataset(
     readonly leftOut: readonly LeftOut[];
     readonly warnings: readonly string[];
     readonly context: RunContext;
+    /** Settles when all zips are here. */
+    readonly downloads: Promise<void>;
     /** Told when the archive begins to grow. */
     readonly onBegun: (archive: { readonly name: string; readonly file: GrowingFile }) => void;
   },
@@ -62,10 +64,14 @@ export async function writeDataset(
     run.onBegun({ name, file: archive.file });
     const withData = inputs.archiveContent === 'data';
     const archivePath = (below: string) => (withData ? `results/${below}` : below);
-    const to = { archive, archivePath, withSources: withData, dataDir, signal };
+    const { downloads } = run;
+    const to = { archive, archivePath, withSources: withData, dataDir, signal, downloads };
     const organised = await organiseWithProgress(plan, sources, to);
     const warnings = unreadableWarning(organised.unreadable);
-    const texts = describe(plan, sources, organised, { ...run, warnings: [...run.warnings, ...warnings] });
+    const downloaded = await Promise.all(
+      sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
+    );
+    const texts = describe(plan, downloaded, organised, { ...run, warnings: [...run.warnings, ...warnings] });
     const descriptions: string[] = [];
     for (const [fileName, text] of Object.entries(texts)) {
       const description = join(dataDir.results, fileName);
@@ -87,7 +93,7 @@ export async function writeDataset(
 
 function describe(
   plan: Plan<ZipEntry>,
-  sources: readonly Source[],
+  sources: readonly (Source & { readonly sha256: string })[],
   { images, pictures }: Organised,
   run: { readonly inputs: Inputs; readonly leftOut: readonly LeftOut[]; readonly warnings: readonly string[] },
 ): Record<string, string> {
@@ -108,12 +114,23 @@ async function organiseWithProgress(
     withSources: boolean;
     dataDir: DataDir;
     signal: AbortSignal;
+    downloads: Promise<void>;
   },
 ): Promise<Organised> {
   const total = plan.images.reduce((bytes, { image }) => bytes + image.bytes, 0);
   const progress = createProgress('Organising');
   try {
-    const onProgress = (done: number) => progress.update(done, total);
+    // Until all zips are here, their progress is the one that is shown.
+    let isShown = false;
+    to.downloads.then(
+      () => {
+        isShown = true;
+      },
+      () => undefined,
+    );
+    const onProgress = (done: number) => {
+      if (isShown) progress.update(done, total);
+    };
     return await organise(plan, sources, { ...to, results: to.dataDir.results, onProgress });
   } finally {
     progress.end();

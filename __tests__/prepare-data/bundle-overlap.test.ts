@@ -1,0 +1,77 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { startServer } from '../helpers/loopback-server.ts';
+import { errorOf, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { sendFile } from '../helpers/served-zip.ts';
+import { tinyFileList } from '../helpers/tiny-data-set.ts';
+
+/** A server of the zips that can hold back one of them; its directory it shows at once, where it can. */
+async function holdingServer(zips: string, held: string, ranges: boolean) {
+  const waiting: (() => void)[] = [];
+  const server = await startServer((request, response: ServerResponse) => {
+    const name = new URL(request.url ?? '', 'http://localhost').pathname.slice(1);
+    const file = readFileSync(join(zips, name));
+    const send = () => sendFile(request, response, file, { etag: `"${file.length}"`, ranges });
+    if (name === held && !(ranges && request.headers.range?.startsWith('bytes=-'))) waiting.push(send);
+    else send();
+  });
+  onTestFinished(() => server.close());
+  return { url: `${server.origin}/`, release: () => waiting.splice(0).forEach((send) => void send()) };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(10);
+}
+
+test('a zip that is here is organised and archived while another is still on its way', async () => {
+  const { start, run, zips, workspace } = await prepareDataFixture();
+  const server = await holdingServer(zips, 'gomphonema.zip', true);
+  const inputs = { 'archive-content': 'results', upload: 'false' };
+  const action = start({ ...inputs, 'file-list': JSON.stringify(tinyFileList(server.url)) });
+  const train = join(workspace, 'data', 'results', 'train', 'Hannaea');
+  await until(() => existsSync(train) && readdirSync(train).length === 15);
+  expect(existsSync(join(workspace, 'data', 'downloads', 'gomphonema.zip'))).toBe(false);
+  server.release();
+  const result = await action.result;
+  expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': '22', 'test-count': '9' } });
+  // The same as when everything was there before.
+  expect((await run(inputs)).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
+});
+
+test('a server that sends no pieces makes the plan wait, and changes nothing in the archive', async () => {
+  const { start, run, zips, workspace } = await prepareDataFixture();
+  const server = await holdingServer(zips, 'gomphonema.zip', false);
+  const inputs = { 'archive-content': 'results', upload: 'false' };
+  const action = start({ ...inputs, 'file-list': JSON.stringify(tinyFileList(server.url)) });
+  await until(() => existsSync(join(workspace, 'data', 'downloads', 'hannaea-2.zip')));
+  expect(readdirSync(join(workspace, 'data', 'results'))).toEqual([]);
+  server.release();
+  const result = await action.result;
+  expect(result.exitCode).toBe(0);
+  expect((await run(inputs)).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
+});
+
+test('a zip that changes on its server between plan and download ends the run, and nothing of an archive stays', async () => {
+  const { start, zips, workspace, uploaded } = await prepareDataFixture();
+  const [before, after] = ['gomphonema.zip', 'hannaea-1.zip'].map((name) => readFileSync(join(zips, name)));
+  const server = await startServer((request, response) => {
+    const isLook = request.headers.range?.startsWith('bytes=-');
+    const name = new URL(request.url ?? '', 'http://localhost').pathname.slice(1);
+    const file = (name !== 'gomphonema.zip' ? readFileSync(join(zips, name)) : isLook ? before : after) ?? Buffer.of();
+    const send = () => sendFile(request, response, file, { etag: `"${file.length}"`, ranges: true });
+    // The download comes after the look at the directory, whatever order the requests have.
+    if (isLook) send();
+    else setTimeout(send, 1_000);
+  });
+  onTestFinished(() => server.close());
+  const list = tinyFileList(`${server.origin}/`);
+  const result = await start({ 'file-list': JSON.stringify(list) }).result;
+  expect(errorOf(result)).toBe(
+    'gomphonema.zip was changed on its server while it was downloaded: run again, when nobody works on it any more.',
+  );
+  expect(readdirSync(workspace)).toEqual(['data']);
+  expect(uploaded()).toEqual([]);
+});
