@@ -10,6 +10,7 @@ import { type SlurmCluster, startSlurm } from '../helpers/slurm.ts';
 import { type SshServer, startSshd } from '../helpers/sshd.ts';
 
 const STAND_IN = join(import.meta.dirname, '../helpers/stand-in-runner');
+const GPUS = 8;
 const SOON = { timeout: 60_000, interval: 500 };
 /** Slurm looks at time limits every half minute, and gives a job `KillWait` to go. */
 const PAST_THE_DEADLINE = { timeout: 240_000, interval: 1_000 };
@@ -23,7 +24,7 @@ let api: GithubApi;
 const folders: string[] = [];
 
 beforeAll(async () => {
-  cluster = await startSlurm({ gpus: 8 });
+  cluster = await startSlurm({ gpus: GPUS });
   ssh = await startSshd({ environment: cluster.environment });
   api = await startGithubApi();
 });
@@ -204,8 +205,19 @@ describe('a start that was killed, with nobody who stops anything: Slurm ends th
     expect(one.files()).toEqual([]);
   });
 
+  test.concurrent('and also when the stop was killed', async () => {
+    const one = await aRun('208', { inputs: SHORT });
+    await runGpuServer(one.action('start'));
+    await giveJob(one);
+    await runUntil(one.action('stop'), POINTS.beforeStop, 'SIGKILL');
+    await vi.waitFor(async () => expect(await one.jobs()).toEqual([]), PAST_THE_DEADLINE);
+    await expectNothingLeft(one);
+  });
+
   test.concurrent('and while the job queues, which never begins', async () => {
-    const one = await aRun('207', { inputs: { ...SHORT, 'slurm-partition': 'closed' } });
+    // All GPUs at once are not to be had while somebody has one.
+    await cluster.command('sbatch', '--gres=gpu:1', '--time=600', '--output=/dev/null', '--wrap=sleep 3600');
+    const one = await aRun('207', { inputs: { ...SHORT, 'slurm-gres': `gpu:${GPUS}` } });
     await runUntil(one.action('start'), POINTS.waitingForRunner, 'SIGKILL');
     expect(await one.jobs()).toEqual([one.name]);
     await vi.waitFor(async () => expect(await one.jobs()).toEqual([]), PAST_THE_DEADLINE);
@@ -307,15 +319,6 @@ describe('a stop that was killed', () => {
       expect(next).toMatchObject({ exitCode: 0 });
       await expectNothingLeft(one);
     }
-  });
-
-  test('is made up for by the deadline', async () => {
-    const one = await aRun('502', { inputs: SHORT });
-    await runGpuServer(one.action('start'));
-    await giveJob(one);
-    await runUntil(one.action('stop'), POINTS.beforeStop, 'SIGKILL');
-    await vi.waitFor(async () => expect(await one.jobs()).toEqual([]), PAST_THE_DEADLINE);
-    await expectNothingLeft(one);
   });
 });
 

@@ -81,8 +81,8 @@ export function openSlurm(settings: SlurmSettings & { readonly host: Host }, con
 scancel --user="$me" --name=${shellQuote(name)}`,
       ),
     );
-    if (result.exitCode !== 0)
-      throw failure(`The job of ${name} could not be stopped`, result, `scancel --name=${name}`);
+    if (result.exitCode === 0) return;
+    throw failure(`The job of ${name} could not be stopped`, result, `scancel --name=${name}`);
   }
 
   async function list(): Promise<ListedServer[]> {
@@ -119,11 +119,11 @@ scancel --user="$me" --name=${shellQuote(name)}`,
 }
 
 /**
- * What every command begins with. A command by ssh has no login shell's PATH. `--user` instead of `--me`, which Slurm
- * has since 20.11 only. Times in UTC.
+ * What every command begins with. A command by ssh has no login shell's PATH; `command`, because a profile that is not
+ * there must not end the shell. `--user` instead of `--me`, which Slurm has since 20.11 only. Times in UTC.
  */
 function prelude({ workDir }: SlurmSettings): string {
-  return `command -v sbatch >/dev/null 2>&1 || . /etc/profile >/dev/null 2>&1
+  return `command -v sbatch >/dev/null 2>&1 || command . /etc/profile >/dev/null 2>&1
 command -v sbatch >/dev/null 2>&1 || { echo 'There is no command sbatch.' >&2; exit ${NO_SLURM}; }
 me=$(id -un)
 work=${workDir.startsWith('/') ? workDir : `$HOME/${workDir}`}`;
