@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -33,6 +33,10 @@ export interface RunOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** What a runner gives to every step. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Is told what the run says, piece by piece. */
+  readonly onOutput?: (text: string) => void;
+  /** Ends the run as a machine that dies does: at once, with all of its programs, and without any step after it. */
+  readonly death?: AbortSignal;
 }
 
 export interface WorkflowRun {
@@ -79,7 +83,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
       ...Object.entries(repositories).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
     ];
     const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: temporary };
-    const result = await execute('act', args, repository, env);
+    const result = await execute('act', args, { cwd: repository, env, ...options });
     const jobs = await readdir(join(home, '.cache', 'act'));
     const leftovers = await filesBelow(temporary, ...jobs.map((job) => join(home, '.cache', 'act', job, 'tmp')));
     return { ...result, leftovers };
@@ -147,18 +151,32 @@ async function filesBelow(...folders: readonly string[]): Promise<string[]> {
 function execute(
   command: string,
   args: readonly string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
+  { cwd, env, onOutput, death }: Pick<RunOptions, 'onOutput' | 'death'> & { cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<{ exitCode: number; log: string }> {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       log += text;
+      onOutput?.(text);
     });
   }
   return new Promise((resolve, reject) => {
+    death?.addEventListener('abort', () => killAll(child).catch(reject), { once: true });
     child.once('error', reject);
     child.once('close', (code) => resolve({ exitCode: code ?? 1, log }));
   });
+}
+
+/** A program with all that it has started; act gives each step a process group of its own. */
+async function killAll(program: ChildProcess): Promise<void> {
+  // So that it starts nothing more meanwhile.
+  program.kill('SIGSTOP');
+  const processes = (await run('ps', ['-eo', 'pid=,ppid=']))
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  const found = [String(program.pid)];
+  for (const parent of found) found.push(...processes.flatMap(([pid = '', ppid]) => (ppid === parent ? [pid] : [])));
+  for (const pid of found) process.kill(Number(pid), 'SIGKILL');
 }
