@@ -111,12 +111,19 @@ test.each([
   expect(outputs).toEqual({ path });
 });
 
-test('the check of the pipeline shows in one table what is ready', async () => {
-  await runScript('pipeline', 'Show what was found', { DATA: 'failure', REGISTRY: 'success' });
-  const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
-  expect(summary).toMatch(/^\| File list and ownCloud \| \*\*not ready\*\*/m);
-  expect(summary).toMatch(/^\| Registry \| ready \|$/m);
-});
+test.each([
+  ['success', '✅', 'ready'],
+  ['skipped', '✅', 'not checked'],
+  ['failure', '❌', 'not ready'],
+])(
+  'the check of the pipeline, with nothing but a registry to check, shows in a table its %s',
+  async (outcome, sign, word) => {
+    await runScript('pipeline', 'Show what was found', { REGISTRY: outcome });
+    const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
+    expect(summary.match(/^\| -/gm)).toHaveLength(1);
+    expect(summary).toMatch(new RegExp(`^\\| ${sign} \\| Registry \\| ${word}`, 'm'));
+  },
+);
 
 describe('a release', () => {
   /** Stands in for GitHub’s program, and writes down what it is asked for. */

@@ -48,6 +48,7 @@ describe('inputs', () => {
       upload: { url: 'https://cloud.example.org', username: 'ada', password: 'p', folder: '', keepLast: undefined },
       concurrency: 4,
       cache: true,
+      alsoChecked: [],
       artifactName: '',
     });
     expect(plan).toEqual({
@@ -75,6 +76,7 @@ describe('inputs', () => {
       'keep-last': '0',
       concurrency: '32',
       cache: 'false',
+      'check-also': 'Registry a=b=success\n\n Mirror = skipped',
       'artifact-name': 'diatoms',
     });
     expect(inputs).toMatchObject({
@@ -87,6 +89,10 @@ describe('inputs', () => {
       upload: { folder: 'data/sets 2026', keepLast: 0 },
       concurrency: 32,
       cache: false,
+      alsoChecked: [
+        { name: 'Registry a=b', outcome: 'success' },
+        { name: 'Mirror', outcome: 'skipped' },
+      ],
       artifactName: 'diatoms',
     });
   });
@@ -208,6 +214,9 @@ describe('a wrong input names the input, the value found and what is allowed', (
     ['cache', 'True', 'true or false'],
     ['dry-run', '1', 'true or false'],
     ['check', 'on', 'true or false'],
+    ['check-also', 'Registry', 'a name, “=” and success or failure or cancelled or skipped on each line'],
+    ['check-also', '=success', 'a name, “=” and success or failure or cancelled or skipped on each line'],
+    ['check-also', 'Registry=good', 'a name, “=” and success or failure or cancelled or skipped on each line'],
   ])('%s %j', async (name, value, allowed) => {
     expect(await refusalOf({ [name]: value })).toBe(`Input ${name} is “${value.trim()}”, allowed is ${allowed}.`);
   });

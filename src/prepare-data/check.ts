@@ -8,7 +8,7 @@ import { connect } from '../owncloud/connect.ts';
 import { mapParallel } from '../parallel.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import { checkDataDir } from './data-dir.ts';
-import type { Inputs, UploadInputs } from './inputs.ts';
+import type { Inputs, StepOutcome, UploadInputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
 
 /** One line of the preflight: what was looked at, and a sentence about it. */
@@ -45,7 +45,15 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
   });
   const [zips, others] = await Promise.all([downloads, Promise.all([folder, ...(server ? [server] : [])])]);
   const list = { subject: 'File list', ok: true, sentence: `${fileList.length} zips, ${labels.size} labels` };
-  return [list, ...zips, ...others, await find('Disk', context.signal, () => checkDisk(inputs, sizes))];
+  const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes));
+  return [list, ...zips, ...others, disk, ...inputs.alsoChecked.map(findingOf)];
+}
+
+/** What another step has found out. */
+function findingOf({ name, outcome }: StepOutcome): Finding {
+  if (outcome === 'success') return { subject: name, ok: true, sentence: 'ready' };
+  if (outcome === 'skipped') return { subject: name, ok: true, sentence: 'not checked: nothing here needs it' };
+  return { subject: name, ok: false, sentence: 'not ready: the log of its step says why' };
 }
 
 /** The preflight as one table. */

@@ -21,12 +21,20 @@ import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
 const MAX_PREFIX_BYTES = 200;
 
+const OUTCOMES = ['success', 'failure', 'cancelled', 'skipped'] as const;
+
 /** Where the archive goes on the server. */
 export interface UploadInputs extends OwncloudSettings {
   /** Below the address, `''` for the top folder. */
   readonly folder: string;
   /** How many earlier archives stay; `undefined`: all. */
   readonly keepLast: number | undefined;
+}
+
+/** How another step of the job ended, in GitHub's words. */
+export interface StepOutcome {
+  readonly name: string;
+  readonly outcome: (typeof OUTCOMES)[number];
 }
 
 /** The inputs of the action, checked. */
@@ -48,6 +56,8 @@ export interface Inputs {
   readonly upload: UploadInputs | undefined;
   readonly concurrency: number;
   readonly cache: boolean;
+  /** What other steps have checked. */
+  readonly alsoChecked: readonly StepOutcome[];
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
 }
@@ -78,11 +88,25 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     upload,
     concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
     cache: booleanInput('cache'),
+    alsoChecked: alsoCheckedInput(),
     artifactName: safeNameInput('artifact-name', ''),
   };
   const fileList = await fileListInput(workspace);
   requireSensibleSplit(inputs, fileList);
   return { ...inputs, fileList };
+}
+
+function alsoCheckedInput(): StepOutcome[] {
+  const lines = textInput('check-also').split(/\r?\n/);
+  return lines
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const name = line.replace(/=[^=]*$/, '').trim();
+      const ending = line.slice(line.lastIndexOf('=') + 1).trim();
+      const outcome = OUTCOMES.find((known) => known === ending);
+      if (line.includes('=') && name !== '' && outcome !== undefined) return { name, outcome };
+      throw invalidInput('check-also', line, `a name, “=” and ${OUTCOMES.join(' or ')} on each line`);
+    });
 }
 
 async function fileListInput(workspace: string): Promise<FileListEntry[]> {

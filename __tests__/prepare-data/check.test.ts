@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { startFileServer } from '../../scripts/demo/file-server.ts';
+import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
+import { tinyFileList, writeTinyDataSet } from '../helpers/tiny-data-set.ts';
+
+const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'prepare-data', 'main.ts');
+
+/** A check of a data set that is ready, in a job whose other steps ended like that. */
+async function checkWith(checkAlso: string): Promise<ActionResult> {
+  const zips = temporaryFolder('zips');
+  writeTinyDataSet(zips);
+  const files = await startFileServer(zips);
+  try {
+    const fileList = JSON.stringify(tinyFileList(files.url));
+    return await runAction({
+      action: 'prepare-data',
+      workspace: temporaryFolder('workspace'),
+      inputs: { 'file-list': fileList, check: 'true', upload: 'false', 'check-also': checkAlso },
+      program: PROGRAM,
+    });
+  } finally {
+    await files.close();
+  }
+}
+
+/** The rows of the summary’s tables, and how many tables there are. */
+function tablesOf({ summary }: ActionResult) {
+  return {
+    tables: summary.match(/^\| --- /gm)?.length,
+    rows: summary.split('\n').filter((line) => /^\| [✅❌]/u.test(line)),
+  };
+}
+
+test('a check shows in its one table what other steps have checked', async () => {
+  const checked = await checkWith('Registry=success\nMirror=skipped');
+  expect(checked.exitCode, checked.stdout).toBe(0);
+  const { tables, rows } = tablesOf(checked);
+  expect(tables).toBe(1);
+  expect(rows[0]).toMatch(/File list/);
+  expect(rows.slice(-2)).toEqual(['| ✅ | Registry | ready |', '| ✅ | Mirror | not checked: nothing here needs it |']);
+});
+
+test.each(['failure', 'cancelled'])('a check is red when another step ended with %s', async (outcome) => {
+  const checked = await checkWith(`Registry=${outcome}`);
+  expect(checked.exitCode).toBe(1);
+  expect(checked.stdout).toMatch(/::error::A run would fail:.*Registry: not ready/);
+  expect(tablesOf(checked).rows.at(-1)).toBe('| ❌ | Registry | not ready: the log of its step says why |');
+});
