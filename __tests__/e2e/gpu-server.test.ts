@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { runWorkflow } from '../helpers/act.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type RunOptions, runWorkflow, type WorkflowRun } from '../helpers/act.ts';
+import { startApache } from '../helpers/apache.ts';
 import { startArtifactServer } from '../helpers/artifact-server.ts';
 import { run } from '../helpers/commands.ts';
 import { containersNamed, type DockerEngine, makeSmallImage, startDocker } from '../helpers/docker.ts';
@@ -12,8 +13,8 @@ import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
 import { startServer } from '../helpers/loopback-server.ts';
 import { startMoto } from '../helpers/moto.ts';
 import { sendFile } from '../helpers/served-zip.ts';
-import { startSlurm } from '../helpers/slurm.ts';
-import { startSshd } from '../helpers/sshd.ts';
+import { type SlurmCluster, startSlurm } from '../helpers/slurm.ts';
+import { type SshServer, startSshd } from '../helpers/sshd.ts';
 import { workflowFiles } from '../helpers/workflow-files.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
@@ -99,15 +100,24 @@ async function environmentOf(runId: string): Promise<Record<string, string>> {
   return { ...environment, GITHUB_API_URL: api.url, GITHUB_RUN_ID: runId };
 }
 
-test('with slurm, a job with a runner in it stands in the cluster while the model is trained, and is gone afterwards', async () => {
-  const cluster = await startSlurm();
-  onTestFinished(() => cluster.stop());
-  const ssh = await startSshd({ environment: cluster.environment });
-  onTestFinished(() => ssh.stop());
-  const work = await mkdtemp(join(tmpdir(), 'gpu-server-'));
-  onTestFinished(() => rm(work, { recursive: true }));
+describe('with slurm, a job with a runner in it stands in the cluster while the model is trained, and is gone afterwards', () => {
+  let cluster: SlurmCluster;
+  let ssh: SshServer;
+  let work: string;
 
-  async function train(runId: string, trainCommand: string) {
+  beforeAll(async () => {
+    cluster = await startSlurm();
+    ssh = await startSshd({ environment: cluster.environment });
+    work = await mkdtemp(join(tmpdir(), 'gpu-server-'));
+  });
+
+  afterAll(async () => {
+    await cluster?.stop();
+    await ssh?.stop();
+    if (work) await rm(work, { recursive: true });
+  });
+
+  async function train(runId: string, workflow: string, options: RunOptions = {}): Promise<WorkflowRun> {
     const name = `diatom-${runId}-1`;
     const seen: unknown[] = [];
     const look = async () => {
@@ -116,18 +126,23 @@ test('with slurm, a job with a runner in it stands in the cluster while the mode
       await vi.waitFor(() => expect(api.runnerNamed(name)).toMatchObject({ status: 'online', busy: true }), SOON);
       seen.push(api.runnerNamed(name)?.labels);
     };
-    const result = await runWorkflow(await pipeline('slurm'), {
-      inputs: { dataset: await dataset(look) },
-      secrets: { GITHUB_TOKEN: api.jobToken, RUNNER_APP_KEY: api.app.privateKey, SSH_KEY: ssh.key },
+    const result = await runWorkflow(workflow, {
+      inputs: { dataset: await dataset(look), ...options.inputs },
+      secrets: {
+        GITHUB_TOKEN: api.jobToken,
+        RUNNER_APP_KEY: api.app.privateKey,
+        SSH_KEY: ssh.key,
+        ...options.secrets,
+      },
       variables: {
         ...variables,
-        TRAIN_COMMAND: trainCommand,
         SSH_HOST: ssh.host,
         SSH_PORT: String(ssh.port),
         SSH_USER: ssh.user,
         SSH_KNOWN_HOSTS: ssh.knownHosts,
         SLURM_PARTITION: 'gpu',
         SLURM_WORK_DIR: work,
+        ...options.variables,
       },
       environment: await environmentOf(runId),
     });
@@ -142,11 +157,41 @@ test('with slurm, a job with a runner in it stands in the cluster while the mode
     return result;
   }
 
-  const good = await train('100', TRAIN);
-  expect(good.exitCode, good.log).toBe(0);
-  const bad = await train('101', 'echo no such class; exit 3');
-  expect(bad.exitCode).toBe(1);
-  expect(bad.log).toContain('no such class');
+  test('in the pipeline', async () => {
+    const { exitCode, log } = await train('100', await pipeline('slurm'));
+    expect(exitCode, log).toBe(0);
+  });
+
+  test('in the pipeline, when the training fails', async () => {
+    const variables = { TRAIN_COMMAND: 'echo no such class; exit 3' };
+    const { exitCode, log } = await train('101', await pipeline('slurm'), { variables });
+    expect(exitCode).toBe(1);
+    expect(log).toContain('no such class');
+  });
+
+  test('in jobs of one’s own, by the template, which also publishes the model', async () => {
+    const apache = await startApache();
+    onTestFinished(() => apache.close());
+    const command = (name: string) => `\${{ vars.${name}_COMMAND }}`;
+    const workflow = (await readFile(join(TEMPLATES, 'train-on-gpu-server.yml'), 'utf8'))
+      .replaceAll(/ssh-host: .*/g, `ssh-host: ${ssh.host}\n          ssh-port: ${ssh.port}`)
+      .replaceAll(/ssh-user: .*/g, `ssh-user: ${ssh.user}`)
+      .replaceAll(/slurm-setup: .*/g, `slurm-work-dir: ${work}\n          runner-dir: ${STAND_IN}`)
+      .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
+      .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
+      .replaceAll(/^ +registry-(username|password): .*\n/gm, '')
+      // No GPU is here, and no Apptainer.
+      .replace('engine: apptainer', 'gpus: none')
+      .replace(/train-command: .*/, `train-command: ${command('TRAIN')}`)
+      .replace(/test-command: .*/, `test-command: ${command('TEST')}`);
+    const inputs = { image: IMAGE };
+    const { exitCode, log } = await train('102', workflow, {
+      inputs,
+      secrets: { OWNCLOUD_PASSWORD: apache.password },
+    });
+    expect(exitCode, log).toBe(0);
+    expect(await readdir(join(apache.directory, 'models', 'diatoms', 'production'))).toContain('model.pth');
+  });
 });
 
 test('with ec2, what a run leaves behind that was ended by force while it trained, the reaper of the template stops', async () => {

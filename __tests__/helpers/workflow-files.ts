@@ -19,6 +19,7 @@ const inputs = z.record(
 );
 
 const step = z.object({
+  if: z.optional(z.string()),
   id: z.optional(z.string()),
   name: z.optional(z.string()),
   uses: z.optional(z.string()),
@@ -27,6 +28,9 @@ const step = z.object({
 });
 
 const job = z.object({
+  needs: z.optional(z.union([z.string(), z.array(z.string())])),
+  if: z.optional(z.string()),
+  'runs-on': z.optional(z.union([z.string(), z.array(z.string())])),
   permissions: z.optional(permissions),
   'timeout-minutes': z.optional(scalar),
   concurrency: z.optional(concurrency),

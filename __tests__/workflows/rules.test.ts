@@ -7,6 +7,7 @@ import {
   type Job,
   type Permissions,
   repositoryName,
+  type Step,
   stepsOf,
   type WorkflowFile,
   workflowFiles,
@@ -40,6 +41,9 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-and-publish/train-and-publish': { packages: 'read' },
   // Which runs are over.
   'gpu-reaper/reap': { actions: 'read' },
+  'train-on-gpu-server/start': { actions: 'read' },
+  'train-on-gpu-server/train-and-publish': { packages: 'read' },
+  'train-on-gpu-server/stop': { actions: 'read' },
 };
 
 function jobsOf(file: WorkflowFile): { readonly id: string; readonly job: Job }[] {
@@ -213,4 +217,46 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 
 test('no template waits in the same group as a workflow that it calls', () => {
   for (const { workflow } of templates) expect(workflow.concurrency?.group ?? '').not.toMatch(/^publish-model/);
+});
+
+describe('a GPU server', () => {
+  const withServer = all.filter(({ text }) => /^ +mode: start$/m.test(text));
+  const isServer = ({ uses = '' }: Step) => /\/gpu-server(@|$)/.test(uses);
+
+  test('is started by a reusable workflow, and by a template', () => {
+    expect(withServer.map(({ name }) => name)).toEqual(['train-model', 'train-on-gpu-server']);
+  });
+
+  describe.each(withServer)('of $path', ({ workflow: { jobs } }) => {
+    const { start, stop, ...others } = jobs;
+    const settings = (job?: Job) => job?.steps?.find(isServer)?.with ?? {};
+
+    test('is stopped whatever becomes of start and training, without any word of theirs', () => {
+      expect(stop?.needs).toEqual(['start', ...Object.keys(others)]);
+      expect(stop?.if).toMatch(/^(\$\{\{ )?always\(\)/);
+      expect(settings(stop)).toMatchObject({ mode: 'stop' });
+      expect(JSON.stringify({ ...stop, needs: [] })).not.toContain('needs.');
+    });
+
+    test('is stopped by those who started it: same place, same sign-in, same settings', () => {
+      expect(stop?.['runs-on']).toEqual(start?.['runs-on']);
+      const { mode, ...stopSettings } = settings(stop);
+      expect(settings(start)).toMatchObject(stopSettings);
+      const signIn = (job?: Job) => job?.steps?.filter((step) => step.uses && !isServer(step));
+      expect(signIn(stop)).toEqual(signIn(start));
+    });
+  });
+
+  test('can be left out, and must not be used by a later attempt of the run, when it is gone', () => {
+    const { start, train, stop } = withServer.find(({ name }) => name === 'train-model')?.workflow.jobs ?? {};
+    for (const job of [start, stop]) expect(job?.if).toContain("(inputs.driver || vars.DRIVER || 'none') != 'none'");
+    expect(train?.if).toMatch(/^\$\{\{ !cancelled\(\) && .*'success'.*'skipped'/);
+    expect(train?.['runs-on']).toContain("needs.start.result == 'skipped' && inputs.runs-on");
+    const isOurs = 'needs.start.outputs.attempt == github.run_attempt';
+    expect(train?.['runs-on']).toContain(`${isOurs} && needs.start.outputs.runs-on`);
+    expect(train?.steps?.[0]).toMatchObject({
+      if: `needs.start.result == 'success' && ${isOurs.replace('==', '!=')}`,
+      run: expect.stringContaining('exit 1'),
+    });
+  });
 });
