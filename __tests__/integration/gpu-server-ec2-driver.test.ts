@@ -336,6 +336,14 @@ describe('what is said of a server', () => {
     expect(servers.every(({ state, deadline }) => state === 'running' && deadline !== undefined)).toBe(true);
   });
 
+  test('are many servers, too', async () => {
+    const tags = Object.entries({ 'diatom:name': NAME, 'diatom:repository': REPOSITORY, 'diatom:mode': 'ephemeral' });
+    const specification = [{ ResourceType: 'instance', Tags: tags.map(([Key, Value]) => ({ Key, Value })) }];
+    const launch = ['run-instances', '--image-id', moto.ami, '--count', '100', '--query', 'length(Instances)'];
+    await moto.ask(FIRST, 'ec2', ...launch, '--tag-specifications', JSON.stringify(specification));
+    expect(await open({}, 'reap').driver.list()).toHaveLength(100);
+  });
+
   test('a server that was stopped but not terminated counts as running, because its disk costs', async () => {
     const { driver } = open();
     await driver.start(request());

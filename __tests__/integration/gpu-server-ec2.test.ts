@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { bootWhatIsLaunched, type MachineRoom } from '../helpers/ec2-machine.ts';
 import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
@@ -11,28 +11,37 @@ import { type AwsRequest, type Moto, startMoto } from '../helpers/moto.ts';
 const STAND_IN = join(import.meta.dirname, '../helpers/stand-in-runner');
 const REGION = 'eu-central-1';
 const SOON = { timeout: 60_000, interval: 500 };
-/** The `aws` program takes a second or two to start, and on a busy machine more. */
-const PAST_THE_DEADLINE = { timeout: 200_000, interval: 2_000 };
 /** About half a minute, counted from the machine's boot. */
 const SHORT = { 'lifetime-hours': '0.008' };
 
+let base: string;
+/** A runner that is installed, and never gets online. */
+let slowRunner: string;
 let moto: Moto;
 let room: MachineRoom;
+/** One for all runs, which go on at the same time as far as it knows: each start reaps what no live run owns. */
+let api: GithubApi;
 
 beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'ec2-action-'));
+  slowRunner = join(base, 'slow-runner');
+  await mkdir(slowRunner);
+  await writeFile(join(slowRunner, 'run.sh'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
   moto = await startMoto();
   room = bootWhatIsLaunched(moto);
+  api = await startGithubApi();
 });
 
 afterAll(async () => {
   await room?.close();
   await moto?.close();
+  await api?.close();
+  await rm(base, { recursive: true, force: true });
 });
 
-/** A run of the workflow, alone in its repository as far as GitHub can tell. */
+/** A run of the workflow. */
 interface Case {
   readonly name: string;
-  readonly api: GithubApi;
   action(mode: string, more?: Partial<GpuServerRun>): GpuServerRun;
   /** States of the instances of its name; an instance that was terminated stays in sight for a while. */
   states(): Promise<string[]>;
@@ -41,17 +50,11 @@ interface Case {
 }
 
 async function aRun(runId: string, inputs: Readonly<Record<string, string>> = {}): Promise<Case> {
-  const workspace = await mkdtemp(join(tmpdir(), 'ec2-action-'));
-  const api = await startGithubApi();
+  const workspace = await mkdtemp(join(base, 'workspace-'));
   api.runs.set(runId, { status: 'in_progress', run_attempt: 1 });
-  onTestFinished(async () => {
-    await api.close();
-    await rm(workspace, { recursive: true, force: true });
-  });
   const name = `diatom-${runId}-1`;
   return {
     name,
-    api,
     action: (mode, more = {}) => ({
       workspace,
       api,
@@ -77,12 +80,18 @@ async function aRun(runId: string, inputs: Readonly<Record<string, string>> = {}
   };
 }
 
-async function expectNothingLeft({ states, api, name }: Case): Promise<void> {
+async function expectNothingLeft({ states, name }: Case): Promise<void> {
   for (const state of await states()) expect(state).toBe('terminated');
   expect(api.runnerNamed(name)).toBeUndefined();
 }
 
-function giveJob({ api, name }: Case): Promise<void> {
+/** Nobody ends it but the machine itself, whose instance EC2 then terminates. */
+async function expectToEndItself({ name, states }: Case): Promise<void> {
+  expect(await room.machineOf(name)?.isOff).toBe('shutdown');
+  expect(await states()).toEqual(['terminated']);
+}
+
+function giveJob({ name }: Case): Promise<void> {
   api.giveJob(name);
   return vi.waitFor(() => expect(api.runnerNamed(name)?.busy).toBe(true), SOON);
 }
@@ -111,7 +120,7 @@ test('start, train, stop: the instance stands while it is needed, ends with its 
   expect(room.machineOf(one.name)?.log()[0]).toMatch(/^shutdown -P \+60 /);
   expect(await one.states()).toEqual(['running']);
   await giveJob(one);
-  one.api.finishJob(one.name);
+  api.finishJob(one.name);
   expect(await room.machineOf(one.name)?.isOff).toBe('shutdown');
   expect(await one.states()).toEqual(['terminated']);
   const stopped = await runGpuServer(one.action('stop'));
@@ -133,39 +142,39 @@ test('a stop ends an instance whose runner is at work', async () => {
 });
 
 describe('a start that was killed, with nobody who stops anything: the instance ends at its deadline', () => {
-  test.each(['before', 'after'] as const)('in its request for an instance, %s EC2 made it', async (when) => {
+  test.concurrent.each(['before', 'after'] as const)('in its request for an instance, %s EC2 made it', async (when) => {
     const one = await aRun(when === 'before' ? '201' : '202', SHORT);
     expect(await killAtLaunch(one, when)).toMatchObject({ exitCode: 137 });
     expect(await one.states()).toEqual(['running']);
-    await vi.waitFor(async () => expect(await one.states()).toEqual(['terminated']), PAST_THE_DEADLINE);
+    await expectToEndItself(one);
   });
 
-  test('while its runner was waited for', async () => {
-    const one = await aRun('203', SHORT);
+  test.concurrent('while its runner was waited for', async () => {
+    const one = await aRun('203', { ...SHORT, 'runner-dir': slowRunner });
     await runUntil(one.action('start'), POINTS.waitingForRunner, 'SIGKILL');
-    await vi.waitFor(async () => expect(await one.states()).toEqual(['terminated']), PAST_THE_DEADLINE);
+    await expectToEndItself(one);
   });
 
-  test('and while it trains', async () => {
+  test.concurrent('and while it trains', async () => {
     const one = await aRun('204', { 'lifetime-hours': '0.02' });
     await runGpuServer(one.action('start'));
     await giveJob(one);
-    await vi.waitFor(async () => expect(await one.states()).toEqual(['terminated']), PAST_THE_DEADLINE);
+    await expectToEndItself(one);
   });
 
-  test('and earlier, when its runner gets no job', async () => {
+  test.concurrent('and earlier, when its runner gets no job', async () => {
     const one = await aRun('205', { 'pick-up-minutes': '0.1' });
     await killAtLaunch(one, 'after');
-    await vi.waitFor(async () => expect(await one.states()).toEqual(['terminated']), SOON);
+    await expectToEndItself(one);
   });
 });
 
 describe('a start that was killed', () => {
   test.each([
-    { point: 'before its runner was registered', line: POINTS.beforeRegistration },
-    { point: 'while its runner was waited for', line: POINTS.waitingForRunner },
-  ])('$point is ended by a stop that knows nothing of it', async ({ line }) => {
-    const one = await aRun('301');
+    { point: 'before its runner was registered', line: POINTS.beforeRegistration, runId: '300' },
+    { point: 'while its runner was waited for', line: POINTS.waitingForRunner, runId: '301' },
+  ])('$point is ended by a stop that knows nothing of it', async ({ line, runId }) => {
+    const one = await aRun(runId, { 'runner-dir': slowRunner });
     await runUntil(one.action('start'), line, 'SIGKILL');
     expect(await runGpuServer(one.action('stop'))).toMatchObject({ exitCode: 0, outputs: { state: 'gone' } });
     await expectNothingLeft(one);
@@ -192,7 +201,7 @@ describe('a start that was killed', () => {
     expect(stop).toMatchObject({ exitCode: 0, outputs: { state: 'gone' } });
     isStopped();
     await killed;
-    await vi.waitFor(async () => expect(await one.states()).toEqual(['terminated']), SOON);
+    await expectToEndItself(one);
     await expectNothingLeft(one);
   });
 
@@ -202,7 +211,7 @@ describe('a start that was killed', () => {
     const kept = await runGpuServer(one.action('reap', { runId: '399' }));
     expect(kept.summary).toContain('its run goes on');
     expect(await one.states()).toEqual(['running']);
-    one.api.runs.set('304', { status: 'completed', run_attempt: 1 });
+    api.runs.set('304', { status: 'completed', run_attempt: 1 });
     expect(await runGpuServer(one.action('reap', { runId: '399' }))).toMatchObject({ exitCode: 0 });
     expect(await one.states()).toEqual(['terminated']);
     await expectNothingLeft(one);
@@ -211,8 +220,8 @@ describe('a start that was killed', () => {
   test('is reaped by the next start', async () => {
     const one = await aRun('305');
     await killAtLaunch(one, 'after');
-    one.api.runs.set('305', { status: 'completed', run_attempt: 1 });
-    one.api.runs.set('306', { status: 'in_progress', run_attempt: 1 });
+    api.runs.set('305', { status: 'completed', run_attempt: 1 });
+    api.runs.set('306', { status: 'in_progress', run_attempt: 1 });
     const next = await runGpuServer(one.action('start', { runId: '306' }));
     expect(next.stdout).toContain('diatom-305-1: stopped, its run is over');
     expect(await one.states()).toEqual(['terminated']);
@@ -226,11 +235,11 @@ describe('cancelled as a runner cancels', () => {
     const cancelled = await killAtLaunch(one, 'before', 'SIGINT');
     expect(cancelled.exitCode).not.toBe(0);
     expect(await one.states()).toEqual(['terminated']);
-    expect(one.api.runnerNamed(one.name)).toBeUndefined();
+    expect(api.runnerNamed(one.name)).toBeUndefined();
   });
 
   test('while its runner is waited for, a start stops it, and its post step makes sure', async () => {
-    const one = await aRun('402');
+    const one = await aRun('402', { 'runner-dir': slowRunner });
     const cancelled = await runUntil(one.action('start'), POINTS.waitingForRunner, 'cancel');
     expect(cancelled.exitCode).not.toBe(0);
     await runGpuServer(one.action('start', { state: cancelled.state }));
@@ -241,10 +250,10 @@ describe('cancelled as a runner cancels', () => {
 
 describe('a stop that was killed', () => {
   test.each([
-    { point: 'before it had begun', line: POINTS.beforeStop },
-    { point: 'while it waited', line: POINTS.duringStop },
-  ])('$point is finished by the next', async ({ line }) => {
-    const one = await aRun('501');
+    { point: 'before it had begun', line: POINTS.beforeStop, runId: '500' },
+    { point: 'while it waited', line: POINTS.duringStop, runId: '501' },
+  ])('$point is finished by the next', async ({ line, runId }) => {
+    const one = await aRun(runId);
     await runGpuServer(one.action('start'));
     await runUntil(one.action('stop'), line, 'SIGKILL');
     expect(await runGpuServer(one.action('stop'))).toMatchObject({ exitCode: 0, outputs: { state: 'gone' } });
@@ -256,7 +265,7 @@ describe('a stop that was killed', () => {
     await runGpuServer(one.action('start'));
     await giveJob(one);
     await runUntil(one.action('stop'), POINTS.beforeStop, 'SIGKILL');
-    await vi.waitFor(async () => expect(await one.states()).toEqual(['terminated']), PAST_THE_DEADLINE);
+    await expectToEndItself(one);
   });
 });
 
@@ -306,7 +315,7 @@ test('an instance that is there for good is started, stopped, and, after a force
   const id = z.string().parse(made);
   await moto.ask(REGION, 'ec2', 'stop-instances', '--instance-ids', id);
   const one = await aRun('701', { 'ec2-mode': 'existing', 'ec2-instance-id': id });
-  one.api.addRunner({ name: 'gpu-1', labels: ['self-hosted', 'gpu'], status: 'online' });
+  api.addRunner({ name: 'gpu-1', labels: ['self-hosted', 'gpu'], status: 'online' });
   const started = await runGpuServer(one.action('start'));
   expect(started).toMatchObject({ exitCode: 0, outputs: { 'runs-on': '["self-hosted","gpu"]' } });
   expect(started.stdout).toContain('Nothing ends the EC2 instance');
@@ -316,7 +325,7 @@ test('an instance that is there for good is started, stopped, and, after a force
 
   await runUntil(one.action('start'), POINTS.waitingForRunner, 'SIGKILL');
   expect(await one.states()).toEqual(['running']);
-  one.api.runs.set('701', { status: 'completed', run_attempt: 1 });
+  api.runs.set('701', { status: 'completed', run_attempt: 1 });
   expect(await runGpuServer(one.action('reap', { runId: '799' }))).toMatchObject({ exitCode: 0 });
   expect(await one.states()).toEqual(['stopped']);
 });

@@ -147,11 +147,10 @@ async function cancelSpotRequests(name: string, region: string, aws: Aws): Promi
       { Name: `tag:${TAGS.NAME}`, Values: [name] },
       { Name: 'state', Values: ['open', 'active'] },
     ]),
+    '--query',
+    'SpotInstanceRequests[].SpotInstanceRequestId',
   ]);
-  const ids = z
-    .object({ SpotInstanceRequests: z.array(z.object({ SpotInstanceRequestId: z.string() })) })
-    .parse(answer)
-    .SpotInstanceRequests.map(({ SpotInstanceRequestId }) => SpotInstanceRequestId);
+  const ids = z.array(z.string()).parse(answer);
   if (ids.length > 0) await aws('ec2 cancel-spot-instance-requests', region, ['--spot-instance-request-ids', ...ids]);
 }
 

@@ -29,24 +29,30 @@ export interface Instance {
   readonly tags: ReadonlyMap<string, string>;
 }
 
-const DESCRIPTION = z.object({
-  Reservations: z.array(
-    z.object({
-      Instances: z.array(
-        z.object({
-          InstanceId: z.string(),
-          InstanceType: z.string(),
-          InstanceLifecycle: z.optional(z.string()),
-          LaunchTime: z.iso.datetime({ offset: true }),
-          Placement: z.object({ AvailabilityZone: z.string() }),
-          State: z.object({ Name: z.string() }),
-          StateReason: z.optional(z.object({ Message: z.optional(z.string()) })),
-          Tags: z.optional(z.array(z.object({ Key: z.string(), Value: z.string() }))),
-        }),
-      ),
-    }),
-  ),
-});
+/** What the CLI picks out of a description, which has thousands of letters for each instance. */
+const QUERY = `Reservations[].Instances[].{${[
+  'id: InstanceId',
+  'type: InstanceType',
+  'lifecycle: InstanceLifecycle',
+  'launched: LaunchTime',
+  'zone: Placement.AvailabilityZone',
+  'state: State.Name',
+  'reason: StateReason.Message',
+  'tags: Tags',
+].join(', ')}}`;
+
+const ANSWER = z.array(
+  z.object({
+    id: z.string(),
+    type: z.string(),
+    lifecycle: z.nullable(z.string()),
+    launched: z.iso.datetime({ offset: true }),
+    zone: z.string(),
+    state: z.string(),
+    reason: z.nullable(z.string()),
+    tags: z.nullable(z.array(z.object({ Key: z.string(), Value: z.string() }))),
+  }),
+);
 
 /** The instances of one region that one tag, or one id, selects; also those that have ended within the last hour or so. */
 export async function findInstances(
@@ -58,17 +64,17 @@ export async function findInstances(
     'id' in by
       ? ['--instance-ids', by.id]
       : ['--filters', JSON.stringify([{ Name: `tag:${by.tag}`, Values: [literally(by.value)] }])];
-  const answer = DESCRIPTION.parse(await aws('ec2 describe-instances', region, selection));
-  return answer.Reservations.flatMap(({ Instances }) => Instances).map((instance) => ({
-    id: instance.InstanceId,
+  const answer = ANSWER.parse(await aws('ec2 describe-instances', region, [...selection, '--query', QUERY]));
+  return answer.map(({ id, type, lifecycle, launched, zone, state, reason, tags }) => ({
+    id,
     region,
-    zone: instance.Placement.AvailabilityZone,
-    type: instance.InstanceType,
-    isSpot: instance.InstanceLifecycle === 'spot',
-    ec2State: instance.State.Name,
-    reason: instance.StateReason?.Message ?? '',
-    launched: new Date(instance.LaunchTime),
-    tags: new Map((instance.Tags ?? []).map(({ Key, Value }) => [Key, Value])),
+    zone,
+    type,
+    isSpot: lifecycle === 'spot',
+    ec2State: state,
+    reason: reason ?? '',
+    launched: new Date(launched),
+    tags: new Map((tags ?? []).map(({ Key, Value }) => [Key, Value])),
   }));
 }
 
