@@ -8,47 +8,64 @@ import { crc32 } from 'node:zlib';
 
 export const ZIPS = 10;
 
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-/** What microscopes write beside the pixels. It makes `zip` deflate the file, which it would else only store. */
-const NOTE = `Comment\0${'Objective 63x; exposure 12 ms; gain 1.0; '.repeat(40)}`;
+/** The zips’ names without `.zip`; each has a folder of that name in it. */
+export const NAMES = Array.from({ length: ZIPS }, (_, index) => `species-${String(index + 1).padStart(2, '0')}`);
+
+/** What `ZIPS` zips hold. */
+export interface ImageSet {
+  readonly kind: 'png' | 'tiff';
+  /** Images in each zip. */
+  readonly images: number;
+  /** Their mean size; each differs from it by up to a fifth. */
+  readonly imageBytes: number;
+}
 
 /**
- * Makes zips of images with `zip -6`, in all about `bytes` bytes: each image of 80 to 120 KB has the outside of a PNG, and
- * inside what looks like noise, as the compressed pixels of a PNG do. The images are the same in every run. Zips that
- * are there already are not made again.
+ * Makes zips of images with `zip -6`, the same ones in every run; those that are there already are not made again.
  *
- * @returns the folder with `species-01.zip` …, each with a folder of that name in it
+ * @returns the folder with the zips
  */
-export async function makeZips(cache: string, bytes: number): Promise<string> {
-  const folder = join(cache, `zips-${bytes}`);
+export async function makeZips(cache: string, set: ImageSet): Promise<string> {
+  const folder = join(cache, `${ZIPS}x${set.images}-${set.kind}-${set.imageBytes}`);
   if (existsSync(folder)) return folder;
+  console.log(`Making ${describeSet(set)} …`);
   const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true });
-  const numbers = Array.from({ length: ZIPS }, (_, index) => index + 1);
   // Two at a time: zip works on one core.
-  for (const pair of [0, 2, 4, 6, 8].map((start) => numbers.slice(start, start + 2))) {
-    await Promise.all(pair.map((number) => makeZip(unfinished, number, bytes / ZIPS)));
+  for (let start = 0; start < ZIPS; start += 2) {
+    await Promise.all(NAMES.slice(start, start + 2).map((name) => makeZip(unfinished, name, set)));
   }
   await rename(unfinished, folder);
   return folder;
 }
 
-async function makeZip(folder: string, number: number, bytes: number): Promise<void> {
-  const name = `species-${String(number).padStart(2, '0')}`;
-  const images = join(folder, name);
-  await mkdir(images);
+/** For people: “10,000 images of 100 KB (1.0 GB)”. */
+export function describeSet({ kind, images, imageBytes }: ImageSet): string {
+  const size = imageBytes < 1e6 ? `${Math.round(imageBytes / 1e3)} KB` : `${imageBytes / 1e6} MB`;
+  const count = (ZIPS * images).toLocaleString('en-US');
+  return `${count} ${kind === 'png' ? 'PNG' : 'TIFF'} images of ${size} (${(bytesOf({ images, imageBytes }) / 1e9).toFixed(2)} GB)`;
+}
+
+/** Of all images together, about. */
+export function bytesOf({ images, imageBytes }: Pick<ImageSet, 'images' | 'imageBytes'>): number {
+  return ZIPS * images * imageBytes;
+}
+
+async function makeZip(folder: string, name: string, { kind, images, imageBytes }: ImageSet): Promise<void> {
+  const source = join(folder, name);
+  await mkdir(source);
   const noise = createNoise(name);
   const date = new Date('2025-05-01T12:00:00Z');
-  for (let index = 0, written = 0; written < bytes; index++) {
-    const image = pngLike(noise, 80_000 + ((index * 7_919) % 40_000));
-    const path = join(images, `image-${String(index).padStart(5, '0')}.png`);
-    await writeFile(path, image);
+  const spread = imageBytes * 0.4;
+  for (let index = 0; index < images; index++) {
+    const bytes = Math.round(imageBytes * 0.8 + ((index * spread * 0.198) % spread));
+    const path = join(source, `image-${String(index).padStart(5, '0')}.${kind === 'png' ? 'png' : 'tif'}`);
+    await writeFile(path, kind === 'png' ? pngLike(noise, bytes) : tiffLike(noise, bytes));
     await utimes(path, date, date);
-    written += image.length;
   }
   await promisify(execFile)('zip', ['-6', '-q', '-r', '-X', `${name}.zip`, name], { cwd: folder });
-  await rm(images, { recursive: true });
+  await rm(source, { recursive: true });
 }
 
 type Noise = (bytes: number) => Buffer;
@@ -59,12 +76,21 @@ function createNoise(seed: string): Noise {
   return (bytes) => cipher.update(Buffer.alloc(bytes));
 }
 
+const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/**
+ * The outside of a PNG, and inside what looks like noise, as the compressed pixels of a PNG do. A fiftieth is a note, as
+ * microscopes write beside the pixels: it makes `zip` deflate the file, which it would else only store.
+ */
 function pngLike(noise: Noise, bytes: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(140, 0);
   header.writeUInt32BE(240, 4);
   header.set([8, 2], 8); // 8 bits a sample, RGB
-  const parts = [chunk('IHDR', header), chunk('tEXt', Buffer.from(NOTE)), chunk('IDAT', noise(bytes))];
+  const note = Buffer.from(`Comment\0${'Objective 63x; exposure 12 ms; gain 1.0; '.repeat(50)}`);
+  const noteBytes = Math.round(bytes / 50);
+  const pixels = bytes - noteBytes - SIGNATURE.length - header.length - 4 * 12;
+  const parts = [chunk('IHDR', header), chunk('tEXt', note.subarray(0, noteBytes)), chunk('IDAT', noise(pixels))];
   return Buffer.concat([SIGNATURE, ...parts, chunk('IEND', Buffer.alloc(0))]);
 }
 
@@ -75,4 +101,38 @@ function chunk(type: string, data: Buffer): Buffer {
   frame.writeUInt32BE(data.length, 0);
   frame.writeUInt32BE(crc32(body), 4);
   return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
+}
+
+/** As cameras write it: grey, one strip of plain bytes, bright with some noise, so that deflating gains about a half. */
+function tiffLike(noise: Noise, bytes: number): Buffer {
+  const width = 4_096;
+  const height = Math.floor(bytes / width);
+  const pixels = noise(width * height);
+  for (let index = 0; index < pixels.length; index++) pixels[index] = 180 + ((pixels[index] ?? 0) & 7);
+  const short = 3;
+  const long = 4;
+  const fields: [tag: number, type: number, value: number][] = [
+    [256, long, width],
+    [257, long, height],
+    [258, short, 8], // bits a sample
+    [259, short, 1], // not compressed
+    [262, short, 1], // black is zero
+    [273, long, 0], // where the strip begins, filled in below
+    [277, short, 1], // samples a pixel
+    [278, long, height], // rows a strip
+    [279, long, pixels.length],
+  ];
+  // Header of 8 bytes, then the directory: a count, 12 bytes a field, and that no other follows (TIFF 6.0, section 2).
+  const head = Buffer.alloc(8 + 2 + fields.length * 12 + 4);
+  head.write('II*\0', 'latin1');
+  head.writeUInt32LE(8, 4);
+  head.writeUInt16LE(fields.length, 8);
+  for (const [index, [tag, type, value]] of fields.entries()) {
+    const at = 10 + index * 12;
+    head.writeUInt16LE(tag, at);
+    head.writeUInt16LE(type, at + 2);
+    head.writeUInt32LE(1, at + 4);
+    head.writeUInt32LE(tag === 273 ? head.length : value, at + 8);
+  }
+  return Buffer.concat([head, pixels]);
 }

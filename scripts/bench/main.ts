@@ -1,33 +1,38 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cp, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { freemem, tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundleOf, ROOT, readActionMetadata } from '../action-metadata.ts';
-import { makeZips } from './images.ts';
-import { type Figures, median, medianFigures } from './measure.ts';
+import { ROOT, readActionMetadata } from '../action-metadata.ts';
+import { CASE_DEFINITIONS, imagesOf } from './cases.ts';
+import { bytesOf, type ImageSet, makeZips } from './images.ts';
 import { performancePage } from './page.ts';
-import { runOurs, runShell } from './pipelines.ts';
-import { type Servers, startServers } from './servers.ts';
+import { CASES, type CaseName, openStore, type Place } from './results.ts';
+import { makeOpenFolder } from './servers.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
-Measures the action against a shell pipeline, on Linux with curl, unzip and zip, and apache2 where it is installed.
-  --rounds N        how often each is measured (default 3)
-  --size-gb N       how many gigabytes of images (default 1); they are made once and kept in --cache
-  --larger-gb N     how many gigabytes to compare memory with (default 4; 0: none)
-  --cache FOLDER    where the images are kept (default: a folder among the temporary files)
-  --output FILE     the page to write (default: docs/performance.md)
+Measures the action, on Linux with apache2, curl, unzip, zip and Python with requests, and writes docs/performance.md from
+all that was measured so far of the present bundle ("npm run build" makes it).
+  --cases A,B    what to measure: ${CASES.join(', ')} (default: all); "none" only writes the page
+  --rounds N     at most so many rounds of each (default 5; the slow ones get fewer)
+  --quick        small sizes, one round: shows that everything works. The page goes to --cache
+  --tmpfs FOLDER a folder in memory, to measure the program apart from the disk (default /dev/shm); "none" leaves it out
+  --cache FOLDER where images and results are kept, on the disk to measure (default: a folder among the temporary files)
+  --output FILE  the page (default: docs/performance.md)
 `;
+
+/** What has to fit: the zips, their copies, the images, the archive, the upload, and room to breathe. */
+const COPIES = 6;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '3' },
-      'size-gb': { type: 'string', default: '1' },
-      'larger-gb': { type: 'string', default: '4' },
+      cases: { type: 'string', default: CASES.join(',') },
+      rounds: { type: 'string', default: '5' },
+      quick: { type: 'boolean', default: false },
+      tmpfs: { type: 'string', default: '/dev/shm' },
       cache: { type: 'string', default: join(tmpdir(), 'diatom-bench') },
-      output: { type: 'string', default: join(ROOT, 'docs', 'performance.md') },
+      output: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -35,86 +40,73 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const rounds = Number(values.rounds);
-  const gigabytes = Number(values['size-gb']);
-  const largerGigabytes = Number(values['larger-gb']);
-
-  const starts = measureStarts();
-  const compared = await withServers(values.cache, gigabytes, async (servers) => {
-    const runs = {
-      ours: (workspace: string) => runOurs(servers, workspace),
-      shell6: (workspace: string) => runShell(servers, workspace, 6),
-      shell0: (workspace: string) => runShell(servers, workspace, 0),
-    };
-    const figures: Record<keyof typeof runs, Figures[]> = { ours: [], shell6: [], shell0: [] };
-    for (let round = 1; round <= rounds; round++) {
-      for (const name of ['ours', 'shell6', 'shell0'] as const) {
-        figures[name].push(await inFreshFolder(values.cache, servers, `round ${round}, ${name}`, runs[name]));
-      }
-    }
-    const { ours, shell6, shell0 } = figures;
-    const medians = { ours: medianFigures(ours), shell6: medianFigures(shell6), shell0: medianFigures(shell0) };
-    return { ...medians, servers: servers.name };
-  });
-  const larger = new Map<number, Figures>();
-  if (largerGigabytes > 0) {
-    const figures = await withServers(values.cache, largerGigabytes, (servers) =>
-      inFreshFolder(values.cache, servers, `${largerGigabytes} GB, ours`, (folder) => runOurs(servers, folder)),
-    );
-    larger.set(largerGigabytes, figures);
-  }
-  const page = performancePage({ ...compared, ...starts, gigabytes, rounds, larger });
-  await writeFile(values.output, page);
-  console.log(`\n${page}\nWritten to ${values.output}`);
-}
-
-async function withServers<T>(cache: string, gigabytes: number, use: (servers: Servers) => Promise<T>): Promise<T> {
-  console.log(`${gigabytes} GB of images …`);
-  await mkdir(cache, { recursive: true });
-  const zips = await makeZips(cache, gigabytes * 1e9);
-  const temporary = await mkdtemp(join(cache, 'servers-'));
-  const servers = await startServers(zips, temporary);
-  try {
-    return await use(servers);
-  } finally {
-    await servers.close();
-    await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-/** Nothing of an earlier run is left, neither in a folder nor waiting to be written to the disk. */
-async function inFreshFolder(
-  cache: string,
-  servers: Servers,
-  name: string,
-  run: (folder: string) => Promise<Figures>,
-): Promise<Figures> {
-  const folder = await mkdtemp(join(cache, 'workspace-'));
-  try {
-    execFileSync('sync');
-    const figures = await run(folder);
-    console.log(`${name}: ${figures.seconds.toFixed(1)} s, ${Math.round(figures.peakBytes / 2 ** 20)} MB`);
-    return figures;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    await servers.empty();
-  }
-}
-
-/** How long the bundle takes to find that its inputs are missing, and Node to do nothing, in seconds. */
-function measureStarts(): { bundleStart: number; nodeStart: number } {
-  const bundle = bundleOf('prepare-data', readActionMetadata('prepare-data'));
-  const seconds = (...args: readonly string[]): number => {
-    const start = performance.now();
-    spawnSync(process.execPath, args, { env: {}, stdio: 'ignore' });
-    return (performance.now() - start) / 1_000;
+  const { quick } = values;
+  const rounds = quick ? 1 : Number(values.rounds);
+  if (!(rounds >= 1)) throw new Error('--rounds must be a number from 1');
+  const cases = values.cases === 'none' ? [] : values.cases.split(',').map(caseName);
+  const cache = await makeOpenFolder(resolve(values.cache));
+  const store = openStore(cache, quick);
+  const inputs = new Set(Object.keys(readActionMetadata('prepare-data').inputs));
+  const bases: Readonly<Record<Place, string | undefined>> = {
+    disk: cache,
+    tmpfs: values.tmpfs === 'none' ? undefined : values.tmpfs,
   };
-  const [bundleStarts, nodeStarts]: [number[], number[]] = [[], []];
-  for (let round = 0; round < 15; round++) {
-    bundleStarts.push(seconds(bundle));
-    nodeStarts.push(seconds('-e', '0'));
+
+  for (const name of cases) {
+    const definition = CASE_DEFINITIONS[name];
+    for (const place of definition.places) {
+      const base = bases[place];
+      if (base === undefined) continue;
+      const label = `${name}, ${place}`;
+      if (place === 'tmpfs' && !(await hasRoom(base, imagesOf(definition.largest(place), quick)))) {
+        console.log(`${label}: left out, ${base} or the memory is too small`);
+        continue;
+      }
+      console.log(`${label}:`);
+      const start = performance.now();
+      await inOpenFolder(base, async (folder) => {
+        const zips = async (set: ImageSet): Promise<string> => {
+          const made = await makeZips(cache, set);
+          if (place === 'disk') return made;
+          const copy = join(folder, basename(made));
+          await cp(made, copy, { recursive: true, preserveTimestamps: true });
+          return copy;
+        };
+        const measured = await definition.measure({ place, folder, quick, rounds, inputs, zips });
+        store.save({ name, place, ...measured });
+      });
+      console.log(`${label}: ${Math.round((performance.now() - start) / 1_000)} s in all`);
+    }
   }
-  return { bundleStart: median(bundleStarts), nodeStart: median(nodeStarts) };
+  const output = values.output ?? (quick ? join(cache, 'performance-quick.md') : join(ROOT, 'docs', 'performance.md'));
+  await writeFile(output, performancePage(store.load(), { bundle: store.bundle, folder: cache, quick }));
+  console.log(`Written to ${output}`);
+}
+
+function caseName(text: string): CaseName {
+  const name = CASES.find((one) => one.toLowerCase() === text.trim().toLowerCase());
+  if (name === undefined) throw new Error(`--cases: there is no “${text}”, only ${CASES.join(', ')}`);
+  return name;
+}
+
+async function hasRoom(folder: string, set: ImageSet): Promise<boolean> {
+  const facts = await statfs(folder).catch(() => undefined);
+  const needed = COPIES * bytesOf(set);
+  return facts !== undefined && facts.bavail * facts.bsize > needed && freemem() > needed;
+}
+
+/** All that the programs keep for a time goes there too: what is measured is one place, not two. */
+async function inOpenFolder(base: string, use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await makeOpenFolder(await mkdtemp(join(base, 'diatom-bench-run-')));
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = folder;
+  try {
+    await use(folder);
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 await main();

@@ -1,26 +1,38 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Figures {
   readonly seconds: number;
   /** The largest sum, over a program and all that it started, of resident memory. */
-  readonly peakBytes: number;
+  readonly peakMemoryBytes: number;
+  /** The most that the files of the workspace took up. */
+  readonly peakDiskBytes: number;
 }
 
 const INTERVAL_MS = 50;
+/** Looking at many files takes time that the programs measured would have: at most a twentieth of one core is spent so. */
+const REST = 20;
+const LEAST_REST_MS = 100;
 
 /**
- * Measures a program from its start to its end: wall time, and the memory of its whole tree of processes, looked at 20
- * times a second in Linux's /proc. Pages that processes share count once for each.
+ * Measures a program from its start to its end: wall time, the memory of its whole tree of processes, looked at 20 times
+ * a second in Linux's /proc (pages that processes share count once for each), and what the files of its workspace take up
+ * on the disk, looked at up to 10 times a second, more rarely the more files there are.
  */
-export async function measure(pid: number, end: Promise<unknown>): Promise<Figures> {
+export async function measure(pid: number, workspace: string, end: Promise<unknown>): Promise<Figures> {
   const start = performance.now();
-  let peakBytes = 0;
+  let [peakMemoryBytes, peakDiskBytes, nextLook] = [0, 0, 0];
   const timer = setInterval(() => {
-    peakBytes = Math.max(peakBytes, residentBytes(pid));
+    peakMemoryBytes = Math.max(peakMemoryBytes, residentBytes(pid));
+    const began = performance.now();
+    if (began < nextLook) return;
+    peakDiskBytes = Math.max(peakDiskBytes, diskBytes(workspace));
+    const took = performance.now() - began;
+    nextLook = began + Math.max(LEAST_REST_MS, REST * took);
   }, INTERVAL_MS);
   try {
     await end;
-    return { seconds: (performance.now() - start) / 1_000, peakBytes };
+    return { seconds: (performance.now() - start) / 1_000, peakMemoryBytes, peakDiskBytes };
   } finally {
     clearInterval(timer);
   }
@@ -56,15 +68,21 @@ function read(path: string): string {
   }
 }
 
+/** Blocks in use, as `du` counts them. What is deleted meanwhile counts as nothing. */
+function diskBytes(folder: string): number {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return sum + diskBytes(path);
+      return sum + 512 * (lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
+    }, 0);
+  } catch {
+    return 0;
+  }
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
-}
-
-export function medianFigures(all: readonly Figures[]): Figures {
-  return {
-    seconds: median(all.map(({ seconds }) => seconds)),
-    peakBytes: median(all.map(({ peakBytes }) => peakBytes)),
-  };
 }

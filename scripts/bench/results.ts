@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as z from 'zod/mini';
+import { bundleOf, readActionMetadata } from '../action-metadata.ts';
+
+export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk'] as const;
+export type CaseName = (typeof CASES)[number];
+export type Place = 'disk' | 'tmpfs';
+
+const resultSchema = z.object({
+  name: z.enum(CASES),
+  place: z.enum(['disk', 'tmpfs']),
+  /** What was measured, once a round. */
+  runs: z.record(
+    z.string(),
+    z.array(z.object({ seconds: z.number(), peakMemoryBytes: z.number(), peakDiskBytes: z.number() })),
+  ),
+  /** Other numbers, such as sizes in bytes. */
+  facts: z.record(z.string(), z.number()),
+  /** Sentences about what could not be measured. */
+  missing: z.array(z.string()),
+});
+
+/** What one case gave in one place. */
+export type Result = z.infer<typeof resultSchema>;
+
+/** The results for a bundle: those of another bundle, or of small sizes, are never mixed with them. */
+export interface Store {
+  /** The beginning of the SHA-256 of the bundle. */
+  readonly bundle: string;
+  save(result: Result): void;
+  load(): Result[];
+}
+
+/** Opens what was measured so far with the present bundle. */
+export function openStore(cache: string, quick: boolean): Store {
+  const bundle = bundleHash();
+  const folder = join(cache, 'results', `${bundle}${quick ? '-quick' : ''}`);
+  mkdirSync(folder, { recursive: true });
+  return {
+    bundle,
+    save: (result) =>
+      writeFileSync(join(folder, `${result.name}-${result.place}.json`), JSON.stringify(result, undefined, 2)),
+    load: () =>
+      readdirSync(folder).map((name) => resultSchema.parse(JSON.parse(readFileSync(join(folder, name), 'utf8')))),
+  };
+}
+
+/** The folder of the bundle that is measured. */
+export function bundleFolder(): string {
+  return dirname(bundleOf('prepare-data', readActionMetadata('prepare-data')));
+}
+
+function bundleHash(): string {
+  const folder = bundleFolder();
+  const hash = createHash('sha256');
+  for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  return hash.digest('hex').slice(0, 12);
+}
