@@ -52,7 +52,7 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
 /** What another step has found out. */
 function findingOf({ name, outcome }: StepOutcome): Finding {
   if (outcome === 'success') return { subject: name, ok: true, sentence: 'ready' };
-  if (outcome === 'skipped') return { subject: name, ok: true, sentence: 'not checked: nothing here needs it' };
+  if (outcome === 'skipped') return { subject: name, ok: true, sentence: 'not checked' };
   return { subject: name, ok: false, sentence: 'not ready: the log of its step says why' };
 }
 
