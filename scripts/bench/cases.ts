@@ -102,16 +102,11 @@ async function measureLimited(bench: Bench): Promise<Measured> {
   try {
     const { chunked, whole } = servers;
     let archiveBytes = 0;
+    const onArchive = (bytes: number) => {
+      archiveBytes = bytes;
+    };
     const runs = await alternate(bench, {
-      ours: {
-        rounds: 2,
-        site: chunked,
-        run: async (workspace) => {
-          const figures = await runOurs(chunked, workspace);
-          archiveBytes = figures.archiveBytes;
-          return figures;
-        },
-      },
+      ours: ours(chunked, 2, {}, onArchive),
       'ours-put': ours(whole, 2),
       download: { rounds: 1, site: whole, run: (workspace) => runDownload(whole, workspace) },
       upload: { rounds: 1, site: whole, run: (workspace) => runUpload(whole, workspace, archiveBytes) },
@@ -173,13 +168,17 @@ async function measureTiny(bench: Bench): Promise<Measured> {
 async function measureTiff(bench: Bench): Promise<Measured> {
   const zips = await bench.zips(imagesOf('tiff', bench.quick));
   return withServers(zips, bench.folder, async ({ chunked }) => {
+    let archiveBytes = 0;
+    const onArchive = (bytes: number) => {
+      archiveBytes = bytes;
+    };
     const runs = await alternate(bench, {
-      ours: ours(chunked, 1),
+      ours: ours(chunked, 1, {}, onArchive),
       shell0: shell(chunked, 1, 0),
       shell6: shell(chunked, 1, 6),
       floor: floor(chunked, 1),
     });
-    return { runs, facts: await zipSizes(zips), missing: [] };
+    return { runs, facts: { ...(await zipSizes(zips)), archiveBytes }, missing: [] };
   });
 }
 
@@ -222,8 +221,21 @@ async function measureLowDisk(bench: Bench): Promise<Measured> {
   });
 }
 
-function ours(site: Site, rounds: number, inputs: Readonly<Record<string, string>> = {}): Variant {
-  return { rounds, site, run: (workspace) => runOurs(site, workspace, { inputs }) };
+function ours(
+  site: Site,
+  rounds: number,
+  inputs: Readonly<Record<string, string>> = {},
+  onArchive?: (bytes: number) => void,
+): Variant {
+  return {
+    rounds,
+    site,
+    run: async (workspace) => {
+      const figures = await runOurs(site, workspace, { inputs });
+      onArchive?.(figures.archiveBytes);
+      return figures;
+    },
+  };
 }
 
 function shell(site: Site, rounds: number, level: 0 | 6): Variant {

@@ -109,8 +109,10 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
   C: (quick) =>
     `\`base\`: ${describeSet(imagesOf('base', quick))}; \`larger\`: ${describeSet(imagesOf('larger', quick))}, on tmpfs ${describeSet(imagesOf('twice', quick))}; \`small\`: ${describeSet(imagesOf('small', quick))}; \`many\`: ${describeSet(imagesOf('many', quick))}. The times of \`larger\` and \`many\` are compared with those of \`base\` and \`small\`.`,
   D: (quick) => `${describeSet(imagesOf('tiny', quick))}.`,
-  E: (quick) =>
-    `${describeSet(imagesOf('tiff', quick))}, not compressed, which gain about a half by deflating. The action deflates them, so (b) does the same work and (a) a different one.`,
+  E: (quick, [result]) => {
+    const { archiveBytes = 0, zipBytes = 0 } = result?.facts ?? {};
+    return `${describeSet(imagesOf('tiff', quick))}, not compressed. The source zips, deflated, have ${(zipBytes / 1e9).toFixed(2)} GB, the action’s archive ${(archiveBytes / 1e9).toFixed(2)} GB.`;
+  },
   F: (quick) =>
     `${describeSet(imagesOf('base', quick))}, \`upload: false\`, on a runner that keeps its tool cache, in an empty workspace. Its floor is one copy of the zips on the same disk.`,
   'low-disk': (quick, [result]) =>
@@ -139,8 +141,11 @@ const FLOORS: Readonly<Record<string, string>> = {
   'ours-put': 'floor-put',
   'ours-put-nodata': 'floor-put',
   'shell0-put': 'floor-put',
+  'floor-put': 'floor-put',
   base: 'floor-base',
   larger: 'floor-larger',
+  'floor-base': 'floor-base',
+  'floor-larger': 'floor-larger',
 };
 
 function variantRow(variant: string, rounds: readonly Figures[], { place, runs }: Result): string {

@@ -43,7 +43,9 @@ async function send(
   { bucket, onSent }: { readonly bucket: Bucket | undefined; readonly onSent: (bytes: number) => void },
 ): Promise<void> {
   const path = join(directory, basename(request.url ?? ''));
-  const { size, mtimeMs } = await stat(path);
+  const facts = await stat(path);
+  if (!facts.isFile()) throw new Error('Not a file');
+  const { size, mtimeMs } = facts;
   const etag = `"${size.toString(16)}-${Math.round(mtimeMs).toString(16)}"`;
   const headers = { etag, 'accept-ranges': 'bytes' };
   if (request.headers['if-none-match'] === etag) {
