@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { startServer } from '../helpers/loopback-server.ts';
 import { errorOf, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
 import { sendFile } from '../helpers/served-zip.ts';
 import { tinyFileList } from '../helpers/tiny-data-set.ts';
 
@@ -38,7 +39,7 @@ test('a zip that is here is organised and archived while another is still on its
   const result = await action.result;
   expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': '22', 'test-count': '9' } });
   // The same as when everything was there before.
-  expect((await run(inputs)).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
+  expect((await run(inputs, {}, temporaryFolder())).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
 });
 
 test('a server that sends no pieces makes the plan wait, and changes nothing in the archive', async () => {
@@ -51,7 +52,7 @@ test('a server that sends no pieces makes the plan wait, and changes nothing in 
   server.release();
   const result = await action.result;
   expect(result.exitCode).toBe(0);
-  expect((await run(inputs)).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
+  expect((await run(inputs, {}, temporaryFolder())).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
 });
 
 test('a zip that changes on its server between plan and download ends the run, and nothing of an archive stays', async () => {

@@ -27,6 +27,8 @@ export interface ArchiveFileOptions {
   readonly signal?: AbortSignal | undefined;
   /** How much of the file is there, without a gap. */
   readonly onProgress?: ((writtenBytes: number) => void) | undefined;
+  /** How much of the file was digested. */
+  readonly onDigested?: ((bytes: number) => void) | undefined;
 }
 
 /** Small pieces (headers, texts) are written together: a call of the system costs more than they. */
@@ -39,7 +41,7 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
   const file = await open(path, 'wx').catch((error) => {
     throw diskFailure('write', path, error);
   });
-  const digest = startDigest(path);
+  const digest = startDigest(path, options.onDigested);
   const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileFacts>();
   complete.catch(() => undefined); // whoever waits for it has the rejection
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
@@ -143,12 +145,13 @@ async function writeAll(file: FileHandle, data: Uint8Array, start: number): Prom
 }
 
 /** The thread that digests the file behind its writers. */
-function startDigest(path: string) {
+function startDigest(path: string, onDigested: ArchiveFileOptions['onDigested']) {
   const thread = startThread('digest-thread', import.meta.url, path);
   const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
   promise.catch(() => undefined); // thrown by `finish`
   thread.on('message', (reply: DigestReply) => {
-    if ('failure' in reply) reject(unpackFailure(reply.failure));
+    if ('done' in reply) onDigested?.(reply.done);
+    else if ('failure' in reply) reject(unpackFailure(reply.failure));
     else resolve(reply);
   });
   thread.on('error', reject);

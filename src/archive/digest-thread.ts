@@ -14,7 +14,9 @@ export interface DigestRequest {
   readonly last: boolean;
 }
 
-export type DigestReply = { readonly sha256: string; readonly sha1: string } | { readonly failure: ThreadFailure };
+export type DigestReply =
+  /** How much of the file is no longer needed here. */
+  { readonly done: number } | { readonly sha256: string; readonly sha1: string } | { readonly failure: ThreadFailure };
 
 const PIECE_BYTES = 2 ** 20;
 
@@ -44,7 +46,10 @@ function follow({ end, last }: DigestRequest): void {
     sha1.update(data);
     done += bytes;
   }
-  if (!last) return;
+  if (!last) {
+    reply({ done });
+    return;
+  }
   closeSync(file);
   reply({ sha256: sha256.digest('hex'), sha1: sha1.digest('hex') });
 }

@@ -13,6 +13,8 @@ export async function downloadAll(
   requests: readonly DownloadRequest[],
   options: DownloadOptions & {
     readonly concurrency: number;
+    /** What a download, by its place in the requests, has to wait for. */
+    readonly mayBegin?: ((index: number) => Promise<void> | undefined) | undefined;
     /** Told of each file, by its place in the requests, as soon as it is there. */
     readonly onDownloaded?: ((downloaded: Downloaded, index: number) => void) | undefined;
   },
@@ -20,6 +22,7 @@ export async function downloadAll(
   const outcomes = await mapParallel(requests, options.concurrency, async (request, index) => {
     throwIfCancelled(options.signal);
     try {
+      await unlessAborted(options.mayBegin?.(index), options.signal);
       const downloaded = await downloadFile(request, options);
       options.onDownloaded?.(downloaded, index);
       return downloaded;
@@ -39,4 +42,12 @@ export async function downloadAll(
     );
   }
   return outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
+}
+
+/** Waits for a promise, or until the signal is aborted. */
+async function unlessAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (!promise) return;
+  const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([promise, aborted]);
+  throwIfCancelled(signal);
 }

@@ -1,13 +1,12 @@
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { probeDownload } from '../download/probe.ts';
-import { messageOf, systemCodeOf, throwIfCancelled } from '../errors.ts';
+import { messageOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import { connect } from '../owncloud/connect.ts';
 import { mapParallel } from '../parallel.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import { checkDataDir } from './data-dir.ts';
+import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
 import type { Inputs, StepOutcome, UploadInputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
 
@@ -44,7 +43,11 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     return `${inputs.dataDir} may be used`;
   });
   const [zips, others] = await Promise.all([downloads, Promise.all([folder, ...(server ? [server] : [])])]);
-  const list = { subject: 'File list', ok: true, sentence: `${fileList.length} zips, ${labels.size} labels` };
+  const list = {
+    subject: 'File list',
+    ok: true,
+    sentence: `${count(fileList.length, 'zip')}, ${count(labels.size, 'label')}`,
+  };
   const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes));
   return [list, ...zips, ...others, disk, ...inputs.alsoChecked.map(findingOf)];
 }
@@ -64,6 +67,10 @@ export function checkMarkdown(findings: readonly Finding[]): string {
     escapeMarkdown(sentence),
   ]);
   return `## Check\n\n${markdownTable(['', 'What', 'Found'], rows)}\n`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 async function find(subject: string, signal: AbortSignal, look: () => Promise<string>): Promise<Finding> {
@@ -89,27 +96,12 @@ async function checkServer(
 }
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {
-  const known = sizes.filter((size) => size !== undefined);
-  const download = known.reduce((sum, size) => sum + size, 0);
-  // The zips, the images (hardly smaller in a zip), and an archive of the images alone or of both.
-  const copies = inputs.mode === 'dry-run' ? 1 : inputs.archiveContent === 'data' ? 4 : 3;
-  const need = download * copies;
-  const { bavail, bsize } = await statfs(await nearestFolder(inputs.workspace));
-  const free = bavail * bsize;
-  const some = known.length < inputs.fileList.length ? ' (at least: not every size is known)' : '';
-  const sentence = `about ${formatBytes(need)} needed${some}, ${formatBytes(free)} free at ${inputs.workspace}`;
-  if (need > free) {
-    throw new Error(`${sentence}. Free some space, use a runner with a larger disk, or set archive-content: results.`);
-  }
+  const zips = sizes.filter((size) => size !== undefined);
+  // Images are hardly smaller in a zip.
+  const need = bytesNeeded({ zips, images: zips.reduce((sum, size) => sum + size, 0) }, inputs);
+  const free = await freeBytes(inputs.workspace);
+  const some = zips.length < inputs.fileList.length ? ' (at least: not every size is known)' : '';
+  const sentence = `${spaceSentence(need, free, inputs.workspace)}${some}`;
+  if (need > free) throw new Error(`${sentence}. ${diskAdvice(inputs)}`);
   return sentence;
-}
-
-async function nearestFolder(path: string): Promise<string> {
-  try {
-    await statfs(path);
-    return path;
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    return nearestFolder(dirname(path));
-  }
 }

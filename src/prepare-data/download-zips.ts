@@ -20,6 +20,8 @@ export interface Downloads {
 }
 
 export interface DownloadingZip {
+  /** Lets the download begin, where they begin on demand. */
+  readonly begin: () => void;
   /** Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`. */
   readonly file: Promise<Downloaded>;
   /**
@@ -33,19 +35,23 @@ const NOWHERE = Promise.resolve(undefined);
 
 /** Begins to download the zips of the file list into `directory`, several at a time, with one progress for all. */
 export function startDownloads(
-  inputs: Pick<Inputs, 'fileList' | 'concurrency' | 'cache'>,
+  inputs: Pick<Inputs, 'fileList' | 'concurrency' | 'cache' | 'lowDisk'>,
   directory: string,
   { http, signal, env }: Pick<RunContext, 'http' | 'signal' | 'env'>,
 ): Downloads {
-  const { fileList, concurrency } = inputs;
+  const { fileList, lowDisk } = inputs;
+  // With little disk, each begins when it is asked for, so that not more lie here than somebody works on.
+  const concurrency = lowDisk ? fileList.length : inputs.concurrency;
+  const begun = fileList.map(() => Promise.withResolvers<void>());
+  if (!lowDisk) for (const { resolve } of begun) resolve();
   const requests = fileList.map((entry) => ({
     url: entry.fileUrl,
     fileName: entry.downloadedFileName,
     sha256: entry.sha256,
   }));
-  const cache = inputs.cache ? createDownloadCache(env) : undefined;
+  const cache = inputs.cache && !lowDisk ? createDownloadCache(env) : undefined;
   const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
-  void mapParallel(requests, concurrency, async ({ url }, index) => {
+  void mapParallel(requests, inputs.concurrency, async ({ url }, index) => {
     const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
     // Whatever is wrong with the address, the download says it better.
     const remote = cached ? undefined : await openRemoteFile(url, { http, signal }).catch(() => undefined);
@@ -71,6 +77,7 @@ export function startDownloads(
       info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`);
     },
     onWarning: warn,
+    mayBegin: (index) => begun[index]?.promise,
     onDownloaded: (downloaded, index) => {
       const origin = downloaded.fromCache ? ' (unchanged, from the cache)' : '';
       info(`${requests[index]?.fileName}: ${formatBytes(downloaded.bytes)}${origin}`);
@@ -87,7 +94,11 @@ export function startDownloads(
     .finally(() => progress.end());
   all.catch(() => undefined);
   return {
-    zips: files.map(({ promise }, index) => ({ file: promise, remote: remotes[index]?.promise ?? NOWHERE })),
+    zips: files.map(({ promise: file }, index) => ({
+      begin: () => begun[index]?.resolve(),
+      file,
+      remote: remotes[index]?.promise ?? NOWHERE,
+    })),
     all,
   };
 }

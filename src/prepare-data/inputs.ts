@@ -52,6 +52,10 @@ export interface Inputs {
   readonly archiveContent: 'data' | 'results';
   readonly archivePrefix: string;
   readonly keepArchive: boolean;
+  /** Whether the images are written to the data folder. */
+  readonly keepData: boolean;
+  /** Whether what is no longer needed is deleted while the run goes on. */
+  readonly lowDisk: boolean;
   /** `undefined` when nothing is to be uploaded. */
   readonly upload: UploadInputs | undefined;
   readonly concurrency: number;
@@ -85,12 +89,15 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     archiveContent: oneOfInput('archive-content', ['data', 'results']),
     archivePrefix: archivePrefixInput(),
     keepArchive: booleanInput('keep-archive'),
+    keepData: booleanInput('keep-data') && !booleanInput('low-disk'),
+    lowDisk: booleanInput('low-disk'),
     upload,
     concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
     artifactName: safeNameInput('artifact-name', ''),
   };
+  requireSensibleDisk(inputs);
   const fileList = await fileListInput(workspace);
   requireSensibleSplit(inputs, fileList);
   return { ...inputs, fileList };
@@ -205,6 +212,21 @@ function uploadInputs(): UploadInputs {
     folder: folderInput('owncloud-folder'),
     keepLast: wholeNumberInput('keep-last', { min: 0, max: 1_000_000 }),
   };
+}
+
+/** With low-disk the archive is nowhere but on the server, and the zips nowhere at all. */
+function requireSensibleDisk({ lowDisk, mode, upload, archiveContent, keepArchive }: Omit<Inputs, 'fileList'>): void {
+  if (!lowDisk) return;
+  const conflict = [
+    !upload && mode === 'run' ? 'upload: false' : undefined,
+    archiveContent === 'data' ? 'archive-content: data (its default; set results)' : undefined,
+    keepArchive ? 'keep-archive: true' : undefined,
+  ].find((text) => text !== undefined);
+  if (conflict === undefined) return;
+  throw new DiatomError(
+    'INPUT',
+    `Input low-disk is true, which does not go with ${conflict}: nothing but the images goes to the server, and nothing stays here.`,
+  );
 }
 
 /** A stable split of counts is found out before anything is downloaded. */

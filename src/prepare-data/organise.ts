@@ -8,6 +8,7 @@ import type { Plan, PlannedImage } from '../dataset/plan.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { fillArchive } from './fill-archive.ts';
 import type { FillImage, FillJob } from './fill-thread.ts';
+import type { DiskSaver } from './low-disk.ts';
 import type { Source } from './sources.ts';
 
 /** A picture for the report. */
@@ -38,23 +39,26 @@ export async function organise(
   plan: Plan<ZipEntry>,
   sources: readonly Source[],
   options: {
-    readonly results: string;
+    /** Where the images go; `undefined` when they go to the archive only. */
+    readonly results: string | undefined;
     readonly archive: ArchiveWriter;
     readonly archivePath: (path: string) => string;
     /** Whether the archive gets the source zips too. */
     readonly withSources: boolean;
+    /** Frees the disk meanwhile. */
+    readonly saver: DiskSaver | undefined;
     readonly signal: AbortSignal;
     readonly onProgress: (doneBytes: number) => void;
   },
 ): Promise<Organised> {
-  const { results, archive, archivePath, withSources, signal, onProgress } = options;
+  const { results, archive, archivePath, withSources, saver, signal, onProgress } = options;
   const gallery = chooseGallery(plan.images);
   const images: DatasetImage[] = [];
   const pictures: Picture[] = [];
   const unreadable: string[] = [];
-  let done = 0;
+  let [begun, done] = [0, 0];
 
-  await makeFolders(plan, results);
+  if (results !== undefined) await makeFolders(plan, results);
   const copies = withSources ? sources : [];
   const jobs = async function* (): AsyncGenerator<FillJob> {
     for (const { downloaded, zipName } of copies) {
@@ -63,12 +67,14 @@ export async function organise(
     for (const { source, planned } of batches(plan.images, sources)) {
       const { zipName } = source;
       const { path } = await source.downloaded();
+      for (const { image } of planned) begun += image.bytes;
+      await saver?.room(begun);
       const fill = planned.map((one): FillImage => {
         const place = pathOf(one);
         return {
           entry: one.image,
           name: archivePath(place),
-          target: join(results, place),
+          target: results === undefined ? undefined : join(results, place),
           wanted: gallery.has(one),
         };
       });
@@ -101,6 +107,8 @@ export async function organise(
         group: planned.group,
       });
       done += planned.image.bytes;
+      const isLast = plan.images[images.length]?.source !== planned.source;
+      if (saver && isLast) await saver.drop((await source.downloaded()).path);
     }
     onProgress(done);
   }

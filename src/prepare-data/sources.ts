@@ -9,8 +9,10 @@ import type { DownloadingZip } from './download-zips.ts';
 
 /** A zip whose images were selected; the zip itself may still be on its way. */
 export interface Source extends PlanSource<ZipEntry> {
+  /** Of the zip, where known before it is here. */
+  readonly zipBytes: number | undefined;
   /**
-   * The zip once it is here.
+   * The zip once it is here; begins its download where that waits for it.
    *
    * @throws DiatomError what its download fails with; `DOWNLOAD` when it is not the zip that was planned with
    */
@@ -51,7 +53,7 @@ export async function selectSources(
     if (!zip) throw new Error('A file list entry without a download');
     const zipName = entry.downloadedFileName;
     const open = { name: zipName, accept: (path: string) => isImagePath(path, extensions) };
-    const { entries, downloaded } = await readEntries(zip, open);
+    const { entries, downloaded, zipBytes } = await readEntries(zip, open);
     const { images, folder, ...selection } = selectImages(entries, {
       zipName,
       folder: entry.explodedFolderName,
@@ -60,32 +62,34 @@ export async function selectSources(
     leftOut.push(...selection.leftOut);
     warnings.push(...selection.warnings);
     const nTest = entry.nTest ?? options.nTest;
-    sources.push({ downloaded, zipName, label: entry.speciesLabel, folder, nTest, images });
+    sources.push({ downloaded, zipBytes, zipName, label: entry.speciesLabel, folder, nTest, images });
   }
   return { sources, leftOut, warnings };
 }
 
 interface ReadEntries {
+  readonly zipBytes: number | undefined;
   readonly entries: readonly ZipEntry[];
   readonly downloaded: () => Promise<DownloadedZip>;
 }
 
 /** From the server or from the file, whichever comes first. What is wrong with a zip is said of the file. */
 async function readEntries(
-  { file, remote }: DownloadingZip,
+  { begin, file, remote }: DownloadingZip,
   open: Parameters<typeof openZip>[1],
 ): Promise<ReadEntries> {
   const local = async (): Promise<ReadEntries> => {
-    const { path, sha256 } = await file;
+    begin();
+    const { path, sha256, bytes } = await file;
     const zip = await openZip(path, open);
     await zip.close();
-    return { entries: zip.entries, downloaded: async () => ({ path, sha256 }) };
+    return { entries: zip.entries, zipBytes: bytes, downloaded: async () => ({ path, sha256 }) };
   };
   const ahead = async (): Promise<ReadEntries> => {
     const content = await remote;
     const entries = content && (await readZipEntries(content, open).catch(() => undefined));
     if (!entries) return local();
-    return { entries, downloaded: () => compare(entries) };
+    return { entries, zipBytes: content.length, downloaded: () => compare(entries) };
   };
   let compared: Promise<DownloadedZip> | undefined;
   const compare = (planned: readonly ZipEntry[]) => {

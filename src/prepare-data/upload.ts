@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
 import { DiatomError, messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
-import type { GrowingFile } from '../growing-file.ts';
 import { uploadGrowing } from '../owncloud/chunked-upload.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { removeOldArchives } from '../owncloud/keep-last.ts';
@@ -10,6 +9,7 @@ import type { Uploaded } from '../owncloud/upload.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
+import type { BegunArchive } from './write-dataset.ts';
 
 /** Where the archive is on the server. */
 export interface Delivery extends Uploaded {
@@ -32,19 +32,23 @@ export interface Sending {
   watch(onProgress: (doneBytes: number) => void): void;
 }
 
+/** With little disk, the pieces stay small: what of the archive is under way can't be freed. */
+const LOW_DISK_CHUNKS = { start: 10_000_000, min: 1_000_000, max: 20_000_000 };
+
 /** Begins to upload an archive, while it is still written where the server can take it so. */
 export function beginSending(
   remote: Remote,
   { folder }: Pick<UploadInputs, 'folder'>,
-  archive: { readonly name: string; readonly file: GrowingFile },
+  { name, file, saver }: BegunArchive,
   signal: AbortSignal,
 ): Sending {
   let onProgress = (_doneBytes: number): void => {};
   const result = uploadGrowing(
     remote,
-    { source: archive.file, folder, name: archive.name },
+    { source: file, folder, name },
     {
       signal,
+      ...(saver ? { onStored: saver.onStored, sizes: LOW_DISK_CHUNKS } : {}),
       onProgress: (done) => onProgress(done),
       onRetry: ({ attempt, tries, waitMs, error }) =>
         info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),

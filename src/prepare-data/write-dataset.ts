@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ArchiveFacts, type ArchiveWriter, createArchive } from '../archive/archive-writer.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
@@ -7,13 +7,16 @@ import type { Plan } from '../dataset/plan.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { diskFailure } from '../disk-failure.ts';
+import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import type { GrowingFile } from '../growing-file.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
 import type { DataDir } from './data-dir.ts';
+import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
 import type { Inputs } from './inputs.ts';
+import { createDiskSaver, type DiskSaver } from './low-disk.ts';
 import { type Organised, organise } from './organise.ts';
 import type { RunContext } from './prepare.ts';
 import { reportData } from './report-data.ts';
@@ -35,6 +38,13 @@ export interface WrittenDataset {
   readonly warnings: readonly string[];
 }
 
+/** An archive that has begun to grow. */
+export interface BegunArchive {
+  readonly name: string;
+  readonly file: GrowingFile;
+  readonly saver: DiskSaver | undefined;
+}
+
 /**
  * Writes `results` and the archive in one pass. What of the archive is unfinished when that fails is removed.
  *
@@ -52,20 +62,23 @@ export async function writeDataset(
     /** Settles when all zips are here. */
     readonly downloads: Promise<void>;
     /** Told when the archive begins to grow. */
-    readonly onBegun: (archive: { readonly name: string; readonly file: GrowingFile }) => void;
+    readonly onBegun: (archive: BegunArchive) => void;
   },
 ): Promise<WrittenDataset> {
   const { inputs, dataDir, context } = run;
   const { signal } = context;
   const name = archiveName(inputs.archivePrefix, context.now);
   const path = join(inputs.workspace, name);
-  const archive = await createArchive(path, { signal });
+  await requireSpace(plan, sources, inputs);
+  const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
+  const archive = await createArchive(path, { signal, onDigested: saver?.onDigested });
   try {
-    run.onBegun({ name, file: archive.file });
+    run.onBegun({ name, file: archive.file, saver });
     const withData = inputs.archiveContent === 'data';
     const archivePath = (below: string) => (withData ? `results/${below}` : below);
     const { downloads } = run;
-    const to = { archive, archivePath, withSources: withData, dataDir, signal, downloads };
+    const results = inputs.keepData ? dataDir.results : undefined;
+    const to = { archive, archivePath, withSources: withData, results, saver, signal, downloads };
     const organised = await organiseWithProgress(plan, sources, to);
     const warnings = unreadableWarning(organised.unreadable);
     const downloaded = await Promise.all(
@@ -105,6 +118,26 @@ function describe(
   };
 }
 
+/** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
+async function requireSpace(plan: Plan<ZipEntry>, sources: readonly Source[], inputs: Inputs): Promise<void> {
+  const zips = sources.map(({ zipBytes }) => zipBytes ?? 0);
+  const images = plan.images.reduce((bytes, { image }) => bytes + image.bytes, 0);
+  const need = bytesNeeded({ zips, images }, inputs);
+  // What of the zips has come is no longer free, and no longer needed.
+  const free = (await freeBytes(inputs.workspace)) + (await bytesBelow(join(inputs.dataDir, 'downloads')));
+  if (need <= free) return;
+  throw new DiatomError(
+    'DISK',
+    `The disk is too small for this run: ${spaceSentence(need, free, inputs.workspace)}. ${diskAdvice(inputs)}`,
+  );
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const names = await readdir(folder);
+  const sizes = names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0);
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 async function organiseWithProgress(
   plan: Plan<ZipEntry>,
   sources: readonly Source[],
@@ -112,7 +145,8 @@ async function organiseWithProgress(
     archive: ArchiveWriter;
     archivePath: (path: string) => string;
     withSources: boolean;
-    dataDir: DataDir;
+    results: string | undefined;
+    saver: DiskSaver | undefined;
     signal: AbortSignal;
     downloads: Promise<void>;
   },
@@ -131,7 +165,7 @@ async function organiseWithProgress(
     const onProgress = (done: number) => {
       if (isShown) progress.update(done, total);
     };
-    return await organise(plan, sources, { ...to, results: to.dataDir.results, onProgress });
+    return await organise(plan, sources, { ...to, onProgress });
   } finally {
     progress.end();
   }

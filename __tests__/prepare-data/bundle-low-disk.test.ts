@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { filesBelow } from '../helpers/files-below.ts';
+import { contentsOf, errorOf, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
+import { sha256 } from '../helpers/served-zip.ts';
+import { buildZip } from '../helpers/zip-builder.ts';
+
+const RESULTS = { 'archive-content': 'results' };
+
+test('keep-data: false writes no images, and the same archive', async () => {
+  const { run, workspace, uploaded, cloud } = await prepareDataFixture();
+  const kept = await run({ ...RESULTS, upload: 'false' }, {}, temporaryFolder());
+  const result = await run({ ...RESULTS, 'keep-data': 'false' });
+  expect(result.exitCode).toBe(0);
+  expect(result.outputs['archive-sha256']).toBe(kept.outputs['archive-sha256']);
+  expect(readdirSync(join(workspace, 'data', 'results')).toSorted()).toEqual([
+    'dataset.json',
+    'manifest.csv',
+    'report.html',
+  ]);
+  const [archive = ''] = uploaded();
+  expect((await contentsOf(join(cloud.directory, archive))).size).toBe(34);
+});
+
+// Linux is where parts of a file can be freed.
+describe.runIf(process.platform === 'linux')('low-disk', () => {
+  test('uploads the same archive, and keeps neither zips nor images nor archive', async () => {
+    const { run, workspace, uploaded, cloud } = await prepareDataFixture();
+    const kept = await run({ ...RESULTS, upload: 'false' }, {}, temporaryFolder());
+    const result = await run({ ...RESULTS, 'low-disk': 'true' });
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'archive-sha256': kept.outputs['archive-sha256'] } });
+    const [archive = ''] = uploaded();
+    expect(sha256(readFileSync(join(cloud.directory, archive)))).toBe(kept.outputs['archive-sha256']);
+    expect(filesBelow(workspace)).toEqual([
+      'data/.diatom-actions',
+      'data/results/dataset.json',
+      'data/results/manifest.csv',
+      'data/results/report.html',
+    ]);
+  });
+
+  test('needs no more room than the largest zip and 300 MB, however large the data set is', async () => {
+    const { start, zips, workspace, fileList } = await prepareDataFixture();
+    // 24 zips of 30 MB: 720 MB of images, none like another.
+    const list = Array.from({ length: 24 }, (_, index) => {
+      const name = `zip-${index}.zip`;
+      const entries = Array.from({ length: 30 }, (_, image) => ({
+        name: `a/${image}.png`,
+        data: Buffer.alloc(1e6, `${index} ${image}`),
+      }));
+      return { name, zip: () => buildZip({ entries }) };
+    });
+    for (const { name, zip } of list) writeFileSync(join(zips, name), zip());
+    const base = fileList[0]?.file_url ?? '';
+    const entries = list.map(({ name }) => ({
+      file_url: new URL(name, base).href,
+      downloaded_file_name: name,
+      exploded_folder_name: 'a',
+      species_label: 'Hannaea',
+    }));
+    const action = start({ ...RESULTS, 'low-disk': 'true', 'file-list': JSON.stringify(entries) });
+    let running = true;
+    const ended = action.result.finally(() => {
+      running = false;
+    });
+    let peak = 0;
+    while (running) {
+      peak = Math.max(peak, blocksBelow(workspace));
+      await sleep(20);
+    }
+    const result = await ended;
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': String(24 * 27) } });
+    expect(Number(result.outputs['archive-bytes'])).toBeGreaterThan(720e6);
+    expect(peak).toBeLessThan(330e6);
+  });
+
+  test('a failed upload ends the run with what the server says, and leaves nothing', async () => {
+    const { run, workspace, uploaded } = await prepareDataFixture({
+      hook: ({ method }) => (method === 'PUT' ? { status: 507 } : undefined),
+    });
+    const message = errorOf(await run({ ...RESULTS, 'low-disk': 'true' }));
+    expect(message).toMatch(/\b(space|quota|full)\b/);
+    expect(message).not.toContain('is kept at');
+    expect(filesBelow(workspace).filter((path) => path.endsWith('.zip'))).toEqual([]);
+    expect(uploaded()).toEqual([]);
+  });
+
+  test.each([
+    [{ 'archive-content': 'data' }, /^Input low-disk is true, which does not go with archive-content: data/],
+    [{ 'keep-archive': 'true' }, /^Input low-disk is true, which does not go with keep-archive: true/],
+    [{ upload: 'false' }, /^Input low-disk is true, which does not go with upload: false/],
+  ])('does not go with %o', async (inputs, message) => {
+    const { run, workspace } = await prepareDataFixture();
+    expect(errorOf(await run({ ...RESULTS, 'low-disk': 'true', ...inputs }))).toMatch(message);
+    expect(filesBelow(workspace)).toEqual([]);
+  });
+
+  test('is refused where the server takes no pieces, before anything is downloaded', async () => {
+    const { run, workspace } = await prepareDataFixture({ chunking: false });
+    expect(errorOf(await run({ ...RESULTS, 'low-disk': 'true' }))).toMatch(/does not take a file in pieces/);
+    expect(filesBelow(workspace)).toEqual([]);
+  });
+});
+
+/** Room that the files of a folder take on the disk, in bytes. */
+function blocksBelow(folder: string): number {
+  let bytes = 0;
+  for (const path of filesBelow(folder)) {
+    try {
+      bytes += statSync(join(folder, path)).blocks * 512;
+    } catch {
+      // It was deleted a moment ago.
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,55 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { systemCodeOf } from '../errors.ts';
+import { formatBytes } from '../format.ts';
+import type { Inputs } from './inputs.ts';
+
+/** What a run with low-disk needs beside one zip: what is archived and not yet uploaded, and some air. */
+const LOW_DISK_BYTES = 300e6;
+
+type DiskInputs = Pick<Inputs, 'mode' | 'archiveContent' | 'keepData' | 'lowDisk'>;
+
+/** Sizes in bytes. */
+export interface DiskSizes {
+  readonly zips: readonly number[];
+  /** Unpacked, all together. */
+  readonly images: number;
+}
+
+/** How much disk a run takes at its height. */
+export function bytesNeeded(
+  { zips, images }: DiskSizes,
+  { mode, archiveContent, keepData, lowDisk }: DiskInputs,
+): number {
+  const all = zips.reduce((sum, bytes) => sum + bytes, 0);
+  if (mode === 'dry-run') return all;
+  if (lowDisk) return Math.max(0, ...zips) + LOW_DISK_BYTES;
+  const archive = images + (archiveContent === 'data' ? all : 0);
+  return all + (keepData ? images : 0) + archive;
+}
+
+/** What can be done about a disk that is too small. */
+export function diskAdvice({ archiveContent, keepData, lowDisk }: DiskInputs): string {
+  const settings = [
+    archiveContent === 'data' ? 'archive-content: results (no source zips in the archive)' : undefined,
+    keepData ? 'keep-data: false (no images beside the archive)' : undefined,
+    lowDisk ? undefined : 'low-disk: true (no more than one zip at a time)',
+  ].filter((text) => text !== undefined);
+  const less = settings.length === 0 ? '' : `, or set ${settings.join(', or ')}`;
+  return `Free some space, use a runner with a larger disk${less}.`;
+}
+
+/** Free bytes of the disk that a path is on, or will be. */
+export async function freeBytes(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    return freeBytes(dirname(path));
+  }
+}
+
+export function spaceSentence(need: number, free: number, path: string): string {
+  return `about ${formatBytes(need)} needed, ${formatBytes(free)} free at ${path}`;
+}
