@@ -43,10 +43,12 @@ export async function alternate(
   for (let round = 1; round <= bench.rounds; round++) {
     for (const [name, variant] of Object.entries(variants)) {
       if (round > variant.rounds) continue;
-      const { seconds, peakMemoryBytes, peakDiskBytes } = await inFreshFolder(bench, variant);
+      const { seconds, cpuSeconds, peakMemoryBytes, peakDiskBytes } = await inFreshFolder(bench, variant);
       const sizes = `${Math.round(peakMemoryBytes / 2 ** 20)} MiB of memory, ${Math.round(peakDiskBytes / 1e6)} MB of disk`;
-      console.log(`  round ${round}, ${name}: ${seconds.toFixed(2)} s, ${sizes}`);
-      runs[name] = [...(runs[name] ?? []), { seconds, peakMemoryBytes, peakDiskBytes }];
+      console.log(
+        `  round ${round}, ${name}: ${seconds.toFixed(2)} s (${cpuSeconds.toFixed(2)} s of processors), ${sizes}`,
+      );
+      runs[name] = [...(runs[name] ?? []), { seconds, cpuSeconds, peakMemoryBytes, peakDiskBytes }];
     }
   }
   return runs;

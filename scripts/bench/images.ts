@@ -103,12 +103,12 @@ function chunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
 }
 
-/** As cameras write it: grey, one strip of plain bytes, bright with some noise, so that deflating gains about a half. */
+/** As cameras write it: grey, one strip of plain bytes, bright with some noise, so that deflating gains about a third. */
 function tiffLike(noise: Noise, bytes: number): Buffer {
   const width = 4_096;
   const height = Math.floor(bytes / width);
   const pixels = noise(width * height);
-  for (let index = 0; index < pixels.length; index++) pixels[index] = 180 + ((pixels[index] ?? 0) & 7);
+  for (let index = 0; index < pixels.length; index++) pixels[index] = 180 + ((pixels[index] ?? 0) & 31);
   const short = 3;
   const long = 4;
   const fields: [tag: number, type: number, value: number][] = [

@@ -74,6 +74,10 @@ async function main(): Promise<void> {
         };
         const measured = await definition.measure({ place, folder, quick, rounds, inputs, zips });
         store.save({ name, place, ...measured });
+      }).catch((error: unknown) => {
+        // The other cases take long, too: they are measured all the same.
+        console.error(`${label}:`, error);
+        process.exitCode = 1;
       });
       console.log(`${label}: ${Math.round((performance.now() - start) / 1_000)} s in all`);
     }

@@ -49,7 +49,7 @@ What is compared:
 Zips come from Apache. Chunked uploads (and what is compared with them, by PUT) go to a stand-in for ownCloud 10, which
 writes every piece to its place in the file and makes no sums: a real ownCloud does more. B and F use servers of our own for
 the zips too, which limit and count. All run in processes of their own. Before each run the disk is made to write all it
-has (\`sync\`). Peak memory is the largest sum of the resident memory of a program and all that it started, looked at 20
+has (\`sync\`). CPU seconds are of a program and all that it started, not of the servers. Peak memory is the largest sum of the resident memory of a program and all that it started, looked at 20
 times a second; peak disk is what the files of the workspace took up, looked at as often as a twentieth of a core allows.
 The slower a thing, the fewer its rounds: each table has their number.
 ${CASES.map((name) => section(name, find, quick)).join('')}`;
@@ -78,8 +78,8 @@ function section(name: CaseName, find: Find, quick: boolean): string {
     rows.length === 0
       ? []
       : [
-          '| Where | What | Rounds | Seconds (least–most) | × floor | Peak memory | Peak disk |',
-          '|---|---|---:|---:|---:|---:|---:|',
+          '| Where | What | Rounds | Seconds (least–most) | × floor | CPU seconds | Peak memory | Peak disk |',
+          '|---|---|---:|---:|---:|---:|---:|---:|',
           ...rows,
         ];
   const missing = [...new Set(results.flatMap((result) => result.missing))];
@@ -159,6 +159,7 @@ function variantRow(variant: string, rounds: readonly Figures[], { place, runs }
     rounds.length,
     `${middle.toFixed(2)}${spread}`,
     floor ? (middle / median(floor.map((round) => round.seconds))).toFixed(1) : '–',
+    median(rounds.map((round) => round.cpuSeconds)).toFixed(1),
     `${Math.round(median(rounds.map((round) => round.peakMemoryBytes)) / 2 ** 20)} MiB`,
     `${(Math.max(...rounds.map((round) => round.peakDiskBytes)) / 1e9).toFixed(2)} GB`,
   ].join(' | ')} |`;

@@ -14,7 +14,9 @@ const resultSchema = z.object({
   /** What was measured, once a round. */
   runs: z.record(
     z.string(),
-    z.array(z.object({ seconds: z.number(), peakMemoryBytes: z.number(), peakDiskBytes: z.number() })),
+    z.array(
+      z.object({ seconds: z.number(), cpuSeconds: z.number(), peakMemoryBytes: z.number(), peakDiskBytes: z.number() }),
+    ),
   ),
   /** Other numbers, such as sizes in bytes. */
   facts: z.record(z.string(), z.number()),

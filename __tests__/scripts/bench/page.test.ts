@@ -5,7 +5,7 @@ import type { Result } from '../../../scripts/bench/results.ts';
 import { TARGETS } from '../../../scripts/bench/targets.ts';
 
 const rounds = (...seconds: number[]) =>
-  seconds.map((one) => ({ seconds: one, peakMemoryBytes: 150 * 2 ** 20, peakDiskBytes: 3e9 }));
+  seconds.map((one) => ({ seconds: one, cpuSeconds: 2 * one, peakMemoryBytes: 150 * 2 ** 20, peakDiskBytes: 3e9 }));
 
 function pageOf(...results: Result[]): string {
   return performancePage(results, { bundle: 'abc', folder: tmpdir(), quick: false });
@@ -25,7 +25,7 @@ test('the page compares medians, and says of each target in each place whether i
     '| A | (a) with Apache, by PUT | ≤ 0.75 × | not measured | not measured |',
     '| A | (a) with `keep-data: false`; chunked upload | ≤ 0.35 × | not measured | not measured |',
   ]);
-  expect(page).toContain('| disk | the action | 3 | 5.00 (4.00–9.00) | – | 150 MiB | 3.00 GB |');
+  expect(page).toContain('| disk | the action | 3 | 5.00 (4.00–9.00) | – | 10.0 | 150 MiB | 3.00 GB |');
   expect(page).toContain('the action has no input `keep-data`');
 });
 
