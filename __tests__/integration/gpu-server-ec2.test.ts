@@ -156,7 +156,7 @@ describe('a start that was killed, with nobody who stops anything: the instance 
   });
 
   test.concurrent('and while it trains', async () => {
-    const one = await aRun('204', { 'lifetime-hours': '0.02' });
+    const one = await aRun('204', { 'lifetime-hours': '0.014' });
     await runGpuServer(one.action('start'));
     await giveJob(one);
     await expectToEndItself(one);
@@ -170,7 +170,7 @@ describe('a start that was killed, with nobody who stops anything: the instance 
 });
 
 describe('a start that was killed', () => {
-  test.each([
+  test.concurrent.each([
     { point: 'before its runner was registered', line: POINTS.beforeRegistration, runId: '300' },
     { point: 'while its runner was waited for', line: POINTS.waitingForRunner, runId: '301' },
   ])('$point is ended by a stop that knows nothing of it', async ({ line, runId }) => {
@@ -180,7 +180,7 @@ describe('a start that was killed', () => {
     await expectNothingLeft(one);
   });
 
-  test('after EC2 had made the instance is ended by its post step', async () => {
+  test.concurrent('after EC2 had made the instance is ended by its post step', async () => {
     const one = await aRun('302');
     const { state } = await killAtLaunch(one, 'after');
     expect(await runGpuServer(one.action('start', { state }))).toMatchObject({ exitCode: 0 });
@@ -188,7 +188,7 @@ describe('a start that was killed', () => {
     await expectNothingLeft(one);
   });
 
-  test('leaves an instance that comes into being after its stop, which ends itself: its registration is gone', async () => {
+  test.concurrent('leaves an instance that comes into being after its stop, which ends itself: its registration is gone', async () => {
     const one = await aRun('303');
     let isStopped = () => {};
     const stopped = new Promise<void>((resolve) => {
@@ -205,7 +205,7 @@ describe('a start that was killed', () => {
     await expectNothingLeft(one);
   });
 
-  test('is reaped once its run is over, and not while it goes on', async () => {
+  test.concurrent('is reaped once its run is over, and not while it goes on', async () => {
     const one = await aRun('304');
     await killAtLaunch(one, 'after');
     const kept = await runGpuServer(one.action('reap', { runId: '399' }));
@@ -217,7 +217,7 @@ describe('a start that was killed', () => {
     await expectNothingLeft(one);
   });
 
-  test('is reaped by the next start', async () => {
+  test.concurrent('is reaped by the next start', async () => {
     const one = await aRun('305');
     await killAtLaunch(one, 'after');
     api.runs.set('305', { status: 'completed', run_attempt: 1 });
@@ -230,7 +230,7 @@ describe('a start that was killed', () => {
 });
 
 describe('cancelled as a runner cancels', () => {
-  test('in its request for an instance, a start waits for the answer and stops it', async () => {
+  test.concurrent('in its request for an instance, a start waits for the answer and stops it', async () => {
     const one = await aRun('401');
     const cancelled = await killAtLaunch(one, 'before', 'SIGINT');
     expect(cancelled.exitCode).not.toBe(0);
@@ -238,7 +238,7 @@ describe('cancelled as a runner cancels', () => {
     expect(api.runnerNamed(one.name)).toBeUndefined();
   });
 
-  test('while its runner is waited for, a start stops it, and its post step makes sure', async () => {
+  test.concurrent('while its runner is waited for, a start stops it, and its post step makes sure', async () => {
     const one = await aRun('402', { 'runner-dir': slowRunner });
     const cancelled = await runUntil(one.action('start'), POINTS.waitingForRunner, 'cancel');
     expect(cancelled.exitCode).not.toBe(0);
@@ -249,7 +249,7 @@ describe('cancelled as a runner cancels', () => {
 });
 
 describe('a stop that was killed', () => {
-  test.each([
+  test.concurrent.each([
     { point: 'before it had begun', line: POINTS.beforeStop, runId: '500' },
     { point: 'while it waited', line: POINTS.duringStop, runId: '501' },
   ])('$point is finished by the next', async ({ line, runId }) => {
@@ -260,8 +260,8 @@ describe('a stop that was killed', () => {
     await expectNothingLeft(one);
   });
 
-  test('is made up for by the deadline', async () => {
-    const one = await aRun('502', { 'lifetime-hours': '0.02' });
+  test.concurrent('is made up for by the deadline', async () => {
+    const one = await aRun('502', { 'lifetime-hours': '0.014' });
     await runGpuServer(one.action('start'));
     await giveJob(one);
     await runUntil(one.action('stop'), POINTS.beforeStop, 'SIGKILL');
