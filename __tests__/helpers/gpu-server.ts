@@ -1,10 +1,5 @@
-import { join } from 'node:path';
-import { ROOT } from '../../scripts/action-metadata.ts';
 import { type ActionResult, type RunningAction, startAction } from '../../scripts/run-action.ts';
 import type { GithubApi } from './github-api.ts';
-
-/** What the tests start: the source; `undefined` for the shipped bundle. */
-const PROGRAM: string | undefined = join(ROOT, 'src', 'gpu-server', 'main.ts');
 
 /** What the action says before it does something, for tests that end it there. */
 export const POINTS = {
@@ -45,7 +40,6 @@ export function startGpuServer(run: GpuServerRun): RunningAction {
       ...api?.environment,
       ...env,
     },
-    ...(PROGRAM === undefined ? {} : { program: PROGRAM }),
     ...(state === undefined ? {} : { state }),
     ...(onOutput === undefined ? {} : { onOutput }),
   });
