@@ -192,7 +192,7 @@ describe('a training with its data set in ownCloud', () => {
   test('the summary shows figures, classes, confusion, learning curve and origin', () => {
     expect(result.summary).toContain('| Accuracy | 90.0 % (70.0 % to 95.0 %) |');
     expect(result.summary).toContain('| Hannaea | 90.0 % | 90.0 % | 90.0 % | 20 |');
-    expect(result.summary).toContain('| **Hannaea** | 2 | **18** |');
+    expect(result.summary).toContain('| **2 Hannaea** | 2 | **18** |');
     expect(result.summary).toContain('line [0.5000, 0.9000]');
     expect(result.summary).toContain(sha256(ZIP));
     expect(result.summary).toContain('`4711`');

@@ -46,7 +46,7 @@ test('a summary has figures, classes, confusion and origin, with every text show
   expect(text).toContain('| Macro-F1 | 85.0 % |');
   expect(text).toContain('| a\\|b | 100.0 % | 90.0 % | 94.7 % | 10 |');
   expect(text).toContain('| c | – | – | – | 0 |');
-  expect(text).toContain('| **a\\|b** | **9** | 1 |\n| **c** | · | **2** |');
+  expect(text).toContain('|  | 1 | 2 |\n| --- | ---: | ---: |\n| **1 a\\|b** | **9** | 1 |\n| **2 c** | · | **2** |');
   expect(text).toContain('| Data set SHA-256 | `ab12` |');
   expect(text).toContain('| Seed of its split | `4711` |');
   expect(text).toContain('| Image digest | `sha256:12` |');

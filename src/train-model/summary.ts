@@ -81,13 +81,15 @@ function matrixTable({ labels, counts }: NonNullable<Metrics['confusion']>): str
   if (labels.length > MAX_MATRIX_CLASSES) {
     return `${labels.length} classes are too many for a table here: see confusion_matrix.png or metrics.json in the artifact.`;
   }
-  const names = labels.map(escapeMarkdown);
+  // Names as headings would make the table so wide that GitHub cuts it off at half a dozen classes.
+  const numbers = labels.map((_, index) => String(index + 1));
+  const names = labels.map((label, index) => `**${index + 1} ${escapeMarkdown(label)}**`);
   const rows = counts.map((row, index) => [
-    `**${names[index]}**`,
+    names[index] ?? '',
     ...row.map((count, column) => (count === 0 ? '·' : column === index ? `**${count}**` : String(count))),
   ]);
-  const table = markdownTable(['', ...names], rows, names);
-  return `A row for each true class, a column for each predicted one: what is off the diagonal was mistaken.\n\n${table}`;
+  const table = markdownTable(['', ...numbers], rows, numbers);
+  return `A row for each true class, a column for each predicted one, by its number: what is off the diagonal was mistaken.\n\n${table}`;
 }
 
 function comparisonTable({ productionVersion, total, compared, tooFew, scores }: Comparison): string {
