@@ -87,11 +87,26 @@ describe('an ownCloud', () => {
     expect((await connectTo(server.url)).kind).toBe('owncloud');
   });
 
-  test('http:// is used, with a warning; credentials are missing from whatever prints the remote', async () => {
+  test.each([
+    ['http://cloud.example.org', true],
+    ['http://192.168.0.7:8080', true],
+    ['http://127.0.0.1.example.org', true],
+    ['http://[::2]', true],
+    ['https://cloud.example.org', false],
+    ['http://127.0.0.1:8080', false],
+    ['http://127.1.2.3', false],
+    ['http://localhost/owncloud', false],
+    ['http://[::1]:8080', false],
+  ])('at %s: a warning that nothing is encrypted: %s', async (url, expected) => {
     const warnings: string[] = [];
+    const options = { onWarning: (message: string) => warnings.push(message), signal: AbortSignal.abort() };
+    expect(await errorOf(connectTo(url, {}, options))).toMatchObject({ code: 'CANCELLED' });
+    expect(warnings).toEqual(expected ? [expect.stringContaining(`go to ${host(url)} unencrypted`)] : []);
+  });
+
+  test('credentials are missing from whatever prints the remote', async () => {
     const server = await ownServer();
-    const remote = await connectTo(server.url, {}, { onWarning: (message) => warnings.push(message) });
-    expect(warnings.join()).toContain('unencrypted');
+    const remote = await connectTo(server.url);
     const printed = inspect(remote, { depth: 20, showHidden: true }) + JSON.stringify(remote.client.getHeaders());
     expect(printed).not.toContain(PASSWORD);
   });

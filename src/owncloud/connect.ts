@@ -55,7 +55,7 @@ export interface Remote extends Endpoint {
  */
 export async function connect(settings: OwncloudSettings, options: ConnectOptions): Promise<Remote> {
   const address = parseOwncloudAddress(settings.url);
-  if (address.base.protocol === 'http:') {
+  if (address.base.protocol === 'http:' && !isLoopback(address.base)) {
     options.onWarning?.(
       `owncloud-url begins with http://: the password and the data go to ${address.base.host} unencrypted. Use https:// unless this is a server in your own network.`,
     );
@@ -74,6 +74,11 @@ export async function connect(settings: OwncloudSettings, options: ConnectOption
         ? connectServer(address.base, settings, status, options)
         : connectWebdav(address.base, settings, options);
   }
+}
+
+/** Whether an address is this machine itself, so that nothing goes over a network. URL writes every form of 127.0.0.0/8 so. */
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
 /** A server of ownCloud's family: the folder of the user's files. */
