@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startFileServer } from '../../scripts/demo/file-server.ts';
@@ -7,10 +8,11 @@ import { tinyFileList, writeTinyDataSet } from '../helpers/tiny-data-set.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'prepare-data', 'main.ts');
 
-/** A check of a data set that is ready, in a job whose other steps ended like that. */
-async function checkWith(checkAlso: string): Promise<ActionResult> {
+/** A check of a data set that is ready, in a job whose other steps ended like that; or of one without these zips. */
+async function checkWith(checkAlso: string, gone: readonly string[] = []): Promise<ActionResult> {
   const zips = temporaryFolder('zips');
   writeTinyDataSet(zips);
+  for (const name of gone) rmSync(join(zips, name));
   const files = await startFileServer(zips);
   try {
     const fileList = JSON.stringify(tinyFileList(files.url));
@@ -47,4 +49,13 @@ test.each(['failure', 'cancelled'])('a check is red when another step ended with
   expect(checked.exitCode).toBe(1);
   expect(checked.stdout).toMatch(/::error::A run would fail:.*Registry: not ready/);
   expect(tablesOf(checked).rows.at(-1)).toBe('| ❌ | Registry | not ready: the log of its step says why |');
+});
+
+test('a check names a zip that can’t be had once', async () => {
+  const checked = await checkWith('', ['hannaea-1.zip']);
+  expect(checked.exitCode).toBe(1);
+  expect(checked.stdout).toMatch(/::error::A run would fail:%0A- hannaea-1\.zip: The server \S+ answers 404/);
+  expect(tablesOf(checked).rows).toContainEqual(
+    expect.stringMatching(/^\| ❌ \| hannaea-1.zip \| The server \S+ answers 404/),
+  );
 });

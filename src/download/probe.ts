@@ -2,8 +2,7 @@ import type { HttpClient } from '../http/client.ts';
 import { headerOf } from '../http/client.ts';
 import { withRetries } from '../http/retry.ts';
 import { networkChunks } from './attempt.ts';
-import type { DownloadRequest } from './download-file.ts';
-import { judgeFailure, statusFailure, withFileName } from './failure.ts';
+import { judgeFailure, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
 import { contentLengthOf, contentRangeOf } from './part-file.ts';
 import { getFollowingRedirects } from './redirect.ts';
@@ -19,22 +18,20 @@ const PROBE_POLICY = { tries: 2, firstDelayMs: 1_000, maxDelayMs: 1_000, maxRetr
  * Looks whether a download would work, by its first bytes; nothing is stored. `bytes` is the size of the whole file,
  * where the server tells.
  *
- * @throws the same errors as `downloadFile`, apart from those about the file's end and sum.
+ * @param fileUrl the file's address, a secret
+ * @throws the same errors as `downloadFile`, apart from those about the file's end and sum, and without the file's name:
+ *   the caller says which file it is
  */
 export async function probeDownload(
-  request: DownloadRequest,
+  fileUrl: string,
   options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
 ): Promise<{ bytes: number | undefined }> {
-  try {
-    const url = downloadAddressOf(request.url);
-    return await withRetries(() => probe(url, options), {
-      policy: PROBE_POLICY,
-      signal: options.signal,
-      judge: judgeFailure,
-    });
-  } catch (error) {
-    throw withFileName(error, request.fileName);
-  }
+  const url = downloadAddressOf(fileUrl);
+  return withRetries(() => probe(url, options), {
+    policy: PROBE_POLICY,
+    signal: options.signal,
+    judge: judgeFailure,
+  });
 }
 
 async function probe(

@@ -27,10 +27,7 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
   const sizes: (number | undefined)[] = [];
   const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
     find(entry.downloadedFileName, context.signal, async () => {
-      const { bytes } = await probeDownload(
-        { url: entry.fileUrl, fileName: entry.downloadedFileName, sha256: entry.sha256 },
-        context,
-      );
+      const { bytes } = await probeDownload(entry.fileUrl, context);
       sizes.push(bytes);
       return bytes === undefined
         ? 'can be had; the server does not tell its size'
