@@ -42,7 +42,7 @@ describe('the job summary', () => {
     expect(summary).toContain(
       '| Gomphonema | 20 | 10 | 30 |\n| Hannaea | 5 | 2 | 7 |\n| **All** | **25** | **12** | **37** |',
     );
-    expect(summary).toContain('| Images | 37: 25 train, 12 test |');
+    expect(summary).toContain('| Fact | Value |\n| --- | --- |\n| Images | 37: 25 train, 12 test |');
     expect(summary).toMatch(
       /```mermaid\n[^`]*x-axis \["Gomphonema", "Hannaea"\]\n[^`]*bar \[30, 7\]\n {2}bar \[10, 2\]\n```/,
     );

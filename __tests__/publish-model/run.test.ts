@@ -63,6 +63,7 @@ test('a first publish is green, with outputs, and a summary that says what lies 
     sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
   expect(result.summary).toContain('## diatoms: in production');
+  expect(result.summary).toContain('| Fact | Value |\n| --- | --- |\n| Version | `');
   expect(result.summary).toContain(`/index.php/apps/files/?dir=%2Fmodels%2Fdiatoms>)`);
   expect(result.summary).toContain('| ✅ | macro\\_f1 | 0.9 | &gt;= 0.85 | – |');
   expect(result.summary).not.toContain('roll back');

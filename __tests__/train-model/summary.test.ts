@@ -42,7 +42,7 @@ const RESULTS: Results = {
 
 test('a summary has figures, classes, confusion and origin, with every text shown as it is', () => {
   const text = summaryMarkdown(RESULTS);
-  expect(text).toContain('| Accuracy | 90.0 % (80.0 % to 95.0 %) |');
+  expect(text).toContain('| Fact | Value |\n| --- | --- |\n| Accuracy | 90.0 % (80.0 % to 95.0 %) |');
   expect(text).toContain('| Macro-F1 | 85.0 % |');
   expect(text).toContain('| a\\|b | 100.0 % | 90.0 % | 94.7 % | 10 |');
   expect(text).toContain('| c | – | – | – | 0 |');

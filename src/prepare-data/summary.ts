@@ -45,7 +45,7 @@ function factsTable({ archive, classes, seed }: Outcome): string {
     ['Seed', `\`${seed}\``],
     ...(archive ? archiveRows(archive) : []),
   ];
-  return markdownTable(['', ''], rows);
+  return markdownTable(['Fact', 'Value'], rows);
 }
 
 function archiveRows({ name, path, facts, delivery }: ArchiveOutcome): string[][] {

@@ -49,7 +49,7 @@ function factsTable(outcome: Outcome): string {
     ['In production', now],
     ...(removed.length > 0 ? [['Deleted (keep-versions)', removed.map(code).join(', ')]] : []),
   ];
-  return markdownTable(['', ''], rows);
+  return markdownTable(['Fact', 'Value'], rows);
 }
 
 function checksSection({ checks, production }: Outcome): string {

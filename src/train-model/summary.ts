@@ -56,7 +56,7 @@ function factsTable({ metrics, dataset, image, imageDigest }: Results): string {
     ['Image', code(image)],
     ['Image digest', imageDigest === undefined ? 'none: it was never in a registry' : code(imageDigest)],
   ];
-  return markdownTable(['', ''], rows);
+  return markdownTable(['Fact', 'Value'], rows);
 }
 
 function datasetRows({ name, sha256, seed }: NonNullable<Results['dataset']>): string[][] {
