@@ -102,6 +102,10 @@ test('a failed gate leaves production alone, keeps the version, and shows model,
     'macro_f1: the model has 0.4321, required is >= 0.85, production has 0.9 (gate).',
   );
   expect(refusalOf(outcome)).not.toContain('recall');
+  // A WebDAV address is of little use in a browser; the summary links the folder's page.
+  expect(refusalOf(outcome)).toContain(
+    `v2 is kept in the folder “models/diatoms/v2” on ownCloud 10.15.0 at ${new URL(server.url).host}.`,
+  );
   expect(refusalOf(outcome)).toContain('roll-back-to: v2');
   expect(filesOf(server.directory, 'production')).toEqual(before);
   expect(foldersOf(server.directory)).toEqual(['production', 'v1', 'v2']);

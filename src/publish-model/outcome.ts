@@ -53,12 +53,12 @@ export function describePlace({ modelName }: Inputs, { remote, folder, productio
 }
 
 /** Why the version was not promoted, for the end of a red run; `undefined` when nothing kept it out. */
-export function refusalOf({ checks, production, version, kind, url }: Outcome): string | undefined {
+export function refusalOf({ checks, production, version, kind, folder, server }: Outcome): string | undefined {
   if (checks.passed) return undefined;
   const lines = refusalLines(checks, production).map((line) => `- ${line}`);
   if (kind === 'roll-back') return [`The version ${version} was not put into production:`, ...lines].join('\n');
   return [
-    `The model was not promoted; production is as it was. The version ${version} is kept at ${url}.`,
+    `The model was not promoted; production is as it was. The version ${version} is kept in the folder “${folder}/${version}” on ${server}.`,
     ...lines,
     `A person who decides otherwise can promote it without training again: run with roll-back-to: ${version}.`,
   ].join('\n');
