@@ -93,7 +93,7 @@ test('a file that has the name of the folder: the error names it, and the file s
   await writeFile(join(apache.directory, 'taken'), 'a file');
   for (const folder of ['taken', 'taken/below']) {
     const error = errorOf(await prepare({ 'owncloud-folder': folder }));
-    expect(error).toContain('owncloud-folder needs a folder “/taken”');
+    expect(error).toContain('a folder “/taken” is needed');
     expect(error).toContain('but a file has that name');
     await expectArchiveKept(error);
   }

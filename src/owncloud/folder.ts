@@ -47,7 +47,7 @@ async function createFolder(remote: Remote, path: string, options: RemoteOptions
     if ((await typeOf(remote, asFile, options)) !== 'file') throw error;
     throw new DiatomError(
       'OWNCLOUD',
-      `owncloud-folder needs a folder “${asFile}” at ${remote.rootUrl.host}, but a file has that name: choose another folder, or rename the file.`,
+      `At ${remote.rootUrl.host} a folder “${asFile}” is needed, but a file has that name: choose another folder, or rename the file.`,
     );
   }
 }
