@@ -198,6 +198,18 @@ describe('what is refused', () => {
     expect(refusalOf(`[{"__proto__":{},${JSON.stringify(ENTRY).slice(1)}]`)).toContain('unknown key “__proto__”');
   });
 
+  test('a key that an entry has more than once, by entry and key and without its values', () => {
+    const rest = JSON.stringify(ENTRY).slice(1);
+    const list = `[${JSON.stringify({ ...ENTRY, downloaded_file_name: 'a.zip' })},
+      {"species_label": "SECRET-1", "species\\u005flabel": "SECRET-2", "n_test": 1, "n_test": 2, ${rest}]`;
+    expect(refusalOf(list).split('\n- ').slice(1)).toEqual([
+      'entry 2: repeated key “species_label”; keep one of them',
+      'entry 2: repeated key “n_test”; keep one of them',
+    ]);
+    expect(refusalOf(list)).not.toContain('SECRET');
+    expect(refusalOf(gzipSync(list).toString('base64'))).toBe(refusalOf(list));
+  });
+
   test('text that is neither JSON nor base64 of gzip, and gzip that is cut off', () => {
     expect(refusalOf('aGVsbG8=')).toContain('neither JSON, which begins with “[”, nor base64 of gzip');
     const packed = gzipSync(JSON.stringify([ENTRY])).toString('base64');
@@ -275,6 +287,8 @@ describe('a message never shows an address', () => {
       }
     }
     expect(faultOf({ [address]: 1 })).toMatch(/unknown key the text there; allowed are/);
+    expect(refusalOf(`[{"${address}":1,"${address}":2}]`)).toContain('entry 1: repeated key the text there;');
+    expect(refusalOf(`[{"${address}":1,"${address}":2}]`)).not.toContain('SECRET');
     expect(refusalOf(JSON.stringify([address]))).not.toContain('SECRET');
     expect(refusalOf(JSON.stringify({ [address]: address }))).not.toContain('SECRET');
   });

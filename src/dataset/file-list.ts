@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import { type ParseError, parse, printParseErrorCode, visit } from 'jsonc-parser';
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from './n-test.ts';
@@ -112,10 +112,15 @@ export function fileListJsonSchema(): object {
  * @throws DiatomError `FILE_LIST` with all faults of the list in one message, which never quotes an address or the text
  */
 export function parseFileList(text: string, where: string): FileListEntry[] {
-  const json = parseJson(unpack(text, where), where);
+  const plain = unpack(text, where);
+  const json = parseJson(plain, where);
   const parsed = fileListSchema.safeParse(json, { error: sentenceOfIssue });
   const faults = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${place(path)}${message}`);
-  faults.push(...clashes(textsOf(json, 'downloaded_file_name')), ...labelVariants(textsOf(json, 'species_label')));
+  faults.push(
+    ...repeatedKeys(plain),
+    ...clashes(textsOf(json, 'downloaded_file_name')),
+    ...labelVariants(textsOf(json, 'species_label')),
+  );
   if (!parsed.success || faults.length > 0) {
     const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
     throw new DiatomError('FILE_LIST', [`The file list (${where}) has ${count}:`, ...faults].join('\n- '));
@@ -206,6 +211,25 @@ function place(path: readonly PropertyKey[]): string {
   const [index, key] = path;
   if (typeof index !== 'number') return path.length === 0 ? 'the list ' : '';
   return key === undefined ? `entry ${index + 1}: ` : `entry ${index + 1}, ${String(key)}: `;
+}
+
+/** Keys that an entry has more than once: JSON.parse would keep the last value and say nothing. */
+function repeatedKeys(text: string): string[] {
+  const counts = new Map<string, number>();
+  const faults: string[] = [];
+  visit(text, {
+    onObjectBegin: (_offset, _length, _line, _column, pathSupplier) => {
+      if (pathSupplier().length === 1) counts.clear();
+    },
+    onObjectProperty: (key, _offset, _length, _line, _column, pathSupplier) => {
+      const path = pathSupplier();
+      if (path.length !== 1) return;
+      const count = (counts.get(key) ?? 0) + 1;
+      counts.set(key, count);
+      if (count === 2) faults.push(`${place(path)}repeated key ${quote(key)}; keep one of them`);
+    },
+  });
+  return faults;
 }
 
 /** The texts under one key of every entry, also of a list that has faults elsewhere; `undefined` for anything else. */
