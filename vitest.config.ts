@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const SERVERS = '__tests__/integration/gpu-server-*.test.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,9 +18,21 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['__tests__/integration/**/*.test.ts'],
+          exclude: [SERVERS],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+        },
+      },
+      // These mostly wait, for a time limit of a server for example: side by side.
+      {
+        test: {
+          name: 'servers',
+          include: [SERVERS],
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+          maxWorkers: 4,
         },
       },
       {
