@@ -2,7 +2,6 @@ import { probeDownload } from '../download/probe.ts';
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
-import { connect } from '../owncloud/connect.ts';
 import { mapParallel } from '../parallel.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import { checkDataDir } from './data-dir.ts';
@@ -85,6 +84,7 @@ async function checkServer(
 ): Promise<string> {
   const warnings: string[] = [];
   const onWarning = (message: string) => warnings.push(message);
+  const { connect } = await import('../owncloud/connect.ts');
   const remote = await connect(upload, { http, signal, onWarning });
   await checkWriteAccess(remote, upload.folder, { signal, onWarning });
   const folder = upload.folder === '' ? 'the top folder' : `“${upload.folder}”`;

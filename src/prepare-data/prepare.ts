@@ -7,7 +7,7 @@ import { type Plan, planDataset } from '../dataset/plan.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
-import { connect, type Remote } from '../owncloud/connect.ts';
+import type { Remote } from '../owncloud/connect.ts';
 import { requireUsableFolder } from '../owncloud/folder.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info, warn } from '../runner/log.ts';
@@ -119,6 +119,8 @@ async function signIn(
   { upload, lowDisk }: { readonly upload: UploadInputs; readonly lowDisk: boolean },
   { http, signal }: RunContext,
 ): Promise<Remote> {
+  // Loaded when it is needed: the library for WebDAV is a good part of the time that the action takes to start.
+  const { connect } = await import('../owncloud/connect.ts');
   const remote = await connect(upload, { http, signal, onWarning: warn });
   requireUsableFolder(remote, upload.folder);
   if (lowDisk && !remote.chunking) {

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFile, find } from '@actions/tool-cache';
 import * as z from 'zod/mini';
 import type { CachedDownload, DownloadCache } from '../download/cache.ts';
 
@@ -25,16 +24,23 @@ export function createDownloadCache(env: NodeJS.ProcessEnv): DownloadCache | und
   const tool = (key: string) => `diatom-download-${key}`;
   return {
     async find(key) {
+      const { find } = await toolCache();
       const folder = find(tool(key), VERSION);
       if (folder === '') return undefined;
       const facts = factsSchema.safeParse(await readFacts(join(folder, FACTS)));
       return facts.success ? { path: join(folder, FILE), ...withoutUndefined(facts.data) } : undefined;
     },
     async store(key, { path, ...facts }) {
+      const { cacheFile } = await toolCache();
       const folder = await cacheFile(path, FILE, tool(key), VERSION);
       await writeFile(join(folder, FACTS), JSON.stringify(facts));
     },
   };
+}
+
+/** Loaded when it is needed, so that the action starts sooner. */
+function toolCache() {
+  return import('@actions/tool-cache');
 }
 
 /** What a store that was cut short left behind is not there or not JSON, and counts as nothing. */
