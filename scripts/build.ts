@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { transformSync } from 'esbuild';
 import { generateLicenseFile } from 'generate-license-file';
 
 /** Every action has a folder in `src` with a `main.ts`, and gets a bundle in `dist`. */
@@ -23,6 +24,11 @@ function tool(...command: readonly [script: string, ...args: string[]]): void {
 /** One file with everything that the program imports, but what it loads on demand. */
 function bundle(program: string, output: string): void {
   tool(require.resolve('@vercel/ncc/dist/ncc/cli.js'), 'build', program, '--out', output, '--minify');
+  // ncc leaves what is loaded on demand as it is.
+  for (const name of readdirSync(join(root, output)).filter((file) => /^\d+\.index\.js$/.test(file))) {
+    const path = join(root, output, name);
+    writeFileSync(path, transformSync(readFileSync(path, 'utf8'), { minify: true, legalComments: 'none' }).code);
+  }
 }
 
 rmSync(join(root, 'build'), { recursive: true, force: true });
