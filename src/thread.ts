@@ -6,7 +6,7 @@ import { DiatomError, type ErrorCode, messageOf } from './errors.ts';
  * collected, at the latest when they take half of the old generation's limit (V8's `external_memory_hard_limit`). The
  * heap needs a few MB; so small a limit keeps memory flat.
  */
-const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 24 };
+const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 };
 
 /**
  * Starts a program of ours in a thread of its own.

@@ -5,6 +5,6 @@ import { run } from './run.ts';
 // lets a heap grow to a multiple of what is needed first. Here it collects sooner: memory then stays flat however much
 // comes, for some of the processor's time.
 setFlagsFromString('--semi-space-growth-factor=1');
-setFlagsFromString('--heap-growing-percent=25');
+setFlagsFromString('--optimize-for-size');
 
 await run();
