@@ -4,8 +4,8 @@ import { throwIfCancelled } from '../errors.ts';
 import { startThread, unpackFailure } from '../thread.ts';
 import type { Filled, FillJob, FillReply, FillRequest } from './fill-thread.ts';
 
-/** More do not help: then the disk is what everybody waits for. */
-const MAX_THREADS = 4;
+/** More do not help: then network and disk are what everybody waits for. Each takes some 20 MB. */
+const MAX_THREADS = 2;
 
 /** How many jobs may be done, or under way, ahead of the one whose result is asked for. */
 const JOBS_AHEAD = 8;
@@ -21,7 +21,9 @@ export async function* fillArchive(
   jobs: Iterable<FillJob> | AsyncIterable<FillJob>,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Filled[], void, void> {
-  const threads = createThreads(archive.file.path, Math.min(MAX_THREADS, Math.max(2, availableParallelism())));
+  // The main program, with the network, and the archive's sums have a processor for themselves.
+  const count = Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
+  const threads = createThreads(archive.file.path, count);
   const results: Promise<readonly Filled[]>[] = [];
   /** Settles when the job before has its place. */
   let turn: Promise<void> = Promise.resolve();

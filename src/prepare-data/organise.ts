@@ -25,7 +25,7 @@ export interface Organised {
 }
 
 /** So many bytes of images, and so many images, are a thread's job: large enough to need few messages. */
-const JOB_BYTES = 4 * 2 ** 20;
+const JOB_BYTES = 2 * 2 ** 20;
 const JOB_IMAGES = 256;
 
 /**
