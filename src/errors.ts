@@ -76,3 +76,19 @@ export function systemCodeOf(thrown: unknown): string | undefined {
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new DiatomError('CANCELLED', 'The run was cancelled.', { cause: signal.reason });
 }
+
+/** What `work` comes to, or the error of a cancelled run as soon as the signal is aborted. */
+export async function unlessCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  throwIfCancelled(signal);
+  if (!signal) return work;
+  const { promise: aborted, resolve: abort } = Promise.withResolvers<void>();
+  const onAbort = () => abort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+    throwIfCancelled(signal);
+    return await work;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -63,11 +63,12 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Asks a program to end, and ends it by force when it takes longer. */
+export async function stop(child: ChildProcess, patienceMs = 5_000): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGTERM');
-  const force = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  const force = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   await ended;
   clearTimeout(force);
 }

@@ -5,7 +5,7 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireCommand, run } from './commands.ts';
-import { freePort } from './daemon.ts';
+import { freePort, stop } from './daemon.ts';
 
 /** A Slurm cluster of one node, this machine, with GPUs that are none. */
 export interface SlurmCluster {
@@ -25,6 +25,9 @@ export interface SlurmCluster {
   /** Ends all jobs, then the daemons, and removes the folder. */
   stop(): Promise<void>;
 }
+
+/** A daemon of Slurm saves its state before it ends. */
+const PATIENCE_MS = 10_000;
 
 /** Where Debian has the daemons; a user's PATH does not. */
 const SBIN = ['/usr/sbin', '/usr/local/sbin'].join(delimiter);
@@ -84,12 +87,12 @@ export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}):
     environment,
     command,
     startController,
-    stopController: () => end(controller),
+    stopController: () => stop(controller, PATIENCE_MS),
     cancelAll,
     jobs: async () => (await command('squeue', '--noheader', '--format=%j')).split('\n').filter((name) => name !== ''),
     async stop() {
       await cancelAll().catch(() => {});
-      for (const daemon of [node, controller, munged]) await end(daemon);
+      for (const daemon of [node, controller, munged]) await stop(daemon, PATIENCE_MS);
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -168,13 +171,4 @@ function startForeground(program: string, args: readonly string[], env: NodeJS.P
   const child = spawn(program, args, { env, stdio: 'ignore' });
   child.on('error', () => {});
   return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await ended;
-  clearTimeout(force);
 }

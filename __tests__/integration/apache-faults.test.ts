@@ -2,7 +2,8 @@ import { chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FileServer, startFileServer } from '../../scripts/demo/file-server.ts';
+import { startFileServer } from '../../scripts/demo/file-server.ts';
+import type { ListeningServer } from '../../scripts/demo/listen.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
 import { type ApacheServer, startApache } from '../helpers/apache.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
@@ -20,7 +21,7 @@ const CONFIGURATION = `
 `;
 
 let data: TestData;
-let zips: FileServer;
+let zips: ListeningServer;
 let apache: ApacheServer;
 let base: string;
 let workspace: string;

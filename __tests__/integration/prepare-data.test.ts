@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FileServer, startFileServer } from '../../scripts/demo/file-server.ts';
+import { startFileServer } from '../../scripts/demo/file-server.ts';
+import type { ListeningServer } from '../../scripts/demo/listen.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 import { contentsOf, requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
@@ -12,7 +13,7 @@ import { WEBDAV_SERVERS, type WebdavServer } from '../helpers/webdav-servers.ts'
 const FOLDER = 'Data sets/plankton #1 äöü';
 
 let data: TestData;
-let zips: FileServer;
+let zips: ListeningServer;
 let workspace: string;
 
 beforeAll(async () => {

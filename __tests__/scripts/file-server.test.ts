@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FileServer, startFileServer } from '../../scripts/demo/file-server.ts';
+import { startFileServer } from '../../scripts/demo/file-server.ts';
+import type { ListeningServer } from '../../scripts/demo/listen.ts';
 
 let parent: string;
-let server: FileServer;
+let server: ListeningServer;
 
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'diatom-files-'));

@@ -4,7 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type BenchServer, listenOn } from './listen.ts';
+import { type ListeningServer, listenOn } from '../demo/listen.ts';
 import { type Bucket, createBucket } from './token-bucket.ts';
 
 export interface UploadServerOptions {
@@ -33,7 +33,7 @@ interface Upload {
  * Stands in for an ownCloud 10 where speed is measured: it understands what an upload needs and does nothing but write
  * the bytes to the disk, once. It asks for no password, compares no sums and has one folder.
  */
-export async function startUploadServer(options: UploadServerOptions): Promise<BenchServer> {
+export async function startUploadServer(options: UploadServerOptions): Promise<ListeningServer> {
   const { directory, port, chunking, bytesPerSecond } = options;
   const bucket = bytesPerSecond === undefined ? undefined : createBucket(bytesPerSecond);
   const uploads = new Map<string, Upload>();

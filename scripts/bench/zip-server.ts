@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type BenchServer, listenOn } from './listen.ts';
+import { type ListeningServer, listenOn } from '../demo/listen.ts';
 import { type Bucket, createBucket } from './token-bucket.ts';
 
 export interface ZipServerOptions {
@@ -18,7 +18,7 @@ export interface ZipServerOptions {
 export const SENT_BYTES_PATH = '/.sent-bytes';
 
 /** Serves the files of a folder with Range and ETag (RFC 9110, 13 and 14), at a limited rate, and counts what it sends. */
-export async function startZipServer({ directory, port, bytesPerSecond }: ZipServerOptions): Promise<BenchServer> {
+export async function startZipServer({ directory, port, bytesPerSecond }: ZipServerOptions): Promise<ListeningServer> {
   const bucket = bytesPerSecond === undefined ? undefined : createBucket(bytesPerSecond);
   let sentBytes = 0;
   const server = createServer((request, response) => {

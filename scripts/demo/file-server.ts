@@ -3,18 +3,13 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-
-export interface FileServer {
-  /** Ends with a slash; a file's address is this and its name. */
-  readonly url: string;
-  close(): Promise<void>;
-}
+import { type ListeningServer, listenOn } from './listen.ts';
 
 /**
  * Serves the files of one folder on loopback, with what a resumed and cached download needs: Range and If-Range, ETag
  * and Last-Modified, If-None-Match (RFC 9110, 13 and 14). Files in sub-folders are not served.
  */
-export async function startFileServer(directory: string): Promise<FileServer> {
+export async function startFileServer(directory: string): Promise<ListeningServer> {
   const server = createServer((request, response) => {
     answer(directory, request, response).catch((error: unknown) => {
       // A client that goes away in the middle of a file ends up here as well: there is nobody left to tell.
@@ -22,20 +17,7 @@ export async function startFileServer(directory: string): Promise<FileServer> {
       else response.writeHead(404).end('Not found\n');
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The file server has no port');
-  return {
-    url: `http://127.0.0.1:${address.port}/`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenOn(server);
 }
 
 async function answer(directory: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

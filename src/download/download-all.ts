@@ -1,4 +1,4 @@
-import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { DiatomError, messageOf, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { mapParallel } from '../parallel.ts';
 import { type Downloaded, type DownloadOptions, type DownloadRequest, downloadFile } from './download-file.ts';
 
@@ -22,7 +22,7 @@ export async function downloadAll(
   const outcomes = await mapParallel(requests, options.concurrency, async (request, index) => {
     throwIfCancelled(options.signal);
     try {
-      await unlessAborted(options.mayBegin?.(index), options.signal);
+      await unlessCancelled(Promise.resolve(options.mayBegin?.(index)), options.signal);
       const downloaded = await downloadFile(request, options);
       options.onDownloaded?.(downloaded, index);
       return downloaded;
@@ -42,12 +42,4 @@ export async function downloadAll(
     );
   }
   return outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
-}
-
-/** Waits for a promise, or until the signal is aborted. */
-async function unlessAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
-  if (!promise) return;
-  const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([promise, aborted]);
-  throwIfCancelled(signal);
 }

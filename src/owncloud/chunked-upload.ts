@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { unlessCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
 import { CHUNK_SIZES, type ChunkSizes } from './chunk-size.ts';
 import type { Chunking } from './chunking.ts';
 import type { Remote } from './connect.ts';
 import { ensureFolder } from './folder.ts';
-import { type RemoteOptions, retrying, unlessCancelled, withSignal } from './options.ts';
+import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { remotePath } from './remote-path.ts';
 import { sendChunks } from './send-chunks.ts';
 import { isStored, moveUntilThere, refuseTakenName, removeLeftover, verifyStored } from './store.ts';

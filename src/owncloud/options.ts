@@ -1,4 +1,3 @@
-import { throwIfCancelled } from '../errors.ts';
 import { DEFAULT_RETRY_POLICY, type RetryNotice, type RetryPolicy, withRetries } from '../http/retry.ts';
 import { judgeWebdav } from './webdav-error.ts';
 
@@ -16,22 +15,6 @@ export interface RemoteOptions {
 export function retrying<T>(options: RemoteOptions, attempt: (number: number) => Promise<T>): Promise<T> {
   const { policy = DEFAULT_RETRY_POLICY, signal, onRetry } = options;
   return withRetries(attempt, { policy, judge: judgeWebdav, signal, onRetry });
-}
-
-/** What `work` comes to, or the error of a cancelled run as soon as the signal is aborted. */
-export async function unlessCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  throwIfCancelled(signal);
-  if (!signal) return work;
-  const { promise: aborted, resolve: abort } = Promise.withResolvers<void>();
-  const onAbort = () => abort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-    throwIfCancelled(signal);
-    return await work;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** The signal in the form that the library's options take. */

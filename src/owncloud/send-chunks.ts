@@ -1,9 +1,9 @@
-import { DiatomError } from '../errors.ts';
+import { DiatomError, unlessCancelled } from '../errors.ts';
 import type { GrowingFile } from '../growing-file.ts';
 import { type ChunkSizes, leastChunkBytes, nextChunkBytes } from './chunk-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listFolder } from './list-folder.ts';
-import { type RemoteOptions, unlessCancelled } from './options.ts';
+import type { RemoteOptions } from './options.ts';
 import { putChunk } from './put-chunk.ts';
 
 export interface ChunksRequest {

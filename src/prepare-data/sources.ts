@@ -78,28 +78,39 @@ async function readEntries(
   { begin, file, remote }: DownloadingZip,
   open: Parameters<typeof openZip>[1],
 ): Promise<ReadEntries> {
-  const local = async (): Promise<ReadEntries> => {
+  const read = async () => {
     begin();
     const { path, sha256, bytes } = await file;
     const zip = await openZip(path, open);
     await zip.close();
-    return { entries: zip.entries, zipBytes: bytes, downloaded: async () => ({ path, sha256 }) };
+    return { entries: zip.entries, zipBytes: bytes, zip: { path, sha256 } };
   };
-  const ahead = async (): Promise<ReadEntries> => {
-    const content = await remote;
-    const entries = content && (await readZipEntries(content, open).catch(() => undefined));
-    if (!entries) return local();
-    return { entries, zipBytes: content.length, downloaded: () => compare(entries) };
+  const ahead = await Promise.race([readAhead(remote, open), file.then(() => undefined)]);
+  if (!ahead) {
+    const { zip, ...found } = await read();
+    return { ...found, downloaded: async () => zip };
+  }
+  const check = async () => {
+    const { entries, zip } = await read();
+    if (!isSame(ahead.entries, entries)) throw hasChanged(open.name);
+    return zip;
   };
-  let compared: Promise<DownloadedZip> | undefined;
-  const compare = (planned: readonly ZipEntry[]) => {
-    compared ??= local().then(({ entries, downloaded }) => {
-      if (!isSame(planned, entries)) throw hasChanged(open.name);
-      return downloaded();
-    });
-    return compared;
+  let checked: Promise<DownloadedZip> | undefined;
+  const downloaded = () => {
+    checked ??= check();
+    return checked;
   };
-  return Promise.race([ahead(), file.then(local)]);
+  return { ...ahead, downloaded };
+}
+
+/** @returns `undefined` for a zip that can't be read on its server */
+async function readAhead(
+  remote: DownloadingZip['remote'],
+  open: Parameters<typeof openZip>[1],
+): Promise<Omit<ReadEntries, 'downloaded'> | undefined> {
+  const content = await remote;
+  const entries = content && (await readZipEntries(content, open).catch(() => undefined));
+  return entries && { entries, zipBytes: content.length };
 }
 
 function isSame(planned: readonly ZipEntry[], found: readonly ZipEntry[]): boolean {

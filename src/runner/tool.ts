@@ -1,4 +1,4 @@
-import { DiatomError, systemCodeOf, throwIfCancelled } from '../errors.ts';
+import { DiatomError, systemCodeOf, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { type ProgramResult, runProgram } from './exec.ts';
 
 export interface ToolOptions {
@@ -21,14 +21,9 @@ export interface ToolOptions {
  */
 export async function runTool(tool: string, args: readonly string[], options: ToolOptions): Promise<ProgramResult> {
   const { input = '', env = {}, signal } = options;
-  throwIfCancelled(signal);
-  let onAbort = () => {};
-  const cancelled = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new DiatomError('CANCELLED', 'The run was cancelled.', { cause: signal.reason }));
-    signal.addEventListener('abort', onAbort);
-  });
+  throwIfCancelled(signal); // before the tool is started
   try {
-    return await Promise.race([runProgram(tool, args, { input, env: { ...process.env, ...env } }), cancelled]);
+    return await unlessCancelled(runProgram(tool, args, { input, env: { ...process.env, ...env } }), signal);
   } catch (error) {
     if (error instanceof DiatomError) throw error;
     throw new DiatomError(
@@ -36,7 +31,5 @@ export async function runTool(tool: string, args: readonly string[], options: To
       `The program ${tool} can’t be started on this runner${systemCodeOf(error) ? ` (${systemCodeOf(error)})` : ''}: install it there, or run this job on a runner that has it (server-runs-on).`,
       { cause: error },
     );
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { BenchServer } from '../../../scripts/bench/listen.ts';
 import { FILES_PATH, startUploadServer, UPLOAD_USER } from '../../../scripts/bench/upload-server.ts';
+import type { ListeningServer } from '../../../scripts/demo/listen.ts';
 import { uploadGrowing } from '../../../src/owncloud/chunked-upload.ts';
 import { completeFile, testBytes } from '../../helpers/growing-file.ts';
 import { connectTo } from '../../helpers/owncloud.ts';
@@ -11,7 +11,7 @@ import { connectTo } from '../../helpers/owncloud.ts';
 const UPLOADS = 'remote.php/dav/uploads/bench/one';
 
 let directory: string;
-let server: BenchServer;
+let server: ListeningServer;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'diatom-bench-'));

@@ -1,13 +1,13 @@
 import type { Server } from 'node:http';
 
-export interface BenchServer {
-  /** Ends in `/`. */
+export interface ListeningServer {
+  /** Ends with a slash. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Starts a server on loopback. */
-export async function listenOn(server: Server, port: number): Promise<BenchServer> {
+/** Starts a server on loopback, on a free port unless one is given. */
+export async function listenOn(server: Server, port = 0): Promise<ListeningServer> {
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server has no port');
