@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { countClasses, type DatasetImage, datasetJson, manifestCsv } from '../../src/dataset/manifest.ts';
+import { type DatasetImage, datasetJson, MANIFEST_HEADER, manifestLine } from '../../src/dataset/manifest.ts';
+import { createTally } from '../../src/dataset/tally.ts';
 import { count, OPTIONS, percent } from '../helpers/plan-sources.ts';
 
 const IMAGE: DatasetImage = {
@@ -15,6 +16,16 @@ const IMAGE: DatasetImage = {
   sourcePath: 'Hannaea/1.png',
   group: undefined,
 };
+
+function manifestCsv(images: readonly DatasetImage[]): string {
+  return MANIFEST_HEADER + images.map(manifestLine).join('');
+}
+
+function countClasses(images: readonly Pick<DatasetImage, 'label' | 'split'>[]) {
+  const tally = createTally();
+  for (const image of images) tally.add({ ...image, source: 0, fileName: '1.png' });
+  return tally.classes();
+}
 
 /** Reads CSV as RFC 4180 says. */
 function readCsv(text: string): string[][] {
@@ -84,7 +95,7 @@ describe('dataset.json', () => {
       { zipName: 'h.zip', sha256: 'cd'.repeat(32), folder: 'export/H', label: 'Hannaea', nTest: count(10) },
       { zipName: 'p.zip', sha256: 'ef'.repeat(32), folder: '', label: '__proto__', nTest: percent(20) },
     ],
-    images: [IMAGE, { ...IMAGE, split: 'test' as const }, { ...IMAGE, label: '__proto__' }],
+    classes: countClasses([IMAGE, { ...IMAGE, split: 'test' }, { ...IMAGE, label: '__proto__' }]),
   };
 
   test('tells seed, options, sources and counts', () => {

@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Plan, type PlanOptions, type PlanSource, planDataset } from '../../src/dataset/plan.ts';
+import type { PlanOptions } from '../../src/dataset/plan.ts';
 import { failureOf } from '../helpers/failure.ts';
 import {
   anySources,
   count,
   distinct,
   type FakeImage,
+  type FakeSource,
   image,
-  OPTIONS,
+  type Plan,
   percent,
   plan,
   source,
@@ -23,7 +24,7 @@ const anyDuplicates = fc.constantFrom<PlanOptions['duplicates']>('keep-together'
 const anyGrouping = fc.constantFrom(undefined, SPECIMEN);
 
 /** The plan with one image more a label, which no seed sends to test: that a label lacks training is not the matter here. */
-function planAnyway(sources: readonly PlanSource<FakeImage>[], options: Partial<PlanOptions>): Plan<FakeImage> {
+function planAnyway(sources: readonly FakeSource[], options: Partial<PlanOptions>): Plan {
   const labels = [...new Set(sources.map(({ label }) => label))];
   const padding = labels.map((label, index) =>
     source(
@@ -38,16 +39,13 @@ function planAnyway(sources: readonly PlanSource<FakeImage>[], options: Partial<
 }
 
 /** Of each source, which of its images are in test, by path. */
-function testPaths(of: Plan<FakeImage>, zipIndex: number): string[] {
+function testPaths(of: Plan, zipIndex: number): string[] {
   return of.images
     .filter((planned) => planned.source === zipIndex && planned.split === 'test')
     .map((planned) => planned.image.path);
 }
 
-function sides(
-  of: Plan<FakeImage>,
-  keyOf: (planned: Plan<FakeImage>['images'][number]) => string,
-): Map<string, Set<string>> {
+function sides(of: Plan, keyOf: (planned: Plan['images'][number]) => string): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const planned of of.images) {
     const key = keyOf(planned);
@@ -302,17 +300,15 @@ describe('stable', () => {
 
 test('images of equal size and CRC-32 that differ are no copies', () => {
   const twins = [0, 1].map((index) => ({ ...image(`${index}.png`, 7), content: index }));
-  const { images, leftOut } = planDataset(
-    [source('a.zip', 'Hannaea', [...twins, ...distinct(5, 50)])],
-    ({ content }) => `content ${content}`,
-    { ...OPTIONS, duplicates: 'drop' },
-  );
+  const { images, leftOut } = plan([source('a.zip', 'Hannaea', [...twins, ...distinct(5, 50)])], {
+    duplicates: 'drop',
+  });
   expect(images).toHaveLength(7);
   expect(leftOut).toEqual([]);
 });
 
 /** The most images of one source that are tied together by specimen or content. */
-function largestGroup(sources: readonly PlanSource<FakeImage>[], of: number): number {
+function largestGroup(sources: readonly FakeSource[], of: number): number {
   const all = sources.flatMap(({ images }, index) => images.map((member) => ({ member, index })));
   const tied = (a: FakeImage, b: FakeImage) =>
     a.content === b.content || SPECIMEN.exec(a.path)?.[0] === SPECIMEN.exec(b.path)?.[0];

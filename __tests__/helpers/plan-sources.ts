@@ -1,10 +1,27 @@
 import fc from 'fast-check';
 import type { NTest } from '../../src/dataset/n-test.ts';
-import { type Plan, type PlanImage, type PlanOptions, type PlanSource, planDataset } from '../../src/dataset/plan.ts';
+import {
+  createPlanner,
+  fingerprintOf,
+  type PlanImage,
+  type PlannedSource,
+  type PlanOptions,
+  type PlanSource,
+  plansAllAtOnce,
+} from '../../src/dataset/plan.ts';
 
 /** An image whose content is known by a number; equal numbers are identical images. */
 export interface FakeImage extends PlanImage {
   readonly content: number;
+}
+
+/** A source with its images, and a plan of all of them. */
+export interface FakeSource extends Omit<PlanSource, 'imageCount' | 'alikeCount'> {
+  readonly images: readonly FakeImage[];
+}
+
+export interface Plan extends PlannedSource<FakeImage> {
+  readonly warnings: readonly string[];
 }
 
 export const OPTIONS: PlanOptions = {
@@ -27,7 +44,7 @@ export function source(
   label: string,
   images: readonly FakeImage[],
   nTest: NTest = count(1),
-): PlanSource<FakeImage> {
+): FakeSource {
   return { zipName, label, images, nTest, folder: '' };
 }
 
@@ -36,12 +53,30 @@ export function distinct(number: number, from = 0): FakeImage[] {
   return Array.from({ length: number }, (_, index) => image(`${String(index).padStart(4, '0')}.png`, from + index));
 }
 
-export function plan(sources: readonly PlanSource<FakeImage>[], options: Partial<PlanOptions> = {}): Plan<FakeImage> {
-  return planDataset(sources, ({ content }) => `content ${content}`, { ...OPTIONS, ...options });
+/** Source after source, and all at once where the planner needs it. */
+export function plan(sources: readonly FakeSource[], options: Partial<PlanOptions> = {}): Plan {
+  const given = { ...OPTIONS, ...options };
+  const prints = sources.flatMap(({ images }) => images.map(fingerprintOf));
+  const alike = new Set(prints.filter((print, index) => prints.indexOf(print) !== index));
+  const isAlike = (image: FakeImage) => alike.has(fingerprintOf(image));
+  const contentOf = (image: FakeImage) => (isAlike(image) ? image.content : undefined);
+  const planSources = sources.map((source) => ({
+    ...source,
+    imageCount: source.images.length,
+    alikeCount: source.images.filter(isAlike).length,
+  }));
+  const all = { images: sources.map(({ images }) => images), contentOf };
+  const planner = createPlanner<FakeImage>(planSources, given, plansAllAtOnce(sources, given) ? all : undefined);
+  const planned = sources.map(({ images }) => planner.plan(images, contentOf));
+  return {
+    images: planned.flatMap(({ images }) => images),
+    leftOut: planned.flatMap(({ leftOut }) => leftOut),
+    warnings: planner.warnings(),
+  };
 }
 
 /** How many images of each source are in test. */
-export function testSizes(of: Plan<FakeImage>, sources: readonly unknown[]): number[] {
+export function testSizes(of: Plan, sources: readonly unknown[]): number[] {
   return sources.map(
     (_, index) => of.images.filter((planned) => planned.source === index && planned.split === 'test').length,
   );

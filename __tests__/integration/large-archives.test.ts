@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
 import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
+import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
 import { requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
 
 const SIGNAL = new AbortController().signal;
@@ -46,7 +47,10 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
     await file.truncate(largeBytes);
     await file.close();
     const archive = await createArchive(path());
-    for await (const _ of fillArchive(archive, [{ kind: 'file', path: source, name: 'downloads/large.zip' }], SIGNAL));
+    const threads = startFillThreads(path());
+    const job = { kind: 'file', path: source, name: 'downloads/large.zip' } as const;
+    for await (const _ of fillArchive(archive, [job], { threads, signal: SIGNAL }));
+    await threads.close();
     await archive.addBuffer('results/train/label/1.png', Buffer.from('behind it'));
     await archive.finish();
   });

@@ -8,6 +8,7 @@ import { type ArchiveWriter, createArchive } from '../../src/archive/archive-wri
 import { openZip } from '../../src/archive/open-zip.ts';
 import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
 import type { Filled, FillJob } from '../../src/prepare-data/fill-thread.ts';
+import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 import { buildZip, type RawEntry } from '../helpers/zip-builder.ts';
 
@@ -41,9 +42,14 @@ async function imagesJob(name: string, entries: RawEntry[], own: { target?: bool
   return job;
 }
 
-async function fill(archive: ArchiveWriter, jobs: readonly FillJob[], signal = SIGNAL): Promise<Filled[]> {
+async function fill(archive: ArchiveWriter, jobs: Iterable<FillJob>, signal = SIGNAL): Promise<Filled[]> {
   const filled: Filled[] = [];
-  for await (const some of fillArchive(archive, jobs, signal)) filled.push(...some);
+  const threads = startFillThreads(path);
+  try {
+    for await (const some of fillArchive(archive, jobs, { threads, signal })) filled.push(...some);
+  } finally {
+    await threads.close();
+  }
   return filled;
 }
 
@@ -217,9 +223,7 @@ test('a cancelled run begins no further job, and the archive is removed', async 
       run.abort();
     }
   };
-  const filling = (async () => {
-    for await (const _ of fillArchive(archive, oneByOne(), run.signal));
-  })();
+  const filling = fill(archive, oneByOne(), run.signal);
   await expect(filling).rejects.toMatchObject({ code: 'CANCELLED' });
   await archive.abort();
   expect(begun).toHaveLength(2);

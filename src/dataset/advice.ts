@@ -1,4 +1,4 @@
-import type { ClassCount } from './manifest.ts';
+import type { ClassCount } from './tally.ts';
 
 /** Fewer training images than this make a class hard to learn, and fewer test images make its score a guess. */
 const FEW_TRAINING_IMAGES = 30;

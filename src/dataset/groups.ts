@@ -7,7 +7,7 @@ export interface GroupableImage {
   /** Path inside the zip. */
   readonly path: string;
   /** Equal for two images exactly when their bytes are equal. */
-  readonly content: string;
+  readonly content: number;
   /** The same for the same image in every run: CRC-32 and size, which a zip's directory tells without reading it. */
   readonly fingerprint: string;
 }
@@ -43,10 +43,10 @@ export function groupImages<Image extends GroupableImage>(
     parent[index] = root;
     return root;
   };
-  const first = new Map<string, number>();
+  const first = new Map<string | number, number>();
   images.forEach((image, index) => {
     const key = keys[index];
-    for (const name of [`content ${image.content}`, ...(key === undefined ? [] : [`group ${key}`])]) {
+    for (const name of [image.content, ...(key === undefined ? [] : [key])]) {
       const earlier = first.get(name);
       if (earlier === undefined) first.set(name, index);
       else {

@@ -2,6 +2,7 @@ import { csvField } from './csv.ts';
 import { formatNTest } from './n-test.ts';
 import type { PlanOptions, PlanSource } from './plan.ts';
 import type { Split } from './split.ts';
+import type { ClassCount } from './tally.ts';
 
 /** One image of the finished data set: a line of the manifest. */
 export interface DatasetImage {
@@ -23,39 +24,23 @@ export interface DatasetImage {
 }
 
 /** A source zip, without its address: that is a secret. */
-export interface DatasetSource extends Omit<PlanSource, 'images'> {
+export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount'> {
   /** Hexadecimal. */
   readonly sha256: string;
 }
 
-/** Images of one label, by split. */
-export interface ClassCount {
-  readonly train: number;
-  readonly test: number;
-}
-
 const COLUMNS = ['path', 'label', 'split', 'sha256', 'bytes', 'width', 'height', 'source_zip', 'source_path', 'group'];
 
-/** `manifest.csv` (RFC 4180, but LF line ends): one line an image, in the order of the archive. */
-export function manifestCsv(images: readonly DatasetImage[]): string {
-  const row = (fields: readonly (string | number)[]) => `${fields.map(csvField).join(',')}\n`;
-  const rows = images.map(({ path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group }) =>
-    row([path, label, split, sha256, bytes, width ?? '', height ?? '', sourceZip, sourcePath, group ?? '']),
-  );
-  return row(COLUMNS) + rows.join('');
+/** The first line of `manifest.csv` (RFC 4180, but LF line ends). A line an image follows, in the order of the archive. */
+export const MANIFEST_HEADER = row(COLUMNS);
+
+export function manifestLine(image: DatasetImage): string {
+  const { path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group } = image;
+  return row([path, label, split, sha256, bytes, width ?? '', height ?? '', sourceZip, sourcePath, group ?? '']);
 }
 
-/** Images per label and split; labels in alphabetical (code-point) order, as torchvision's ImageFolder numbers them. */
-export function countClasses(
-  images: readonly { readonly label: string; readonly split: Split }[],
-): Map<string, ClassCount> {
-  const counts = new Map<string, { train: number; test: number }>();
-  for (const { label, split } of images) {
-    const count = counts.get(label) ?? { train: 0, test: 0 };
-    count[split]++;
-    counts.set(label, count);
-  }
-  return new Map([...counts].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+function row(fields: readonly (string | number)[]): string {
+  return `${fields.map(csvField).join(',')}\n`;
 }
 
 /**
@@ -66,10 +51,10 @@ export function datasetJson(dataset: {
   readonly options: PlanOptions;
   readonly imageExtensions: readonly string[];
   readonly sources: readonly DatasetSource[];
-  readonly images: readonly DatasetImage[];
+  readonly classes: ReadonlyMap<string, ClassCount>;
 }): string {
-  const { options, imageExtensions, sources, images } = dataset;
-  const classes = countClasses(images);
+  const { options, imageExtensions, sources, classes } = dataset;
+  const total = (split: Split) => [...classes.values()].reduce((sum, count) => sum + count[split], 0);
   const description = {
     format: 1,
     seed: options.seed,
@@ -88,8 +73,8 @@ export function datasetJson(dataset: {
       n_test: formatNTest(nTest),
     })),
     counts: {
-      train: images.filter(({ split }) => split === 'train').length,
-      test: images.filter(({ split }) => split === 'test').length,
+      train: total('train'),
+      test: total('test'),
       classes: Object.fromEntries(classes),
     },
   };

@@ -154,21 +154,45 @@ interface Reception {
   readonly total: number | undefined;
 }
 
-/** Writes what comes to the part, piece by piece, and returns how long the file is then. */
+/** So much is hashed and written at a time: what comes from the network comes in far smaller pieces. */
+const BLOCK_BYTES = 2 ** 20;
+
+/** Writes what comes to the part, block by block, and returns how long the file is then. */
 async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: Reception): Promise<number> {
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let file: FileHandle | undefined;
-  let done = bytes;
+  let [done, waiting] = [bytes, 0];
+
+  async function flush(): Promise<void> {
+    if (waiting === 0) return;
+    const data = block.subarray(0, waiting);
+    waiting = 0;
+    file ??= await begin();
+    hash.update(data);
+    await file.writeFile(data);
+    job.onBytes(done, total);
+  }
+
   try {
     for await (const chunk of chunks) {
-      file ??= await begin();
       done += chunk.length;
       if (total !== undefined && done > total) break;
-      hash.update(chunk);
-      await file.writeFile(chunk);
-      job.onBytes(done, total);
+      for (let taken = 0; taken < chunk.length; ) {
+        const copied = chunk.copy(block, waiting, taken);
+        waiting += copied;
+        taken += copied;
+        if (waiting === BLOCK_BYTES) await flush();
+      }
+      // The part is there from the first bytes on.
+      if (!file) await flush();
     }
   } finally {
-    await file?.close();
+    // What has come before a connection breaks is worth keeping.
+    try {
+      await flush();
+    } finally {
+      await file?.close();
+    }
   }
   if (total === undefined || done === total) return done;
   if (done < total) throw new PassingFailure(`${job.url.host} broke off after ${done} of ${total} bytes.`);

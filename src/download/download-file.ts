@@ -1,4 +1,4 @@
-import { constants, copyFile, rename, stat } from 'node:fs/promises';
+import { constants, copyFile, link, rename, rm, stat } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
@@ -155,6 +155,16 @@ async function findCached(
   }
 }
 
+/**
+ * A second name for a file, on the same disk: no time, no space. Should somebody write to it, the next run finds that its
+ * sum is another and downloads it again. Elsewhere a copy, which shares its blocks with the original where the file system
+ * can.
+ */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await rm(to, { force: true });
+  await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));
+}
+
 /** The cached file as the download, or nothing when it is damaged: that must cost a download and no more. */
 async function copyCached(
   cached: CachedDownload,
@@ -165,15 +175,13 @@ async function copyCached(
   let bytes: number;
   try {
     await removePart(paths);
-    // Where the file system can, the copy shares its blocks with the original: no time, no space.
-    await copyFile(cached.path, paths.part, constants.COPYFILE_FICLONE);
-    const found = (await hashOfFile(paths.part, signal)).digest('hex');
+    await linkOrCopy(cached.path, paths.file);
+    const found = (await hashOfFile(paths.file, signal)).digest('hex');
     if (found !== sha256) throw new Error(`its SHA-256 is ${found}, expected ${sha256}`);
-    bytes = (await stat(paths.part)).size;
-    await rename(paths.part, paths.file);
+    bytes = (await stat(paths.file)).size;
   } catch (error) {
+    await rm(paths.file, { force: true });
     throwIfCancelled(signal);
-    await removePart(paths);
     warn(`the copy in the cache can’t be used, it is downloaded again: ${messageOf(error)}`);
     return undefined;
   }

@@ -37,6 +37,13 @@ const PORTION = 64 * 1024;
 const CHUNK_PORTION = 256 * 1024;
 
 /**
+ * Portions are read into so many buffers in turn, as memory that is new for each costs as much time as the sending. One is
+ * with the connection, which takes no other before it has sent it (a portion is as large as what a socket holds back at
+ * most), one waits in the stream, and one is being filled.
+ */
+const RING = 4;
+
+/**
  * Reads a file for sending, a portion at a time. The last one comes only when the whole was what `sha1` says: a file
  * that changed or a disk that errs breaks the upload off instead of being stored.
  *
@@ -102,11 +109,12 @@ async function* portions(
   onTaken: (done: number) => void,
 ) {
   const file = await openLocal(localPath);
+  const ring = Array.from({ length: RING }, () => Buffer.allocUnsafeSlow(Math.min(portion, bytes)));
   try {
     let done = 0;
-    while (done < bytes) {
-      const buffer = Buffer.allocUnsafe(Math.min(portion, bytes - done));
-      const { bytesRead } = await file.read(buffer, { position: start + done });
+    for (let turn = 0; done < bytes; turn++) {
+      const buffer = ring[turn % RING] ?? Buffer.alloc(0);
+      const { bytesRead } = await file.read(buffer, 0, Math.min(portion, bytes - done), start + done);
       if (bytesRead === 0) throw changed(localPath);
       const data = buffer.subarray(0, bytesRead);
       done += bytesRead;

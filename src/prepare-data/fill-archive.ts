@@ -1,14 +1,19 @@
-import { availableParallelism } from 'node:os';
 import type { ArchiveWriter } from '../archive/archive-writer.ts';
 import { throwIfCancelled } from '../errors.ts';
-import { startThread, unpackFailure } from '../thread.ts';
-import type { Filled, FillJob, FillReply, FillRequest } from './fill-thread.ts';
-
-/** More do not help: then network and disk are what everybody waits for. Each takes some 20 MB. */
-const MAX_THREADS = 2;
+import type { Filled, FillJob } from './fill-thread.ts';
+import { type FillThreads, outOfTurn } from './fill-threads.ts';
 
 /** How many jobs may be done, or under way, ahead of the one whose result is asked for. */
 const JOBS_AHEAD = 8;
+
+export interface FillOptions<Job extends FillJob> {
+  readonly threads: FillThreads;
+  readonly signal: AbortSignal;
+  /** Told of each job as soon as it is done, in any order. */
+  readonly onDone?: ((job: Job, filled: readonly Filled[]) => void) | undefined;
+  /** Told of the first job that fails, at once: the failure itself comes in the order of the jobs. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+}
 
 /**
  * Puts the jobs into the archive with several threads, and tells what each entry turned out to be, in the order of the
@@ -16,30 +21,28 @@ const JOBS_AHEAD = 8;
  *
  * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`: the first failure in the order of the jobs
  */
-export async function* fillArchive(
+export async function* fillArchive<Job extends FillJob>(
   archive: ArchiveWriter,
-  jobs: Iterable<FillJob> | AsyncIterable<FillJob>,
-  signal: AbortSignal,
+  jobs: Iterable<Job> | AsyncIterable<Job>,
+  { threads, signal, onDone, onFailure }: FillOptions<Job>,
 ): AsyncGenerator<readonly Filled[], void, void> {
-  // The main program, with the network, and the archive's sums have a processor for themselves.
-  const count = Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
-  const threads = createThreads(archive.file.path, count);
   const results: Promise<readonly Filled[]>[] = [];
   /** Settles when the job before has its place. */
   let turn: Promise<void> = Promise.resolve();
 
-  async function fill(job: FillJob, before: Promise<void>, placed: () => void): Promise<readonly Filled[]> {
+  async function fill(job: Job, before: Promise<void>, placed: () => void): Promise<readonly Filled[]> {
     return threads.use(async (ask) => {
       const length = await ask({ job });
-      if (!('length' in length)) throw new Error('A thread answered out of turn');
+      if (!('length' in length)) return outOfTurn();
       await before;
       throwIfCancelled(signal);
       const names = job.kind === 'file' ? [job.name] : job.images.map(({ name }) => name);
       const segment = await archive.addSegment(names, length.length);
       placed();
       const answer = await ask({ offset: segment.offset });
-      if (!('filled' in answer)) throw new Error('A thread answered out of turn');
+      if (!('filled' in answer)) return outOfTurn();
       segment.written(answer.filled);
+      onDone?.(job, answer.filled);
       return answer.filled;
     });
   }
@@ -50,60 +53,18 @@ export async function* fillArchive(
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       promise.catch(() => undefined); // the job's own result has the failure
       const result = fill(job, turn, resolve);
-      result.catch(reject);
+      result.catch((error) => {
+        reject(error);
+        onFailure?.(error);
+      });
       turn = promise;
       results.push(result);
       if (results.length >= JOBS_AHEAD) yield (await results.shift()) ?? [];
     }
-    for (const result of results.splice(0)) yield await result;
-  } finally {
-    await threads.close();
+  } catch (error) {
+    // Whoever makes the jobs may have failed because one of them has.
+    for (const result of results) await result;
+    throw error;
   }
-}
-
-type Ask = (request: FillRequest) => Promise<FillReply>;
-
-/** Threads that are given to whoever comes first, one at a time. */
-function createThreads(archivePath: string, count: number) {
-  const all = Array.from({ length: count }, () => createThread(archivePath));
-  const free = [...all];
-  const waiting: ((thread: (typeof all)[number]) => void)[] = [];
-
-  return {
-    async use<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
-      const thread = free.shift() ?? (await new Promise<(typeof all)[number]>((resolve) => waiting.push(resolve)));
-      try {
-        return await work(thread.ask);
-      } finally {
-        const next = waiting.shift();
-        if (next) next(thread);
-        else free.push(thread);
-      }
-    },
-    close: () => Promise.all(all.map((thread) => thread.close())),
-  };
-}
-
-function createThread(archivePath: string) {
-  const thread = startThread('fill-thread', import.meta.url, archivePath);
-  let pending: PromiseWithResolvers<FillReply> | undefined;
-  let broken: unknown;
-  thread.on('message', (reply: FillReply) => {
-    if ('failure' in reply) pending?.reject(unpackFailure(reply.failure));
-    else pending?.resolve(reply);
-  });
-  thread.on('error', (error) => {
-    broken = error;
-    pending?.reject(error);
-  });
-  thread.on('exit', () => pending?.reject(broken ?? new Error('A thread ended before its work')));
-  return {
-    ask(request: FillRequest): Promise<FillReply> {
-      if (broken !== undefined) return Promise.reject(broken);
-      pending = Promise.withResolvers<FillReply>();
-      thread.postMessage(request);
-      return pending.promise;
-    },
-    close: () => thread.terminate(),
-  };
+  for (const result of results.splice(0)) yield await result;
 }

@@ -1,9 +1,9 @@
 /**
  * A thread that puts images, and whole files, into the archive: it reads, unpacks, checks and hashes them, writes them
- * to their places, and tells what it found. It waits for the disk at every step, which is fastest for many small files
+ * to their places, and tells what it found; before that, it looks which images may be identical. It waits for the disk at every step, which is fastest for many small files
  * and leaves the main program free for the network.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -54,12 +54,29 @@ export interface Filled extends Pick<StoredEntry, 'bytes' | 'crc32' | 'offset'> 
   readonly data: Uint8Array | undefined;
 }
 
-/** A job comes first; then, once its length is known and it is its turn, the place in the archive. */
-export type FillRequest = { readonly job: FillJob } | { readonly offset: number };
+/** Some entries of a zip. */
+export interface ZipPart {
+  readonly zip: { readonly path: string; readonly name: string };
+  readonly entries: readonly ZipEntry[];
+}
+
+/**
+ * A job comes first; then, once its length is known and it is its turn, the place in the archive. Or entries are only
+ * looked at: their beginnings, or all of their bytes.
+ */
+export type FillRequest =
+  | { readonly job: FillJob }
+  | { readonly offset: number }
+  | { readonly begin: ZipPart }
+  | { readonly hash: ZipPart };
 
 export type FillReply =
   | { readonly length: number }
   | { readonly filled: readonly Filled[] }
+  /** CRC-32 of the beginning of each entry (see `BEGINNING_BYTES`). */
+  | { readonly beginnings: readonly number[] }
+  /** SHA-256 of each entry, hexadecimal. */
+  | { readonly hashes: readonly string[] }
   | { readonly failure: ThreadFailure };
 
 /** An entry larger than this is not held in memory. */
@@ -93,6 +110,8 @@ async function answer(request: FillRequest): Promise<FillReply> {
     prepared = prepare(request.job);
     return { length: prepared.length };
   }
+  if ('begin' in request) return { beginnings: beginningsOf(request.begin) };
+  if ('hash' in request) return { hashes: await hashesOf(request.hash) };
   if (!prepared) throw new Error('A place without a job');
   return { filled: await prepared.write(request.offset) };
 }
@@ -122,7 +141,7 @@ function prepareImages({ zip, images }: ImagesJob): Prepared {
       bytes: data.length,
       crc32: entry.crc32,
       offset,
-      sha256: createHash('sha256').update(data).digest('hex'),
+      sha256: hash('sha256', data, 'hex'),
       size: sizeOf(data),
       data: wanted ? Uint8Array.from(data) : undefined,
     };
@@ -141,7 +160,7 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
   return {
     length: headerLength(stored) + entry.bytes,
     async write(offset) {
-      const hash = createHash('sha256');
+      const sum = createHash('sha256');
       let head: Uint8Array | undefined;
       let end = offset + writeAt(localHeader(stored), offset);
       const zipFile = await open(zip.path);
@@ -150,7 +169,7 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
         for await (const piece of streamEntry(zip.name, zipFile, entry)) {
           // The first piece is enough to find width and height in.
           head ??= Uint8Array.from(piece);
-          hash.update(piece);
+          sum.update(piece);
           end += writeAt(piece, end);
           if (output !== undefined) onDisk('write', target ?? '', () => writeFileSync(output, piece));
         }
@@ -161,7 +180,7 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
         await zipFile.close();
       }
       const { bytes, crc32 } = entry;
-      return [{ bytes, crc32, offset, sha256: hash.digest('hex'), size: head && sizeOf(head), data: undefined }];
+      return [{ bytes, crc32, offset, sha256: sum.digest('hex'), size: head && sizeOf(head), data: undefined }];
     },
   };
 }
@@ -191,6 +210,41 @@ function prepareFile({ path, name }: FileJob): Prepared {
   };
 }
 
+function beginningsOf({ zip, entries }: ZipPart): number[] {
+  const file = openSource(zip.path);
+  return entries.map((entry) => crc32(onDisk('read', zip.path, () => reader.readBeginning(zip.name, file, entry))));
+}
+
+async function hashesOf({ zip, entries }: ZipPart): Promise<string[]> {
+  const file = openSource(zip.path);
+  const hashes: string[] = [];
+  for (const entry of entries) {
+    hashes.push(
+      entry.bytes > MAX_BUFFERED_BYTES
+        ? await hashLarge(zip, entry)
+        : hash(
+            'sha256',
+            onDisk('read', zip.path, () => reader.read(zip.name, file, entry)),
+            'hex',
+          ),
+    );
+  }
+  return hashes;
+}
+
+async function hashLarge({ path, name }: ZipPart['zip'], entry: ZipEntry): Promise<string> {
+  const sum = createHash('sha256');
+  const file = await open(path);
+  try {
+    for await (const piece of streamEntry(name, file, entry)) sum.update(piece);
+    return sum.digest('hex');
+  } catch (error) {
+    throw diskFailure('read', path, error);
+  } finally {
+    await file.close();
+  }
+}
+
 function storedEntry(name: string, { bytes, crc32 }: ZipEntry): StoredEntry {
   return { name: Buffer.from(name), bytes, crc32, offset: 0 };
 }
@@ -199,7 +253,7 @@ function headerLength(entry: StoredEntry): number {
   return localHeader(entry).length;
 }
 
-/** Jobs come in the order of their sources, so one open source is enough. */
+/** Requests come about one source after the other, so one open source is enough. */
 function openSource(path: string): number {
   if (source?.path === path) return source.file;
   if (source) closeSync(source.file);

@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
-import type { ZipEntry } from '../archive/open-zip.ts';
 import { adviseOnClasses } from '../dataset/advice.ts';
-import { type ClassCount, countClasses } from '../dataset/manifest.ts';
-import { type Plan, planDataset } from '../dataset/plan.ts';
+import { plansAllAtOnce } from '../dataset/plan.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
+import { type ClassCount, createTally } from '../dataset/tally.ts';
 import { DiatomError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { Remote } from '../owncloud/connect.ts';
@@ -13,11 +12,13 @@ import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info, warn } from '../runner/log.ts';
 import { openDataDir } from './data-dir.ts';
 import { type Downloads, startDownloads } from './download-zips.ts';
+import { startFillThreads } from './fill-threads.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
 import { requireHoles } from './low-disk.ts';
-import { identifyContents, type Source, selectSources } from './sources.ts';
+import { createPlanning } from './plan-sources.ts';
+import { type Selections, selectSources } from './sources.ts';
 import { beginSending, type Delivery, deliver, type Sending } from './upload.ts';
-import { writeDataset } from './write-dataset.ts';
+import { type WrittenDataset, writeDataset } from './write-dataset.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -65,24 +66,30 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   /** An archive that is of no use to anybody when the run fails, as parts of it are gone. */
   let leftover: string | undefined;
   try {
-    const { sources, plan, leftOut, warnings } = await group('Plan', () => makePlan(downloads, inputs, signal));
-    const finish = (more: readonly string[], archive: ArchiveOutcome | undefined): Outcome => {
-      const classes = countClasses(plan.images);
-      const outcome = { seed: inputs.plan.seed, classes, leftOut, dataDir: dataDir.path, archive };
-      return { ...outcome, warnings: [...warnings, ...more, ...adviseOnClasses(classes)] };
+    const selections = await group('Plan', () => select(downloads, inputs));
+    const finish = (
+      { classes, leftOut, warnings }: Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>,
+      archive: ArchiveOutcome | undefined,
+    ): Outcome => {
+      const { seed } = inputs.plan;
+      return {
+        seed,
+        classes,
+        leftOut,
+        dataDir: dataDir.path,
+        archive,
+        warnings: [...warnings, ...adviseOnClasses(classes)],
+      };
     };
     if (inputs.mode === 'dry-run') {
       for (const { begin } of downloads.zips) begin();
-      await group('Download', () => downloads.all);
-      return finish([], undefined);
+      return finish(await group('Download and plan', () => planOnly(selections, inputs, signal)), undefined);
     }
 
     const written = await group('Download, organise and archive', () =>
-      writeDataset(plan, sources, {
+      writeDataset(selections, {
         inputs,
         dataDir,
-        leftOut,
-        warnings,
         context: { ...context, signal },
         downloads: downloads.all,
         onBegun: (archive) => {
@@ -95,14 +102,15 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
         },
       }),
     );
-    const { warnings: more, descriptions, ...archive } = written;
+    const { descriptions, ...archive } = written;
+    logClasses(written.classes, inputs);
     if (inputs.artifactName !== '') await uploadArtifact(inputs.artifactName, descriptions, dataDir.results);
-    const archived = finish(more, { ...archive, delivery: undefined });
+    const archived = finish(written, { ...archive, delivery: undefined });
     const begun = sending;
     if (!upload || !remote || !begun) return archived;
     context.onArchived(archived);
     const delivery = await group('Upload', () => deliver(remote, upload, archive, inputs, { sending: begun, signal }));
-    return finish(more, { ...archive, path: delivery.archiveKept ? archive.path : undefined, delivery });
+    return finish(written, { ...archive, path: delivery.archiveKept ? archive.path : undefined, delivery });
   } catch (failure) {
     // Of several things that end with one failure, the upload's comes first: it has ended the others.
     const error = lowDisk && sending && signal.aborted && !context.signal.aborted ? stop.signal.reason : failure;
@@ -133,17 +141,41 @@ async function signIn(
   return remote;
 }
 
-interface Planned {
-  readonly sources: readonly Source[];
-  readonly plan: Plan<ZipEntry>;
-  readonly leftOut: readonly LeftOut[];
-  readonly warnings: readonly string[];
+async function select(downloads: Downloads, inputs: Inputs): Promise<Selections> {
+  const keepImages = plansAllAtOnce(
+    inputs.fileList.map(({ downloadedFileName: zipName, nTest }) => ({ zipName, nTest: nTest ?? inputs.nTest })),
+    inputs.plan,
+  );
+  const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages });
+  const images = selections.sources.reduce((sum, { imageCount }) => sum + imageCount, 0);
+  info(`Seed ${inputs.plan.seed}, ${images} images in ${selections.sources.length} zips.`);
+  return selections;
 }
 
-async function makePlan(downloads: Downloads, inputs: Inputs, signal: AbortSignal): Promise<Planned> {
-  const { sources, leftOut, warnings } = await selectSources(inputs.fileList, downloads.zips, inputs);
-  const plan = planDataset(sources, await identifyContents(sources, signal), inputs.plan);
-  info(`Seed ${inputs.plan.seed}, ${plan.images.length} images:`);
-  for (const [label, { train, test }] of countClasses(plan.images)) info(`  ${label}: ${train} train, ${test} test`);
-  return { sources, plan, leftOut: [...leftOut, ...plan.leftOut], warnings: [...warnings, ...plan.warnings] };
+/** Finds out which side every image goes to, and puts none there. */
+async function planOnly(
+  selections: Selections,
+  inputs: Inputs,
+  signal: AbortSignal,
+): Promise<Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>> {
+  const threads = startFillThreads('');
+  try {
+    const planning = await createPlanning(selections, inputs.plan, { threads, willLearn: false, signal });
+    const tally = createTally();
+    const leftOut = [...selections.leftOut];
+    for await (const { planned } of planning.sources()) {
+      for (const image of planned.images) tally.add(image);
+      leftOut.push(...planned.leftOut);
+    }
+    const classes = tally.classes();
+    logClasses(classes, inputs);
+    return { classes, leftOut, warnings: [...selections.warnings, ...planning.warnings()] };
+  } finally {
+    await threads.close();
+  }
+}
+
+function logClasses(classes: ReadonlyMap<string, ClassCount>, inputs: Inputs): void {
+  info(`Seed ${inputs.plan.seed}:`);
+  for (const [label, { train, test }] of classes) info(`  ${label}: ${train} train, ${test} test`);
 }

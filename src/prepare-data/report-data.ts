@@ -1,10 +1,8 @@
-import type { ZipEntry } from '../archive/open-zip.ts';
 import { adviseOnClasses } from '../dataset/advice.ts';
-import { countClasses } from '../dataset/manifest.ts';
 import { formatNTest } from '../dataset/n-test.ts';
-import type { Plan } from '../dataset/plan.ts';
 import { type ReportData, showableMediaType } from '../dataset/report.ts';
-import { extensionOf, type LeftOut } from '../dataset/select-images.ts';
+import type { LeftOut } from '../dataset/select-images.ts';
+import type { Tally } from '../dataset/tally.ts';
 import type { Inputs } from './inputs.ts';
 import type { Picture } from './organise.ts';
 import type { Source } from './sources.ts';
@@ -14,7 +12,7 @@ const EXAMPLES = 3;
 
 /** What the report shows, put together from a finished data set. */
 export function reportData(
-  plan: Plan<ZipEntry>,
+  tally: Tally,
   sources: readonly (Pick<Source, 'zipName' | 'label'> & { readonly sha256: string })[],
   pictures: readonly Picture[],
   run: {
@@ -23,26 +21,26 @@ export function reportData(
     readonly warnings: readonly string[];
   },
 ): ReportData {
-  const classes = countClasses(plan.images);
+  const classes = tally.classes();
   return {
     seed: run.inputs.plan.seed,
     options: optionsOf(run.inputs),
     classes: [...classes].map(([label, { train, test }]) => {
-      const samples = pictures.flatMap(({ planned, data }) => {
-        const mediaType = showableMediaType(planned.fileName);
-        if (planned.label !== label || mediaType === undefined) return [];
-        return [{ fileName: planned.fileName, split: planned.split, mediaType, data }];
+      const samples = pictures.flatMap(({ label: of, split, fileName, data }) => {
+        const mediaType = showableMediaType(fileName);
+        return of === label && mediaType !== undefined ? [{ fileName, split, mediaType, data }] : [];
       });
       return { label, train, test, samples, notShown: train + test - samples.length };
     }),
     leftOut: countLeftOut(run.leftOut),
     warnings: [...run.warnings, ...adviseOnClasses(classes)],
-    sources: sources.map(({ zipName, sha256, label }, index) => {
-      const images = plan.images.filter(({ source }) => source === index);
-      const test = images.filter(({ split }) => split === 'test').length;
-      return { fileName: zipName, sha256, label, images: images.length, test };
-    }),
-    unshowable: countUnshowable(plan),
+    sources: sources.map(({ zipName, sha256, label }, index) => ({
+      fileName: zipName,
+      sha256,
+      label,
+      ...tally.ofSource(index),
+    })),
+    unshowable: tally.unshowable(),
   };
 }
 
@@ -70,14 +68,4 @@ export function countLeftOut(leftOut: readonly LeftOut[]): { reason: string; cou
     count: places.length,
     examples: places.slice(0, EXAMPLES),
   }));
-}
-
-function countUnshowable(plan: Plan): { extension: string; count: number }[] {
-  const counts = new Map<string, number>();
-  for (const { fileName } of plan.images) {
-    if (showableMediaType(fileName) !== undefined) continue;
-    const extension = extensionOf(fileName);
-    counts.set(extension, (counts.get(extension) ?? 0) + 1);
-  }
-  return [...counts].sort().map(([extension, count]) => ({ extension, count }));
 }

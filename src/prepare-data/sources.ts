@@ -1,22 +1,31 @@
 import { createHash } from 'node:crypto';
-import { type OpenZip, openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
+import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
+import { createGallery, type Gallery } from '../dataset/gallery.ts';
 import type { NTest } from '../dataset/n-test.ts';
-import { fingerprintOf, type PlanSource } from '../dataset/plan.ts';
-import { isImagePath, type LeftOut, selectImages } from '../dataset/select-images.ts';
-import { DiatomError, throwIfCancelled } from '../errors.ts';
+import type { PlanSource } from '../dataset/plan.ts';
+import { isImagePath, type LeftOut, type Selection, selectImages } from '../dataset/select-images.ts';
+import { DiatomError } from '../errors.ts';
 import type { DownloadingZip } from './download-zips.ts';
 
 /** A zip whose images were selected; the zip itself may still be on its way. */
-export interface Source extends PlanSource<ZipEntry> {
+export interface Source extends PlanSource {
   /** Of the zip, where known before it is here. */
   readonly zipBytes: number | undefined;
+  /** Of its images, unpacked. */
+  readonly imageBytes: number;
   /**
    * The zip once it is here; begins its download where that waits for it.
    *
-   * @throws DiatomError what its download fails with; `DOWNLOAD` when it is not the zip that was planned with
+   * @throws DiatomError what its download fails with
    */
   readonly downloaded: () => Promise<DownloadedZip>;
+  /**
+   * The images of the zip once it is here, in code-point order of their paths.
+   *
+   * @throws DiatomError as `downloaded`; `DOWNLOAD` when it is not the zip that was selected from
+   */
+  readonly images: () => Promise<readonly ZipEntry[]>;
 }
 
 export interface DownloadedZip {
@@ -25,14 +34,20 @@ export interface DownloadedZip {
   readonly sha256: string;
 }
 
+/**
+ * What the directories tell. Of single images only what is needed is kept, a few bytes each: a list may have a million.
+ */
 export interface Selections {
   readonly sources: readonly Source[];
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
+  /** Whether another image of the list agrees with this one in CRC-32 and size. */
+  readonly isAlike: (image: ZipEntry) => boolean;
+  /** Told of all images. */
+  readonly gallery: Gallery;
+  /** The images of each source, where they were to be kept. */
+  readonly images: readonly (readonly ZipEntry[])[] | undefined;
 }
-
-/** An entry larger than this is not held in memory. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Selects the images of all zips by their directories alone: those on the servers where they can be read, so that a zip
@@ -44,86 +59,124 @@ const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 export async function selectSources(
   fileList: readonly FileListEntry[],
   zips: readonly DownloadingZip[],
-  options: { readonly imageExtensions: readonly string[]; readonly nTest: NTest },
+  options: { readonly imageExtensions: readonly string[]; readonly nTest: NTest; readonly keepImages: boolean },
 ): Promise<Selections> {
   const extensions = new Set(options.imageExtensions);
-  const [sources, leftOut, warnings]: [Source[], LeftOut[], string[]] = [[], [], []];
+  const [leftOut, warnings]: [LeftOut[], string[]] = [[], []];
+  const gallery = createGallery(fileList.map(({ speciesLabel }) => speciesLabel));
+  const kept: (readonly ZipEntry[])[] = [];
+  const found: (Omit<Source, 'alikeCount'> & { readonly prints: Float64Array })[] = [];
   for (const [index, entry] of fileList.entries()) {
     const zip = zips[index];
     if (!zip) throw new Error('A file list entry without a download');
-    const zipName = entry.downloadedFileName;
+    const { downloadedFileName: zipName, speciesLabel: label, explodedFolderName: folder } = entry;
+    const select = (entries: readonly ZipEntry[]) => selectImages(entries, { zipName, folder, extensions });
     const open = { name: zipName, accept: (path: string) => isImagePath(path, extensions) };
-    const { entries, downloaded, zipBytes } = await readEntries(zip, open);
-    const { images, folder, ...selection } = selectImages(entries, {
-      zipName,
-      folder: entry.explodedFolderName,
-      extensions,
-    });
+    const { selection, zipBytes, ...later } = await selectAhead(zip, { open, select, keepImages: options.keepImages });
     leftOut.push(...selection.leftOut);
     warnings.push(...selection.warnings);
-    const nTest = entry.nTest ?? options.nTest;
-    sources.push({ downloaded, zipBytes, zipName, label: entry.speciesLabel, folder, nTest, images });
+    const { images } = selection;
+    for (const { path, bytes } of images) gallery.announce({ label, name: path, bytes });
+    if (options.keepImages) kept.push(images);
+    found.push({
+      ...later,
+      zipBytes,
+      zipName,
+      label,
+      folder: selection.folder,
+      nTest: entry.nTest ?? options.nTest,
+      imageCount: images.length,
+      imageBytes: images.reduce((sum, { bytes }) => sum + bytes, 0),
+      prints: Float64Array.from(images, printOf),
+    });
   }
-  return { sources, leftOut, warnings };
+  const alike = severalTimes(found.map(({ prints }) => prints));
+  return {
+    sources: found.map(({ prints, ...source }) => ({
+      ...source,
+      alikeCount: prints.reduce((count, print) => count + (alike.has(print) ? 1 : 0), 0),
+    })),
+    leftOut,
+    warnings,
+    gallery,
+    isAlike: (image) => alike.has(printOf(image)),
+    images: options.keepImages ? kept : undefined,
+  };
 }
 
-interface ReadEntries {
-  readonly zipBytes: number | undefined;
-  readonly entries: readonly ZipEntry[];
-  readonly downloaded: () => Promise<DownloadedZip>;
+/** CRC-32 and size in one exact number: 32 and 21 bits. That two others meet there costs a look, no more. */
+function printOf({ crc32, bytes }: ZipEntry): number {
+  return crc32 * 2 ** 21 + (bytes % 2 ** 21);
+}
+
+/** The numbers that occur more than once. */
+function severalTimes(lists: readonly Float64Array[]): Set<number> {
+  const all = new Float64Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const list of lists) {
+    all.set(list, end);
+    end += list.length;
+  }
+  all.sort();
+  return new Set(all.filter((print, index) => all[index - 1] === print));
+}
+
+interface SelectedAhead extends Pick<Source, 'zipBytes' | 'downloaded' | 'images'> {
+  readonly selection: Selection<ZipEntry>;
 }
 
 /** From the server or from the file, whichever comes first. What is wrong with a zip is said of the file. */
-async function readEntries(
+async function selectAhead(
   { begin, file, remote }: DownloadingZip,
-  open: Parameters<typeof openZip>[1],
-): Promise<ReadEntries> {
-  const read = async () => {
+  {
+    open,
+    select,
+    keepImages,
+  }: {
+    readonly open: Parameters<typeof openZip>[1];
+    readonly select: (entries: readonly ZipEntry[]) => Selection<ZipEntry>;
+    readonly keepImages: boolean;
+  },
+): Promise<SelectedAhead> {
+  const downloaded = async () => {
     begin();
-    const { path, sha256, bytes } = await file;
-    const zip = await openZip(path, open);
+    const { path, sha256 } = await file;
+    return { path, sha256 };
+  };
+  const readEntries = async () => {
+    const zip = await openZip((await downloaded()).path, open);
     await zip.close();
-    return { entries: zip.entries, zipBytes: bytes, zip: { path, sha256 } };
+    return zip.entries;
   };
   const ahead = await Promise.race([readAhead(remote, open), file.then(() => undefined)]);
-  if (!ahead) {
-    const { zip, ...found } = await read();
-    return { ...found, downloaded: async () => zip };
-  }
-  const check = async () => {
-    const { entries, zip } = await read();
-    if (!isSame(ahead.entries, entries)) throw hasChanged(open.name);
-    return zip;
+  const entries = ahead?.entries ?? (await readEntries());
+  const zipBytes = ahead?.zipBytes ?? (await file).bytes;
+  const selection = select(entries);
+  const directory = digestOf(entries);
+  // The images themselves are kept only where they have to be the same objects.
+  const keep = keepImages ? selection.images : undefined;
+  const images = async () => {
+    const now = await readEntries();
+    if (digestOf(now) !== directory) throw hasChanged(open.name);
+    return keep ?? select(now).images;
   };
-  let checked: Promise<DownloadedZip> | undefined;
-  const downloaded = () => {
-    checked ??= check();
-    return checked;
-  };
-  return { ...ahead, downloaded };
+  return { selection, zipBytes, downloaded, images };
 }
 
 /** @returns `undefined` for a zip that can't be read on its server */
-async function readAhead(
-  remote: DownloadingZip['remote'],
-  open: Parameters<typeof openZip>[1],
-): Promise<Omit<ReadEntries, 'downloaded'> | undefined> {
+async function readAhead(remote: DownloadingZip['remote'], open: Parameters<typeof openZip>[1]) {
   const content = await remote;
   const entries = content && (await readZipEntries(content, open).catch(() => undefined));
   return entries && { entries, zipBytes: content.length };
 }
 
-function isSame(planned: readonly ZipEntry[], found: readonly ZipEntry[]): boolean {
-  if (planned.length !== found.length) return false;
-  return planned.every((entry, index) => {
-    const other = found[index];
-    return (
-      other?.path === entry.path &&
-      other.crc32 === entry.crc32 &&
-      other.bytes === entry.bytes &&
-      other.headerOffset === entry.headerOffset
-    );
-  });
+/** The same for two directories that describe the same files at the same places. */
+function digestOf(entries: readonly ZipEntry[]): string {
+  const hash = createHash('sha256');
+  for (const { path, crc32, bytes, headerOffset } of entries) {
+    hash.update(`${JSON.stringify(path)} ${crc32} ${bytes} ${headerOffset}\n`);
+  }
+  return hash.digest('hex');
 }
 
 function hasChanged(zipName: string): DiatomError {
@@ -131,44 +184,4 @@ function hasChanged(zipName: string): DiatomError {
     'DOWNLOAD',
     `${zipName} was changed on its server while it was downloaded: run again, when nobody works on it any more.`,
   );
-}
-
-/**
- * Finds out which images are identical. Only those that agree in CRC-32 and size can be, so only those are read, as soon
- * as their zip is here.
- *
- * @returns for an image that was read, a text that is equal for identical images and for no others
- */
-export async function identifyContents(
-  sources: readonly Source[],
-  signal: AbortSignal,
-): Promise<(image: ZipEntry) => string | undefined> {
-  const [seen, alike] = [new Set<string>(), new Set<string>()];
-  for (const image of sources.flatMap(({ images }) => images)) {
-    const fingerprint = fingerprintOf(image);
-    if (seen.has(fingerprint)) alike.add(fingerprint);
-    else seen.add(fingerprint);
-  }
-  const contents = new Map<ZipEntry, string>();
-  for (const { downloaded, zipName, images } of sources) {
-    const candidates = images.filter((image) => alike.has(fingerprintOf(image)));
-    if (candidates.length === 0) continue;
-    const zip = await openZip((await downloaded()).path, { name: zipName, accept: () => false });
-    try {
-      for (const image of candidates) {
-        throwIfCancelled(signal);
-        contents.set(image, await hashEntry(zip, image));
-      }
-    } finally {
-      await zip.close();
-    }
-  }
-  return (image) => contents.get(image);
-}
-
-async function hashEntry(zip: OpenZip, entry: ZipEntry): Promise<string> {
-  const hash = createHash('sha256');
-  if (entry.bytes <= MAX_BUFFERED_BYTES) hash.update(await zip.read(entry));
-  else for await (const piece of zip.stream(entry)) hash.update(piece);
-  return hash.digest('hex');
 }

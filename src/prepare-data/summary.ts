@@ -1,4 +1,4 @@
-import type { ClassCount } from '../dataset/manifest.ts';
+import type { ClassCount } from '../dataset/tally.ts';
 import { formatBytes } from '../format.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import type { ArchiveOutcome, Outcome } from './prepare.ts';

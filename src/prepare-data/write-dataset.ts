@@ -1,11 +1,10 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ArchiveFacts, type ArchiveWriter, createArchive } from '../archive/archive-writer.ts';
-import type { ZipEntry } from '../archive/open-zip.ts';
-import { datasetJson, manifestCsv } from '../dataset/manifest.ts';
-import type { Plan } from '../dataset/plan.ts';
+import { type ArchiveFacts, createArchive } from '../archive/archive-writer.ts';
+import { datasetJson } from '../dataset/manifest.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
+import { type ClassCount, createTally } from '../dataset/tally.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
@@ -15,12 +14,15 @@ import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
+import { startFillThreads } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
-import { type Organised, organise } from './organise.ts';
+import { createManifestFile } from './manifest-file.ts';
+import { organise, type Picture } from './organise.ts';
+import { createPlanning } from './plan-sources.ts';
 import type { RunContext } from './prepare.ts';
 import { reportData } from './report-data.ts';
-import type { Source } from './sources.ts';
+import type { Selections, Source } from './sources.ts';
 
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
@@ -34,7 +36,8 @@ export interface WrittenDataset {
   readonly reportPath: string;
   /** Paths of manifest, data set description and report. */
   readonly descriptions: string[];
-  /** Sentences about images that can't be read. */
+  readonly classes: ReadonlyMap<string, ClassCount>;
+  readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
 }
 
@@ -45,47 +48,80 @@ export interface BegunArchive {
   readonly saver: DiskSaver | undefined;
 }
 
+/** What is written, and with what. */
+export interface WriteRun {
+  readonly inputs: Inputs;
+  readonly dataDir: DataDir;
+  readonly context: RunContext;
+  /** Settles when all zips are here. */
+  readonly downloads: Promise<void>;
+  /** Told when the archive begins to grow. */
+  readonly onBegun: (archive: BegunArchive) => void;
+}
+
 /**
  * Writes `results` and the archive in one pass. What of the archive is unfinished when that fails is removed.
  *
- * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`
+ * @throws DiatomError what planning throws; `ZIP`, `DISK`, `CANCELLED`
  */
-export async function writeDataset(
-  plan: Plan<ZipEntry>,
-  sources: readonly Source[],
-  run: {
-    readonly inputs: Inputs;
-    readonly dataDir: DataDir;
-    readonly leftOut: readonly LeftOut[];
-    readonly warnings: readonly string[];
-    readonly context: RunContext;
-    /** Settles when all zips are here. */
-    readonly downloads: Promise<void>;
-    /** Told when the archive begins to grow. */
-    readonly onBegun: (archive: BegunArchive) => void;
-  },
-): Promise<WrittenDataset> {
+export async function writeDataset(selections: Selections, run: WriteRun): Promise<WrittenDataset> {
   const { inputs, dataDir, context } = run;
-  const { signal } = context;
+  const { sources } = selections;
   const name = archiveName(inputs.archivePrefix, context.now);
   const path = join(inputs.workspace, name);
-  await requireSpace(plan, sources, inputs);
+  await requireSpace(sources, inputs);
   const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
-  const archive = await createArchive(path, { signal, onDigested: saver?.onDigested });
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const archive = await createArchive(path, { signal: context.signal, onDigested: saver?.onDigested });
+  const threads = startFillThreads(path);
+  const manifest = await createManifestFile(join(dataDir.results, MANIFEST));
   try {
+    const planning = await createPlanning(selections, inputs.plan, { threads, willLearn: true, signal });
     run.onBegun({ name, file: archive.file, saver });
-    const withData = inputs.archiveContent === 'data';
-    const archivePath = (below: string) => (withData ? `results/${below}` : below);
-    const { downloads } = run;
-    const results = inputs.keepData ? dataDir.results : undefined;
-    const to = { archive, archivePath, withSources: withData, results, saver, signal, downloads };
-    const organised = await organiseWithProgress(plan, sources, to);
-    const warnings = unreadableWarning(organised.unreadable);
+    const archivePath = (below: string) => (inputs.archiveContent === 'data' ? `results/${below}` : below);
+    const tally = createTally();
+    const [pictures, unreadable, leftOut]: [Picture[], string[], LeftOut[]] = [[], [], [...selections.leftOut]];
+    const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
+    let doneBytes = 0;
+    const progress = showProgress(run.downloads);
+    try {
+      await organise(planning, sources, {
+        results: inputs.keepData ? dataDir.results : undefined,
+        archive,
+        archivePath,
+        withSources: inputs.archiveContent === 'data',
+        threads,
+        gallery: selections.gallery,
+        saver,
+        signal,
+        tally,
+        onFailure: (error) => failed.abort(error),
+        onPlanned: ({ planned }) => leftOut.push(...planned.leftOut),
+        onPicture: (picture) => pictures.push(picture),
+        onImage: (image) => {
+          if (image.width === undefined) unreadable.push(image.path);
+          doneBytes += image.bytes;
+          progress.update(doneBytes, imageBytes);
+          return manifest.add(image);
+        },
+      });
+    } finally {
+      progress.end();
+    }
+    await manifest.finish();
+    const warnings = [...selections.warnings, ...planning.warnings(), ...unreadableWarning(unreadable)];
     const downloaded = await Promise.all(
       sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
     );
-    const texts = describe(plan, downloaded, organised, { ...run, warnings: [...run.warnings, ...warnings] });
-    const descriptions: string[] = [];
+    const { plan: options, imageExtensions } = inputs;
+    const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings });
+    const texts = {
+      [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
+      [REPORT]: reportHtml(report),
+    };
+    await archive.addBuffer(archivePath(MANIFEST), await readFile(manifest.path));
+    const descriptions = [manifest.path];
     for (const [fileName, text] of Object.entries(texts)) {
       const description = join(dataDir.results, fileName);
       await writeFile(description, text).catch((error: unknown) => {
@@ -96,32 +132,23 @@ export async function writeDataset(
     }
     const facts = await archive.finish();
     info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
-    const [manifestPath, reportPath] = [join(dataDir.results, MANIFEST), join(dataDir.results, REPORT)];
-    return { name, path, facts, manifestPath, reportPath, descriptions, warnings };
+    const [manifestPath, reportPath] = [manifest.path, join(dataDir.results, REPORT)];
+    return { name, path, facts, manifestPath, reportPath, descriptions, classes: tally.classes(), leftOut, warnings };
   } catch (error) {
+    // In this order: what is open can't be removed everywhere.
+    await threads.close();
+    await manifest.abort();
     await archive.abort();
     throw error;
+  } finally {
+    await threads.close();
   }
 }
 
-function describe(
-  plan: Plan<ZipEntry>,
-  sources: readonly (Source & { readonly sha256: string })[],
-  { images, pictures }: Organised,
-  run: { readonly inputs: Inputs; readonly leftOut: readonly LeftOut[]; readonly warnings: readonly string[] },
-): Record<string, string> {
-  const { plan: options, imageExtensions } = run.inputs;
-  return {
-    [MANIFEST]: manifestCsv(images),
-    [DATASET]: datasetJson({ options, imageExtensions, sources, images }),
-    [REPORT]: reportHtml(reportData(plan, sources, pictures, run)),
-  };
-}
-
 /** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
-async function requireSpace(plan: Plan<ZipEntry>, sources: readonly Source[], inputs: Inputs): Promise<void> {
+async function requireSpace(sources: readonly Source[], inputs: Inputs): Promise<void> {
   const zips = sources.map(({ zipBytes }) => zipBytes ?? 0);
-  const images = plan.images.reduce((bytes, { image }) => bytes + image.bytes, 0);
+  const images = sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0);
   const need = bytesNeeded({ zips, images }, inputs);
   // What of the zips has come is no longer free, and no longer needed.
   const free = (await freeBytes(inputs.workspace)) + (await bytesBelow(join(inputs.dataDir, 'downloads')));
@@ -138,37 +165,22 @@ async function bytesBelow(folder: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-async function organiseWithProgress(
-  plan: Plan<ZipEntry>,
-  sources: readonly Source[],
-  to: {
-    archive: ArchiveWriter;
-    archivePath: (path: string) => string;
-    withSources: boolean;
-    results: string | undefined;
-    saver: DiskSaver | undefined;
-    signal: AbortSignal;
-    downloads: Promise<void>;
-  },
-): Promise<Organised> {
-  const total = plan.images.reduce((bytes, { image }) => bytes + image.bytes, 0);
+/** Until all zips are here, their progress is the one that is shown. */
+function showProgress(downloads: Promise<void>) {
   const progress = createProgress('Organising');
-  try {
-    // Until all zips are here, their progress is the one that is shown.
-    let isShown = false;
-    to.downloads.then(
-      () => {
-        isShown = true;
-      },
-      () => undefined,
-    );
-    const onProgress = (done: number) => {
+  let isShown = false;
+  downloads.then(
+    () => {
+      isShown = true;
+    },
+    () => undefined,
+  );
+  return {
+    update(done: number, total: number): void {
       if (isShown) progress.update(done, total);
-    };
-    return await organise(plan, sources, { ...to, onProgress });
-  } finally {
-    progress.end();
-  }
+    },
+    end: () => progress.end(),
+  };
 }
 
 function unreadableWarning(paths: readonly string[]): string[] {

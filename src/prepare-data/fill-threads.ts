@@ -1,0 +1,97 @@
+import { availableParallelism } from 'node:os';
+import type { ZipEntry } from '../archive/open-zip.ts';
+import { startThread, unpackFailure } from '../thread.ts';
+import type { FillReply, FillRequest, ZipPart } from './fill-thread.ts';
+
+/** More do not help: then network and disk are what everybody waits for. Each takes some 20 MB. */
+const MAX_THREADS = 2;
+
+/** So many entries are looked at with one message. */
+const LOOK_ENTRIES = 500;
+
+export type Ask = (request: FillRequest) => Promise<FillReply>;
+
+/** Threads that are given to whoever comes first, one at a time. */
+export interface FillThreads {
+  use<T>(work: (ask: Ask) => Promise<T>): Promise<T>;
+  /** CRC-32 of the beginning of each entry. @throws DiatomError `ZIP`, `DISK` */
+  beginnings(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<number[]>;
+  /** SHA-256 of each entry, hexadecimal. @throws DiatomError `ZIP`, `DISK` */
+  hashes(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<string[]>;
+  /** Ends them, whatever they do. */
+  close(): Promise<unknown>;
+}
+
+/** @param archivePath of the file that is filled; `''` where they only look */
+export function startFillThreads(archivePath: string): FillThreads {
+  // The main program, with the network, and the archive's sums have a processor for themselves.
+  const count = Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
+  const all = Array.from({ length: count }, () => createThread(archivePath));
+  const free = [...all];
+  const waiting: ((thread: (typeof all)[number]) => void)[] = [];
+
+  async function use<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    const thread = free.shift() ?? (await new Promise<(typeof all)[number]>((resolve) => waiting.push(resolve)));
+    try {
+      return await work(thread.ask);
+    } finally {
+      const next = waiting.shift();
+      if (next) next(thread);
+      else free.push(thread);
+    }
+  }
+
+  async function inParts<T>(
+    entries: readonly ZipEntry[],
+    ask: (part: readonly ZipEntry[], ask: Ask) => Promise<readonly T[]>,
+  ): Promise<T[]> {
+    const parts: Promise<readonly T[]>[] = [];
+    for (let start = 0; start < entries.length; start += LOOK_ENTRIES) {
+      parts.push(use((one) => ask(entries.slice(start, start + LOOK_ENTRIES), one)));
+    }
+    return (await Promise.all(parts)).flat();
+  }
+
+  return {
+    use,
+    beginnings: (zip, entries) =>
+      inParts(entries, async (part, ask) => {
+        const reply = await ask({ begin: { zip, entries: part } });
+        return 'beginnings' in reply ? reply.beginnings : outOfTurn();
+      }),
+    hashes: (zip, entries) =>
+      inParts(entries, async (part, ask) => {
+        const reply = await ask({ hash: { zip, entries: part } });
+        return 'hashes' in reply ? reply.hashes : outOfTurn();
+      }),
+    close: () => Promise.all(all.map((thread) => thread.close())),
+  };
+}
+
+export function outOfTurn(): never {
+  throw new Error('A thread answered out of turn');
+}
+
+function createThread(archivePath: string) {
+  const thread = startThread('fill-thread', import.meta.url, archivePath);
+  let pending: PromiseWithResolvers<FillReply> | undefined;
+  let broken: unknown;
+  thread.on('message', (reply: FillReply) => {
+    if ('failure' in reply) pending?.reject(unpackFailure(reply.failure));
+    else pending?.resolve(reply);
+  });
+  thread.on('error', (error) => {
+    broken = error;
+    pending?.reject(error);
+  });
+  thread.on('exit', () => pending?.reject(broken ?? new Error('A thread ended before its work')));
+  return {
+    ask(request: FillRequest): Promise<FillReply> {
+      if (broken !== undefined) return Promise.reject(broken);
+      thread.postMessage(request);
+      pending = Promise.withResolvers<FillReply>();
+      return pending.promise;
+    },
+    close: () => thread.terminate(),
+  };
+}
