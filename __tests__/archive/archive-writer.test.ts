@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
-import { directoryRecord, endRecords, localHeader } from '../../src/archive/zip-records.ts';
+import { DEFLATED, directoryRecord, endRecords, localHeader, STORED } from '../../src/archive/zip-records.ts';
 import { buildZip, extraField, numbers } from '../helpers/zip-builder.ts';
 
 let folder: string;
@@ -23,6 +23,14 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await rm(folder, { recursive: true });
+});
+
+const stored = (data: Uint8Array, offset: number) => ({
+  bytes: data.length,
+  compressedBytes: data.length,
+  method: STORED,
+  crc32: crc32(data),
+  offset,
 });
 
 async function contents(archive: string): Promise<Map<string, Buffer>> {
@@ -44,6 +52,26 @@ describe('the bytes', () => {
       { name: 'results/manifest.csv', data: '' },
     ];
     expect(await readFile(path)).toEqual(buildZip({ entries }));
+  });
+
+  test('are deflated, with all sizes before them, where that makes them smaller', async () => {
+    const text = Buffer.from('path,label,split\n'.repeat(500));
+    const writer = await createArchive(path);
+    await writer.addBuffer('results/manifest.csv', text);
+    await writer.addBuffer('results/report.html', randomBytes(5_000));
+    await writer.finish();
+    const zip = await openZip(path, { name: 'set.zip' });
+    expect(zip.entries).toMatchObject([
+      { path: 'results/manifest.csv', method: 8, bytes: text.length },
+      { path: 'results/report.html', method: 0, bytes: 5_000, compressedBytes: 5_000 },
+    ]);
+    const [manifest] = zip.entries;
+    if (!manifest) throw new Error('the manifest is missing');
+    expect(manifest.compressedBytes).toBeLessThan(text.length / 10);
+    expect(await zip.read(manifest)).toEqual(text);
+    await zip.close();
+    // Flags: the name is UTF-8, and no data descriptor follows.
+    expect((await readFile(path)).readUInt16LE(6)).toBe(0x800);
   });
 
   test('have zip64 end records from 65,535 entries on, and 65,600 entries are read back', async () => {
@@ -69,6 +97,7 @@ describe('the bytes', () => {
       const { createArchive } = await import(${JSON.stringify(module.href)});
       const writer = await createArchive(out);
       await writer.addBuffer('results/train/Größe/a.png', Buffer.alloc(100_000, 7));
+      await writer.addBuffer('results/train/Größe/a.bmp', Buffer.alloc(300_000, 'a smooth background'));
       console.log(JSON.stringify(await writer.finish()));`;
     const runs = [
       { umask: '000', tz: 'Pacific/Kiritimati', locale: 'C', cwd: folder, out: 'one.zip' },
@@ -130,7 +159,14 @@ test('any safe names and contents come back from our reader', async () => {
     .array(part, { minLength: 1, maxLength: 3 })
     .map((parts) => parts.join('/'))
     .filter((text) => !/^[A-Za-z]:/.test(text));
-  const files = fc.uniqueArray(fc.tuple(name, fc.uint8Array({ maxLength: 300 })), {
+  const contentOf = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    // These get smaller.
+    fc
+      .tuple(fc.uint8Array({ minLength: 1 }), fc.integer({ min: 1, max: 2_000 }))
+      .map(([part, times]) => Buffer.alloc(part.length * times, part)),
+  );
+  const files = fc.uniqueArray(fc.tuple(name, contentOf), {
     selector: ([text]) => text,
     maxLength: 10,
   });
@@ -217,8 +253,7 @@ describe('what can’t be done', () => {
 test('others write entries into the room that is left for them, in any order', async () => {
   const writer = await createArchive(path);
   const contents = ['first', 'second', 'third'].map((text) => ({ name: `${text}.txt`, data: Buffer.from(text) }));
-  const headerOf = (name: string, data: Buffer) =>
-    localHeader({ name: Buffer.from(name), bytes: data.length, crc32: crc32(data), offset: 0 });
+  const headerOf = (name: string, data: Buffer) => localHeader({ name: Buffer.from(name), ...stored(data, 0) });
   const segments = await Promise.all(
     contents.map(({ name, data }) => writer.addSegment([name], headerOf(name, data).length + data.length)),
   );
@@ -230,7 +265,7 @@ test('others write entries into the room that is left for them, in any order', a
     const file = openSync(path, 'r+');
     writeSync(file, Buffer.concat([headerOf(name, data), data]), 0, undefined, segment.offset);
     closeSync(file);
-    segment.written([{ bytes: data.length, crc32: crc32(data), offset: segment.offset }]);
+    segment.written([stored(data, segment.offset)]);
   }
   await last;
   await writer.finish();
@@ -247,10 +282,10 @@ describe('the archive while it grows', () => {
       reached = true;
       return bytes;
     });
-    second.written([{ bytes: 0, crc32: 0, offset: 31 }]);
+    second.written([stored(Buffer.alloc(0), 31)]);
     await new Promise((resolve) => setImmediate(resolve));
     expect(reached).toBe(false);
-    first.written([{ bytes: 0, crc32: 0, offset: 0 }]);
+    first.written([stored(Buffer.alloc(0), 0)]);
     expect(await waiting).toBe(62);
     const facts = await writer.finish();
     expect(await writer.file.reach(1e9)).toBe(facts.bytes);
@@ -284,15 +319,29 @@ test('abort removes the file, may come twice, and leaves a finished archive alon
 });
 
 test('the zip64 fields of entries beyond 4 GiB are those of APPNOTE.TXT', async () => {
-  const entry = { name: Buffer.from('a'), bytes: 5e9, crc32: 1, offset: 6e9 };
+  const entry = {
+    name: Buffer.from('a'),
+    bytes: 5e9,
+    compressedBytes: 4.5e9,
+    method: DEFLATED,
+    crc32: 1,
+    offset: 6e9,
+  };
   const local = localHeader(entry);
   expect(local.subarray(18, 26)).toEqual(Buffer.alloc(8, 0xff));
-  expect(local.subarray(31)).toEqual(extraField(1, numbers([8, 5e9], [8, 5e9])));
+  expect(local.subarray(31)).toEqual(extraField(1, numbers([8, 5e9], [8, 4.5e9])));
   const central = directoryRecord(entry);
-  expect(central.subarray(47)).toEqual(extraField(1, numbers([8, 5e9], [8, 5e9], [8, 6e9])));
-  const far = directoryRecord({ ...entry, bytes: 5 });
-  expect(far.readUInt32LE(24)).toBe(5);
+  expect(central.subarray(20, 28)).toEqual(Buffer.alloc(8, 0xff));
+  expect(central.subarray(47)).toEqual(extraField(1, numbers([8, 5e9], [8, 4.5e9], [8, 6e9])));
+  const far = directoryRecord({ ...entry, bytes: 5, compressedBytes: 4 });
+  expect([far.readUInt32LE(20), far.readUInt32LE(24)]).toEqual([4, 5]);
   expect(far.subarray(47)).toEqual(extraField(1, numbers([8, 6e9])));
+  // A local header has both sizes in the field, or none; the directory only those that don't fit.
+  const small = { ...entry, compressedBytes: 4, offset: 0 };
+  expect(localHeader(small).subarray(18, 26)).toEqual(Buffer.alloc(8, 0xff));
+  expect(localHeader(small).subarray(31)).toEqual(extraField(1, numbers([8, 5e9], [8, 4])));
+  expect(directoryRecord(small).readUInt32LE(20)).toBe(4);
+  expect(directoryRecord(small).subarray(47)).toEqual(extraField(1, numbers([8, 5e9])));
   expect(endRecords(65_534, 0xffffffff - 1, 1)).toHaveLength(22);
   for (const end of [endRecords(65_535, 0, 1), endRecords(1, 0xffffffff, 1), endRecords(1, 0, 0xffffffff)]) {
     expect(end).toHaveLength(98);

@@ -1,11 +1,15 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
+import { openZip } from '../../src/archive/open-zip.ts';
 import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
+import type { FillJob } from '../../src/prepare-data/fill-thread.ts';
 import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
 import { requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
+import { buildZip } from '../helpers/zip-builder.ts';
 
 const SIGNAL = new AbortController().signal;
 
@@ -47,7 +51,7 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
     await file.truncate(largeBytes);
     await file.close();
     const archive = await createArchive(path());
-    const threads = startFillThreads(path());
+    const threads = startFillThreads(path(), 1);
     const job = { kind: 'file', path: source, name: 'downloads/large.zip' } as const;
     for await (const _ of fillArchive(archive, [job], { threads, signal: SIGNAL }));
     await threads.close();
@@ -57,5 +61,42 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
 
   test.each(Object.entries(UNPACKERS))('%s', async (_, { count }) => {
     expect(await count(path())).toEqual({ entries: 2, bytes: largeBytes + 9 });
+  });
+});
+
+describe('an archive with deflated files, between stored ones, is read to its end by', () => {
+  const sizes = [2_000, 300_000, 5_000_000];
+  const text = Buffer.from('path,label,split\n'.repeat(5_000));
+  const png = Buffer.alloc(1_000, 'stored, by its name');
+  const path = () => join(folder, 'deflated.zip');
+
+  beforeAll(async () => {
+    const source = join(folder, 'source.zip');
+    const images = sizes.flatMap((bytes, index) => [
+      // Grey with some noise, as of a camera; the largest is deflated in pieces.
+      { name: `${index}.bmp`, data: randomBytes(bytes).map((byte) => 180 + (byte & 15)) },
+      { name: `${index}.png`, data: png },
+    ]);
+    await writeFile(source, buildZip({ entries: images }));
+    const zip = await openZip(source, { name: 'source.zip' });
+    await zip.close();
+    const archive = await createArchive(path());
+    const fill = zip.entries.map((entry) => {
+      return { entry, name: `results/train/label/${entry.path}`, target: undefined, wanted: false };
+    });
+    const jobs: FillJob[] = [{ kind: 'images', zip: { path: source, name: 'source.zip' }, images: fill }];
+    const filled = [];
+    const threads = startFillThreads(path(), 1);
+    for await (const some of fillArchive(archive, jobs, { signal: SIGNAL, threads })) filled.push(...some);
+    await threads.close();
+    expect(filled.map(({ method }) => method)).toEqual([8, 0, 8, 0, 8, 0]);
+    await archive.addBuffer('results/manifest.csv', text);
+    const facts = await archive.finish();
+    expect(facts.bytes).toBeLessThan(4_000_000);
+  });
+
+  test.each(Object.entries(UNPACKERS))('%s', async (_, { count }) => {
+    const bytes = sizes.reduce((sum, size) => sum + size, 0) + sizes.length * png.length + text.length;
+    expect(await count(path())).toEqual({ entries: 7, bytes });
   });
 });

@@ -45,22 +45,7 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
   test('needs no more room than the largest zip and 300 MB, however large the data set is', async () => {
     const { start, zips, workspace, fileList } = await prepareDataFixture();
     // 24 zips of 30 MB: 720 MB of images, none like another.
-    const list = Array.from({ length: 24 }, (_, index) => {
-      const name = `zip-${index}.zip`;
-      const entries = Array.from({ length: 30 }, (_, image) => ({
-        name: `a/${image}.png`,
-        data: Buffer.alloc(1e6, `${index} ${image}`),
-      }));
-      return { name, zip: () => buildZip({ entries }) };
-    });
-    for (const { name, zip } of list) writeFileSync(join(zips, name), zip());
-    const base = fileList[0]?.file_url ?? '';
-    const entries = list.map(({ name }) => ({
-      file_url: new URL(name, base).href,
-      downloaded_file_name: name,
-      exploded_folder_name: 'a',
-      species_label: 'Hannaea',
-    }));
+    const entries = writeZips(zips, fileList, { count: 24, extension: 'png' });
     const action = start({ ...RESULTS, 'low-disk': 'true', 'file-list': JSON.stringify(entries) });
     let running = true;
     const ended = action.result.finally(() => {
@@ -75,6 +60,16 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
     expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': String(24 * 27) } });
     expect(Number(result.outputs['archive-bytes'])).toBeGreaterThan(720e6);
     expect(peak).toBeLessThan(330e6);
+  });
+
+  test('comes to its end when the archive is much smaller than the images', async () => {
+    const { run, zips, fileList, uploaded, cloud } = await prepareDataFixture();
+    const entries = writeZips(zips, fileList, { count: 8, extension: 'bmp' });
+    const result = await run({ ...RESULTS, 'low-disk': 'true', 'file-list': JSON.stringify(entries) });
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': String(8 * 27) } });
+    expect(Number(result.outputs['archive-bytes'])).toBeLessThan(10e6);
+    const [archive = ''] = uploaded();
+    expect(sha256(readFileSync(join(cloud.directory, archive)))).toBe(result.outputs['archive-sha256']);
   });
 
   test('a failed upload ends the run with what the server says, and leaves nothing', async () => {
@@ -104,6 +99,29 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
     expect(filesBelow(workspace)).toEqual([]);
   });
 });
+
+/** Zips of 30 images of 1 MB, none like another, and their file list. */
+function writeZips(
+  folder: string,
+  fileList: readonly { readonly file_url: string }[],
+  { count, extension }: { readonly count: number; readonly extension: string },
+) {
+  const base = fileList[0]?.file_url ?? '';
+  return Array.from({ length: count }, (_, index) => {
+    const name = `zip-${index}.zip`;
+    const entries = Array.from({ length: 30 }, (_, image) => ({
+      name: `a/${image}.${extension}`,
+      data: Buffer.alloc(1e6, `${index} ${image}`),
+    }));
+    writeFileSync(join(folder, name), buildZip({ entries }));
+    return {
+      file_url: new URL(name, base).href,
+      downloaded_file_name: name,
+      exploded_folder_name: 'a',
+      species_label: 'Hannaea',
+    };
+  });
+}
 
 /** Room that the files of a folder take on the disk, in bytes. */
 function blocksBelow(folder: string): number {

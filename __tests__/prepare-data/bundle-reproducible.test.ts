@@ -10,8 +10,8 @@ import { temporaryFolder } from '../helpers/runner.ts';
  * run of this test, after a look at what changed.
  */
 const KNOWN = {
-  data: '3ba25268c58761822bf4adf3832b17c50c2379a267d48c9958616902ae0a48e1',
-  results: 'b2374e610d8d94ae9f8a6f0f5b78f4526737b2cc948865466f25b93bbf9abe9c',
+  data: '092489c32015cf85149a93a2f8215d57e382bc4e8358786f3fe731a5d15d3c8e',
+  results: '1f12da3a3236afe6411554e21900829acb4741f46d1dba0a67456db62415c16f',
 };
 
 test.each(Object.entries(KNOWN))('the archive of %s has the bytes that it has everywhere', async (content, sha256) => {

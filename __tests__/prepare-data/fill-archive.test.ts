@@ -1,12 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { encodePng } from '../../scripts/demo/png.ts';
 import { type ArchiveWriter, createArchive } from '../../src/archive/archive-writer.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
-import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
+import { type FillOptions, fillArchive } from '../../src/prepare-data/fill-archive.ts';
 import type { Filled, FillJob } from '../../src/prepare-data/fill-thread.ts';
 import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
@@ -42,11 +43,15 @@ async function imagesJob(name: string, entries: RawEntry[], own: { target?: bool
   return job;
 }
 
-async function fill(archive: ArchiveWriter, jobs: Iterable<FillJob>, signal = SIGNAL): Promise<Filled[]> {
+async function fill(
+  archive: ArchiveWriter,
+  jobs: Iterable<FillJob>,
+  { count = 2, ...own }: Partial<FillOptions> & { readonly count?: number } = {},
+): Promise<Filled[]> {
   const filled: Filled[] = [];
-  const threads = startFillThreads(path);
+  const threads = startFillThreads(archive.file.path, count);
   try {
-    for await (const some of fillArchive(archive, jobs, { threads, signal })) filled.push(...some);
+    for await (const some of fillArchive(archive, jobs, { threads, signal: SIGNAL, ...own })) filled.push(...some);
   } finally {
     await threads.close();
   }
@@ -120,7 +125,8 @@ test('an image too large to be held in memory goes through in pieces, to the arc
   const archive = await createArchive(path);
   const filled = await fill(archive, [job]);
   await archive.finish();
-  expect(filled).toMatchObject([{ sha256: sha256(data), bytes: LARGE }]);
+  // Stored, though deflating would make it smaller.
+  expect(filled).toMatchObject([{ sha256: sha256(data), bytes: LARGE, compressedBytes: LARGE, method: 0 }]);
   expect((await readFile(join(folder, 'large.tif'))).equals(data)).toBe(true);
   expect((await contents())[0]?.[1].equals(data)).toBe(true);
 });
@@ -140,6 +146,122 @@ test('files are added as they are, empty ones too', async () => {
     ['some', data],
     ['none', Buffer.from('')],
   ]);
+});
+
+/** A BMP of grey pixels with some noise, the same one everywhere. */
+function bmpOf(width: number, height: number, seed = 0): Buffer {
+  const data = createCipheriv('aes-256-ctr', Buffer.alloc(32, seed), Buffer.alloc(16))
+    .update(Buffer.alloc(54 + width * height * 3))
+    .map((byte) => 180 + (byte & 15));
+  const head = Buffer.alloc(54);
+  head.write('BM', 'latin1');
+  head.writeUInt32LE(data.length, 2);
+  head.writeUInt32LE(head.length, 10);
+  head.writeUInt32LE(40, 14);
+  head.writeInt32LE(width, 18);
+  head.writeInt32LE(height, 22);
+  head.writeUInt16LE(1, 26);
+  head.writeUInt16LE(24, 28);
+  data.set(head);
+  return Buffer.from(data);
+}
+
+describe('what is not compressed is deflated', () => {
+  test('a BMP takes less in the archive, and comes back from there and from its place', async () => {
+    const bmp = bmpOf(400, 300);
+    const png = Buffer.concat([encodePng({ width: 3, height: 2, channels: 3, pixels: new Uint8Array(18) }), bmp]);
+    const job = await imagesJob(
+      'a.zip',
+      [
+        { name: 'a.bmp', data: bmp, method: 8 },
+        { name: 'b.png', data: png },
+        { name: 'c.bmp', data: bmp },
+      ],
+      { target: true, wanted: true },
+    );
+    const archive = await createArchive(path);
+    const filled = await fill(archive, [job]);
+    await archive.finish();
+    const expected = { sha256: sha256(bmp), bytes: bmp.length, method: 8, size: { width: 400, height: 300 } };
+    expect(filled).toMatchObject([
+      { ...expected, data: Uint8Array.from(bmp), offset: 0 },
+      { bytes: png.length, compressedBytes: png.length, method: 0, size: { width: 3, height: 2 } },
+      expected,
+    ]);
+    expect(filled[0]?.compressedBytes).toBeLessThan(bmp.length * 0.7);
+    expect(await contents()).toEqual([
+      ['a.zip/a.bmp', bmp],
+      ['a.zip/b.png', png],
+      ['a.zip/c.bmp', bmp],
+    ]);
+    expect(await readFile(join(folder, 'a.bmp'))).toEqual(bmp);
+  });
+
+  test('by one thread as by four, the archive has the bytes that it has everywhere', async () => {
+    const jobs: FillJob[] = [];
+    for (let index = 0; index < 12; index++) {
+      const bmps = [0, 1, 2].map((place) => ({
+        name: `${place}.bmp`,
+        data: bmpOf(200 + 40 * place, index % 4 === 0 ? 400 : 20, index),
+      }));
+      jobs.push(await imagesJob(`${index}.zip`, bmps));
+    }
+    const sums = [];
+    for (const count of [1, 4]) {
+      const archive = await createArchive(join(folder, `by-${count}.zip`));
+      await fill(archive, jobs, { count });
+      sums.push((await archive.finish()).sha256);
+    }
+    // It changes with a version of fflate, as all archives do.
+    const known = 'b18024fe87ca3c029eb456886191206be16d41416c594fd71817b888894c03f1';
+    expect(sums).toEqual([known, known]);
+  });
+});
+
+describe('room is asked for', () => {
+  /** Images that take 48 MB, and next to nothing in the archive. */
+  const blankJobs = () =>
+    Promise.all(
+      Array.from({ length: 16 }, (_, index) =>
+        imagesJob(`${index}.zip`, [{ name: 'blank.bmp', data: Buffer.alloc(3e6, 200), method: 8 }]),
+      ),
+    );
+
+  test('for what the archive really has: a wait for the size of the images might never end', async () => {
+    const archive = await createArchive(path);
+    const asked: number[] = [];
+    const filled = await fill(archive, await blankJobs(), {
+      room: async (bytes) => {
+        asked.push(bytes);
+      },
+    });
+    const facts = await archive.finish();
+    expect(filled).toHaveLength(16);
+    expect(asked).toEqual(filled.map(({ offset }) => offset));
+    expect(facts.bytes).toBeLessThan(3e6);
+  });
+
+  test('and waited for, so that nothing grows meanwhile', async () => {
+    const archive = await createArchive(path);
+    const { promise: room, resolve: giveRoom } = Promise.withResolvers<void>();
+    const filling = fill(archive, await blankJobs(), { room: (bytes) => (bytes === 0 ? Promise.resolve() : room) });
+    await archive.file.reach(1);
+    await setTimeout(200);
+    const { bytes } = archive;
+    giveRoom();
+    const [first] = await filling;
+    expect(bytes).toBe(first && first.compressedBytes + 30 + '0.zip/blank.bmp'.length);
+    expect((await archive.finish()).entries).toBe(16);
+  });
+
+  test('and no longer waited for when the run is cancelled', async () => {
+    const archive = await createArchive(path);
+    const run = new AbortController();
+    const filling = fill(archive, await blankJobs(), { signal: run.signal, room: () => new Promise(() => undefined) });
+    setImmediate(() => run.abort());
+    await expect(filling).rejects.toMatchObject({ code: 'CANCELLED' });
+    await archive.abort();
+  });
 });
 
 describe('what goes wrong in a thread is an error here', () => {
@@ -223,7 +345,7 @@ test('a cancelled run begins no further job, and the archive is removed', async 
       run.abort();
     }
   };
-  const filling = fill(archive, oneByOne(), run.signal);
+  const filling = fill(archive, oneByOne(), { signal: run.signal });
   await expect(filling).rejects.toMatchObject({ code: 'CANCELLED' });
   await archive.abort();
   expect(begun).toHaveLength(2);

@@ -2,9 +2,10 @@ import { crc32 } from 'node:zlib';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
 import { type ArchiveFileOptions, createArchiveFile } from './archive-file.ts';
+import { deflateEntry } from './deflate-entry.ts';
 import { dangerOf, faultOf } from './entry-path.ts';
 import { quoteName } from './zip-fault.ts';
-import { directoryRecord, endRecords, localHeader, type StoredEntry } from './zip-records.ts';
+import { DEFLATED, directoryRecord, endRecords, localHeader, STORED, type WrittenEntry } from './zip-records.ts';
 
 /** A finished archive: its size, its digests (hexadecimal, of the very bytes that were written) and its entries. */
 export interface ArchiveFacts extends FileFacts {
@@ -16,7 +17,7 @@ export interface Segment {
   /** Where they begin. */
   readonly offset: number;
   /** Says that they are there, in the order of their names. */
-  written(entries: readonly Pick<StoredEntry, 'bytes' | 'crc32' | 'offset'>[]): void;
+  written(entries: readonly Omit<WrittenEntry, 'name'>[]): void;
 }
 
 /**
@@ -27,7 +28,14 @@ export interface Segment {
 export interface ArchiveWriter {
   /** The archive while it is written. */
   readonly file: GrowingFile;
-  /** `name`: '/'-separated, the path inside the archive. `data` must not change before the promise resolves. */
+  /** Bytes added so far, and left as room. */
+  readonly bytes: number;
+  /**
+   * Adds a file, deflated where that makes it smaller.
+   *
+   * @param name '/'-separated, the path inside the archive
+   * @param data must not change before the promise resolves
+   */
   addBuffer(name: string, data: Uint8Array): Promise<void>;
   /** Leaves room of so many bytes for entries that somebody else writes. */
   addSegment(names: readonly string[], bytes: number): Promise<Segment>;
@@ -42,9 +50,9 @@ const MAX_NAME_BYTES = 0xffff;
 /**
  * Creates a zip whose bytes depend on nothing but the names and contents that are added, and their order.
  *
- * Every entry is stored: what deflate makes of a file differs between versions of zlib and kinds of processor, so that
- * the same data set would get another checksum on another machine; and PNG and JPEG, being compressed, gain nothing.
- * Date and mode are fixed, names are UTF-8, and nothing else is recorded.
+ * `deflateEntry` says which entries are deflated. It is done in JavaScript, as what zlib makes of a file differs between
+ * its versions and kinds of processor: the same data set would get another checksum on another machine. Date and mode
+ * are fixed, names are UTF-8, and nothing else is recorded.
  *
  * We write the records ourselves because archiver 8.0 queues its whole directory in memory at the end (0.8 GB for
  * 44,000 entries, measured) and writes streamed files in a form that some readers refuse (stored, with a data
@@ -87,11 +95,26 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
   return {
     file,
 
+    get bytes() {
+      return file.bytes;
+    },
+
     addBuffer: (name, data) =>
       inTurn(async () => {
-        const entry = { name: takeName(name), bytes: data.length, crc32: crc32(data), offset: file.bytes };
+        const nameBytes = takeName(name);
+        const target = Buffer.allocUnsafe(data.length);
+        const deflated = deflateEntry(name, data, target);
+        const packed = deflated === undefined ? data : target.subarray(0, deflated);
+        const entry = {
+          name: nameBytes,
+          bytes: data.length,
+          compressedBytes: packed.length,
+          method: deflated === undefined ? STORED : DEFLATED,
+          crc32: crc32(data),
+          offset: file.bytes,
+        };
         await file.append(localHeader(entry));
-        await file.append(data);
+        await file.append(packed);
         directory.push(directoryRecord(entry));
       }),
 

@@ -1,16 +1,18 @@
 import type { ArchiveWriter } from '../archive/archive-writer.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { throwIfCancelled, unlessCancelled } from '../errors.ts';
 import type { Filled, FillJob } from './fill-thread.ts';
 import { type FillThreads, outOfTurn } from './fill-threads.ts';
 
 /** How many jobs may be done, or under way, ahead of the one whose result is asked for. */
 const JOBS_AHEAD = 8;
 
-export interface FillOptions<Job extends FillJob> {
+export interface FillOptions {
   readonly threads: FillThreads;
   readonly signal: AbortSignal;
+  /** Waits until the archive, which has so many bytes, may grow by another job. */
+  readonly room?: ((archiveBytes: number) => Promise<void>) | undefined;
   /** Told of each job as soon as it is done, in any order. */
-  readonly onDone?: ((job: Job, filled: readonly Filled[]) => void) | undefined;
+  readonly onDone?: ((job: FillJob, filled: readonly Filled[]) => void) | undefined;
   /** Told of the first job that fails, at once: the failure itself comes in the order of the jobs. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -21,21 +23,26 @@ export interface FillOptions<Job extends FillJob> {
  *
  * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`: the first failure in the order of the jobs
  */
-export async function* fillArchive<Job extends FillJob>(
+export async function* fillArchive(
   archive: ArchiveWriter,
-  jobs: Iterable<Job> | AsyncIterable<Job>,
-  { threads, signal, onDone, onFailure }: FillOptions<Job>,
+  jobs: Iterable<FillJob> | AsyncIterable<FillJob>,
+  { threads, signal, room, onDone, onFailure }: FillOptions,
 ): AsyncGenerator<readonly Filled[], void, void> {
+  // Jobs that wait for room keep their zips on the disk.
+  const ahead = room ? threads.count + 1 : JOBS_AHEAD;
   const results: Promise<readonly Filled[]>[] = [];
   /** Settles when the job before has its place. */
   let turn: Promise<void> = Promise.resolve();
 
-  async function fill(job: Job, before: Promise<void>, placed: () => void): Promise<readonly Filled[]> {
+  async function fill(job: FillJob, before: Promise<void>, placed: () => void): Promise<readonly Filled[]> {
     return threads.use(async (ask) => {
       const length = await ask({ job });
       if (!('length' in length)) return outOfTurn();
       await before;
       throwIfCancelled(signal);
+      // Here the archive's size is known. Before the job one could only count what its images take unpacked, of which the
+      // archive, deflated, may never get so much that the wait ends.
+      if (room) await unlessCancelled(room(archive.bytes), signal);
       const names = job.kind === 'file' ? [job.name] : job.images.map(({ name }) => name);
       const segment = await archive.addSegment(names, length.length);
       placed();
@@ -59,7 +66,7 @@ export async function* fillArchive<Job extends FillJob>(
       });
       turn = promise;
       results.push(result);
-      if (results.length >= JOBS_AHEAD) yield (await results.shift()) ?? [];
+      if (results.length >= ahead) yield (await results.shift()) ?? [];
     }
   } catch (error) {
     // Whoever makes the jobs may have failed because one of them has.

@@ -1,7 +1,8 @@
 /**
- * A thread that puts images, and whole files, into the archive: it reads, unpacks, checks and hashes them, writes them
- * to their places, and tells what it found; before that, it looks which images may be identical. It waits for the disk at every step, which is fastest for many small files
- * and leaves the main program free for the network.
+ * A thread that puts images, and whole files, into the archive: it reads, unpacks, checks and hashes them, deflates what
+ * gets smaller by it, writes them to their places, and tells what it found; before that, it looks which images may be
+ * identical. It waits for the disk at every step, which is fastest for many small files and leaves the main program free
+ * for the network.
  */
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
@@ -9,10 +10,11 @@ import { open } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { imageSize } from 'image-size';
+import { deflateEntry } from '../archive/deflate-entry.ts';
 import { streamEntry } from '../archive/entry-data.ts';
 import { createEntryReader } from '../archive/entry-reader.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
-import { localHeader, type StoredEntry } from '../archive/zip-records.ts';
+import { DEFLATED, localHeader, STORED, type WrittenEntry } from '../archive/zip-records.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { packFailure, type ThreadFailure } from '../thread.ts';
@@ -45,7 +47,7 @@ export interface FileJob {
 }
 
 /** What an entry of the archive turned out to be. */
-export interface Filled extends Pick<StoredEntry, 'bytes' | 'crc32' | 'offset'> {
+export interface Filled extends Omit<WrittenEntry, 'name'> {
   /** Hexadecimal; `''` for a file. */
   readonly sha256: string;
   /** In pixels; `undefined` for bytes that are no image. */
@@ -79,7 +81,10 @@ export type FillReply =
   | { readonly hashes: readonly string[] }
   | { readonly failure: ThreadFailure };
 
-/** An entry larger than this is not held in memory. */
+/**
+ * An entry larger than this is not held in memory, and so never deflated: it goes to its place in pieces, for which its
+ * size in the archive has to be known first.
+ */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 const PIECE_BYTES = 2 ** 20;
@@ -124,45 +129,50 @@ function prepare(job: FillJob): Prepared {
 }
 
 function prepareImages({ zip, images }: ImagesJob): Prepared {
-  const entries = images.map(({ entry, name }) => storedEntry(name, entry));
-  const length = entries.reduce((sum, entry) => sum + headerLength(entry) + entry.bytes, 0);
-  if (segment.length < length) segment = Buffer.allocUnsafeSlow(length);
+  const most = images.reduce((sum, { entry, name }) => sum + headerLength(name, entry.bytes) + entry.bytes, 0);
+  if (segment.length < most) segment = Buffer.allocUnsafeSlow(most);
   const zipFile = openSource(zip.path);
   let end = 0;
   const filled = images.map(({ entry, name, target, wanted }): Filled => {
     const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, entry));
-    const header = localHeader(storedEntry(name, entry));
+    const place = segment.subarray(end + headerLength(name, entry.bytes));
+    const deflated = deflateEntry(name, data, place);
+    if (deflated === undefined) place.set(data);
+    const written = {
+      bytes: data.length,
+      compressedBytes: deflated ?? data.length,
+      method: deflated === undefined ? STORED : DEFLATED,
+      crc32: entry.crc32,
+      offset: end,
+    };
+    const header = localHeader({ name: Buffer.from(name), ...written });
     segment.set(header, end);
-    segment.set(data, end + header.length);
-    const offset = end;
-    end += header.length + data.length;
+    end += header.length + written.compressedBytes;
     if (target !== undefined) onDisk('write', target, () => writeFileSync(target, data));
     return {
-      bytes: data.length,
-      crc32: entry.crc32,
-      offset,
+      ...written,
       sha256: hash('sha256', data, 'hex'),
       size: sizeOf(data),
       data: wanted ? Uint8Array.from(data) : undefined,
     };
   });
   return {
-    length,
+    length: end,
     write(start) {
-      writeAt(segment.subarray(0, length), start);
+      writeAt(segment.subarray(0, end), start);
       return filled.map((one) => ({ ...one, offset: start + one.offset }));
     },
   };
 }
 
 function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): Prepared {
-  const stored = storedEntry(name, entry);
   return {
-    length: headerLength(stored) + entry.bytes,
+    length: headerLength(name, entry.bytes) + entry.bytes,
     async write(offset) {
+      const stored = storedEntry({ ...entry, offset });
       const sum = createHash('sha256');
       let head: Uint8Array | undefined;
-      let end = offset + writeAt(localHeader(stored), offset);
+      let end = offset + writeAt(localHeader({ name: Buffer.from(name), ...stored }), offset);
       const zipFile = await open(zip.path);
       const output = target === undefined ? undefined : onDisk('write', target, () => openSync(target, 'w'));
       try {
@@ -179,8 +189,7 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
         if (output !== undefined) closeSync(output);
         await zipFile.close();
       }
-      const { bytes, crc32 } = entry;
-      return [{ bytes, crc32, offset, sha256: sum.digest('hex'), size: head && sizeOf(head), data: undefined }];
+      return [{ ...stored, sha256: sum.digest('hex'), size: head && sizeOf(head), data: undefined }];
     },
   };
 }
@@ -189,7 +198,7 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
 function prepareFile({ path, name }: FileJob): Prepared {
   const file = openSource(path);
   const bytes = onDisk('read', path, () => statSync(path).size);
-  const header = headerLength({ name: Buffer.from(name), bytes, crc32: 0, offset: 0 });
+  const header = headerLength(name, bytes);
   return {
     length: header + bytes,
     write(offset) {
@@ -204,8 +213,9 @@ function prepareFile({ path, name }: FileJob): Prepared {
         writeAt(data, offset + header + copied);
         copied += read;
       }
-      writeAt(localHeader({ name: Buffer.from(name), bytes, crc32: crc, offset }), offset);
-      return [{ bytes, crc32: crc, offset, sha256: '', size: undefined, data: undefined }];
+      const stored = storedEntry({ bytes, crc32: crc, offset });
+      writeAt(localHeader({ name: Buffer.from(name), ...stored }), offset);
+      return [{ ...stored, sha256: '', size: undefined, data: undefined }];
     },
   };
 }
@@ -245,12 +255,13 @@ async function hashLarge({ path, name }: ZipPart['zip'], entry: ZipEntry): Promi
   }
 }
 
-function storedEntry(name: string, { bytes, crc32 }: ZipEntry): StoredEntry {
-  return { name: Buffer.from(name), bytes, crc32, offset: 0 };
+function storedEntry({ bytes, crc32, offset }: Pick<WrittenEntry, 'bytes' | 'crc32' | 'offset'>) {
+  return { bytes, compressedBytes: bytes, method: STORED, crc32, offset };
 }
 
-function headerLength(entry: StoredEntry): number {
-  return localHeader(entry).length;
+/** Depends on the name, and on whether the sizes need a zip64 field: a deflated entry is small enough to have none. */
+function headerLength(name: string, bytes: number): number {
+  return localHeader({ name: Buffer.from(name), ...storedEntry({ bytes, crc32: 0, offset: 0 }) }).length;
 }
 
 /** Requests come about one source after the other, so one open source is enough. */

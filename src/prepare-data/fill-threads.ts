@@ -3,8 +3,17 @@ import type { ZipEntry } from '../archive/open-zip.ts';
 import { startThread, unpackFailure } from '../thread.ts';
 import type { FillReply, FillRequest, ZipPart } from './fill-thread.ts';
 
-/** More do not help: then network and disk are what everybody waits for. Each takes some 20 MB. */
-const MAX_THREADS = 2;
+/**
+ * More do not help when images are copied: then network and disk are what everybody waits for. Deflating takes time of a
+ * processor. Each takes some 20 MB, and as much as the largest image.
+ */
+const MAX_THREADS = { copying: 2, deflating: 4 };
+
+/** How many threads are good for this machine, and for jobs that are mostly copied or mostly deflated. */
+export function threadsFor(work: keyof typeof MAX_THREADS): number {
+  // The main program, with the network, and the archive's sums have a processor for themselves.
+  return Math.min(MAX_THREADS[work], Math.max(1, availableParallelism() - 1));
+}
 
 /** So many entries are looked at with one message. */
 const LOOK_ENTRIES = 500;
@@ -13,6 +22,7 @@ export type Ask = (request: FillRequest) => Promise<FillReply>;
 
 /** Threads that are given to whoever comes first, one at a time. */
 export interface FillThreads {
+  readonly count: number;
   use<T>(work: (ask: Ask) => Promise<T>): Promise<T>;
   /** CRC-32 of the beginning of each entry. @throws DiatomError `ZIP`, `DISK` */
   beginnings(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<number[]>;
@@ -23,9 +33,7 @@ export interface FillThreads {
 }
 
 /** @param archivePath of the file that is filled; `''` where they only look */
-export function startFillThreads(archivePath: string): FillThreads {
-  // The main program, with the network, and the archive's sums have a processor for themselves.
-  const count = Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
+export function startFillThreads(archivePath: string, count: number): FillThreads {
   const all = Array.from({ length: count }, () => createThread(archivePath));
   const free = [...all];
   const waiting: ((thread: (typeof all)[number]) => void)[] = [];
@@ -53,6 +61,7 @@ export function startFillThreads(archivePath: string): FillThreads {
   }
 
   return {
+    count,
     use,
     beginnings: (zip, entries) =>
       inParts(entries, async (part, ask) => {

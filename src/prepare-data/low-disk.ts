@@ -12,7 +12,7 @@ const STEP_BYTES = 16e6;
 
 /** Frees the disk of what is no longer needed, while the run goes on. */
 export interface DiskSaver {
-  /** Waits until the archive, grown to so many bytes, is not too far ahead of the server. */
+  /** Waits until the archive, which has so many bytes, is not too far ahead of the server to grow further. */
   room(archiveBytes: number): Promise<void>;
   /** Told how much of the archive the server has. */
   onStored(bytes: number): void;

@@ -60,7 +60,6 @@ export async function organise(
   options: OrganiseOptions,
 ): Promise<void> {
   const { results, archive, archivePath, withSources, gallery, saver, tally } = options;
-  let begun = 0;
   /** The images of the jobs that were given to the threads and have not come back, in order. */
   const underWay = new Map<FillJob, Batch | undefined>();
 
@@ -73,8 +72,6 @@ export async function organise(
       const { source, zip, planned } = ready;
       if (results !== undefined) await makeFolders(planned.images, results);
       for (const batch of batches(ready)) {
-        for (const { image } of batch.planned) begun += image.bytes;
-        await saver?.room(begun);
         const images = batch.planned.map((one): FillImage => {
           const place = pathOf(one);
           return {
@@ -98,6 +95,7 @@ export async function organise(
 
   const filling = fillArchive(archive, noted(), {
     ...options,
+    room: saver?.room,
     onDone: (job, filled) => {
       const batch = underWay.get(job);
       batch?.planned.forEach(({ image }, index) => {

@@ -12,7 +12,7 @@ import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info, warn } from '../runner/log.ts';
 import { openDataDir } from './data-dir.ts';
 import { type Downloads, startDownloads } from './download-zips.ts';
-import { startFillThreads } from './fill-threads.ts';
+import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
 import { requireHoles } from './low-disk.ts';
 import { createPlanning } from './plan-sources.ts';
@@ -158,7 +158,7 @@ async function planOnly(
   inputs: Inputs,
   signal: AbortSignal,
 ): Promise<Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>> {
-  const threads = startFillThreads('');
+  const threads = startFillThreads('', threadsFor('copying'));
   try {
     const planning = await createPlanning(selections, inputs.plan, { threads, willLearn: false, signal });
     const tally = createTally();

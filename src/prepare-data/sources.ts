@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isCompressedFormat } from '../archive/compressed-formats.ts';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
 import { createGallery, type Gallery } from '../dataset/gallery.ts';
@@ -14,6 +15,8 @@ export interface Source extends PlanSource {
   readonly zipBytes: number | undefined;
   /** Of its images, unpacked. */
   readonly imageBytes: number;
+  /** Of those of its images that their format does not compress already, as far as names tell. */
+  readonly looseBytes: number;
   /**
    * The zip once it is here; begins its download where that waits for it.
    *
@@ -86,7 +89,8 @@ export async function selectSources(
       folder: selection.folder,
       nTest: entry.nTest ?? options.nTest,
       imageCount: images.length,
-      imageBytes: images.reduce((sum, { bytes }) => sum + bytes, 0),
+      imageBytes: sumOf(images),
+      looseBytes: sumOf(images.filter(({ path }) => !isCompressedFormat(path))),
       prints: Float64Array.from(images, printOf),
     });
   }
@@ -102,6 +106,10 @@ export async function selectSources(
     isAlike: (image) => alike.has(printOf(image)),
     images: options.keepImages ? kept : undefined,
   };
+}
+
+function sumOf(images: readonly ZipEntry[]): number {
+  return images.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** CRC-32 and size in one exact number: 32 and 21 bits. That two others meet there costs a look, no more. */

@@ -14,7 +14,7 @@ import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
-import { startFillThreads } from './fill-threads.ts';
+import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
 import { createManifestFile } from './manifest-file.ts';
@@ -74,7 +74,9 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const archive = await createArchive(path, { signal: context.signal, onDigested: saver?.onDigested });
-  const threads = startFillThreads(path);
+  const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
+  const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
+  const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
   const manifest = await createManifestFile(join(dataDir.results, MANIFEST));
   try {
     const planning = await createPlanning(selections, inputs.plan, { threads, willLearn: true, signal });
@@ -82,7 +84,6 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     const archivePath = (below: string) => (inputs.archiveContent === 'data' ? `results/${below}` : below);
     const tally = createTally();
     const [pictures, unreadable, leftOut]: [Picture[], string[], LeftOut[]] = [[], [], [...selections.leftOut]];
-    const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
     let doneBytes = 0;
     const progress = showProgress(run.downloads);
     try {
