@@ -1,10 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DiatomError } from '../errors.ts';
+import { DiatomError, unlessCancelled } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
 import type { CachedDownload } from './cache.ts';
 import { PassingFailure, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
+import type { Lane } from './pace.ts';
 import {
   contentLengthOf,
   contentRangeOf,
@@ -30,6 +31,8 @@ export interface DownloadJob {
   /** The SHA-256 it must have, in lower-case hex. */
   readonly expected: string | undefined;
   readonly onBytes: (doneBytes: number, totalBytes: number | undefined) => void;
+  /** Where it shares the line with others: of this attempt only. */
+  readonly lane: Lane | undefined;
 }
 
 /** A whole and verified download, still under its `.part` name. */
@@ -185,8 +188,11 @@ async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: 
       }
       // The part is there from the first bytes on.
       if (!file) await flush();
+      const turn = job.lane?.received(chunk.length);
+      if (turn && done !== total) await unlessCancelled(turn, job.signal);
     }
   } finally {
+    job.lane?.leave();
     // What has come before a connection breaks is worth keeping.
     try {
       await flush();

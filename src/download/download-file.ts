@@ -6,6 +6,7 @@ import { DEFAULT_RETRY_POLICY, type RetryNotice, type RetryPolicy, withRetries }
 import { attemptDownload, type DownloadJob, type Received } from './attempt.ts';
 import { type CachedDownload, cacheKeyOf, type DownloadCache } from './cache.ts';
 import { judgeFailure, withFileName } from './failure.ts';
+import type { Lane } from './pace.ts';
 import { type DownloadPaths, downloadPaths, findPart, hashOfFile, removePart } from './part-file.ts';
 import { downloadAddressOf } from './share-link.ts';
 
@@ -42,6 +43,8 @@ export interface DownloadOptions {
   readonly onRetry?: ((notice: { fileName: string } & RetryNotice) => void) | undefined;
   /** What went wrong without harm to the download: a cache that is damaged or can't be written. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** Where it shares the line with others: gives each attempt a place on it. */
+  readonly enterLane?: (() => Lane) | undefined;
 }
 
 /**
@@ -75,7 +78,7 @@ export async function downloadFile(request: DownloadRequest, options: DownloadOp
 }
 
 async function download(request: DownloadRequest, options: DownloadOptions, paths: DownloadPaths): Promise<Downloaded> {
-  const { http, cache, policy = DEFAULT_RETRY_POLICY, signal, onRetry } = options;
+  const { http, cache, policy = DEFAULT_RETRY_POLICY, signal, onRetry, enterLane } = options;
   throwIfCancelled(signal);
   const { fileName } = request;
   const url = downloadAddressOf(request.url);
@@ -84,7 +87,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
   const warn = (message: string) => options.onWarning?.(`${fileName}: ${message}`);
   const onBytes = (doneBytes: number, totalBytes: number | undefined) =>
     options.onProgress?.({ fileName, doneBytes, totalBytes });
-  const job = { url, key, paths, http, signal, expected, onBytes };
+  const job = { url, key, paths, http, signal, expected, onBytes, lane: undefined };
 
   let cached = await findCached(cache, key, warn);
   if (expected !== undefined && cached) {
@@ -99,8 +102,9 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
 
   async function attempt(): Promise<Downloaded> {
     attempts++;
+    const lane = enterLane?.();
     try {
-      const received = await attemptDownload(job, cached);
+      const received = await attemptDownload({ ...job, lane }, cached);
       if (received !== 'unchanged') return await keep(received);
       const copy = cached && (await copyCached(cached, job, warn));
       if (copy) return copy;
@@ -108,6 +112,8 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
       const part = await findPart(paths, key);
       progress = part?.note.ranges === true && part.bytes >= keptBytes + PROGRESS_BYTES;
       if (part && progress) keptBytes = part.bytes;
+      // A server may hang up on who reads nothing: that was our doing. Whoever comes first never has to wait, so it ends.
+      if (lane?.waited) progress = true;
       throw error;
     }
     cached = undefined;
