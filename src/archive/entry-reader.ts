@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { constants, crc32, inflateRawSync } from 'node:zlib';
 import { systemCodeOf } from '../errors.ts';
+import { release } from '../release.ts';
 import {
   checkContent,
   checkLocalHeader,
@@ -68,7 +69,8 @@ export function createEntryReader(): EntryReader {
 
   return {
     read(zip, file, entry) {
-      release(inflated);
+      // A buffer with more than the pool has a memory of its own.
+      if (inflated && inflated.buffer.byteLength > Buffer.poolSize) release(inflated.buffer);
       inflated = undefined;
       const { compressedBytes } = entry;
       const packed = readPacked(zip, file, entry, compressedBytes);
@@ -107,15 +109,6 @@ function inflateBeginning(zip: string, entry: LocatedEntry, packed: Uint8Array):
   } catch (error) {
     throw damaged(zip, entry, error);
   }
-}
-
-/**
- * Gives memory back at once. V8 would do so when it next collects its heap, and it collects often when much memory
- * outside of its heap is in use: that took more of the processors' time than all the work on the images.
- */
-function release(data: Uint8Array | undefined): void {
-  const memory = data?.buffer;
-  if (memory instanceof ArrayBuffer && memory.byteLength > Buffer.poolSize) memory.transfer(0);
 }
 
 function cutShort(zip: string, entry: LocatedEntry): Error {

@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DiatomError, unlessCancelled } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
+import { release } from '../release.ts';
 import type { CachedDownload } from './cache.ts';
 import { PassingFailure, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
@@ -178,17 +179,20 @@ async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: 
 
   try {
     for await (const chunk of chunks) {
-      done += chunk.length;
+      const received = chunk.length;
+      done += received;
       if (total !== undefined && done > total) break;
-      for (let taken = 0; taken < chunk.length; ) {
+      for (let taken = 0; taken < received; ) {
         const copied = chunk.copy(block, waiting, taken);
         waiting += copied;
         taken += copied;
         if (waiting === BLOCK_BYTES) await flush();
       }
+      // A chunk that fills its memory is the only one in it.
+      if (received === chunk.buffer.byteLength) release(chunk.buffer);
       // The part is there from the first bytes on.
       if (!file) await flush();
-      const turn = job.lane?.received(chunk.length);
+      const turn = job.lane?.received(received);
       if (turn && done !== total) await unlessCancelled(turn, job.signal);
     }
   } finally {

@@ -14,6 +14,7 @@ import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
+import { fillArchive } from './fill-archive.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
@@ -27,6 +28,9 @@ import type { Selections, Source } from './sources.ts';
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
 const REPORT = 'report.html';
+
+/** A manifest with more bytes (about 25,000 images) is not held in memory, and so not deflated. */
+const MAX_TEXT_BYTES = 4 * 2 ** 20;
 
 export interface WrittenDataset {
   readonly name: string;
@@ -121,7 +125,12 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
       [REPORT]: reportHtml(report),
     };
-    await archive.addBuffer(archivePath(MANIFEST), await readFile(manifest.path));
+    const { size } = await stat(manifest.path);
+    if (size <= MAX_TEXT_BYTES) await archive.addBuffer(archivePath(MANIFEST), await readFile(manifest.path));
+    else {
+      const copy = { kind: 'file', path: manifest.path, name: archivePath(MANIFEST) } as const;
+      for await (const _ of fillArchive(archive, [copy], { threads, signal }));
+    }
     const descriptions = [manifest.path];
     for (const [fileName, text] of Object.entries(texts)) {
       const description = join(dataDir.results, fileName);
