@@ -14,5 +14,6 @@ export interface GrowingFile {
 export interface FileFacts {
   readonly bytes: number;
   readonly sha256: string;
+  /** `''` where nobody has asked for it. */
   readonly sha1: string;
 }

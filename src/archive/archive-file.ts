@@ -3,7 +3,7 @@ import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
 import { startThread, unpackFailure } from '../thread.ts';
-import type { DigestReply, DigestRequest } from './digest-thread.ts';
+import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
 /**
  * A new file that several threads write and that others may read while it grows. A thread behind the writers digests
@@ -29,6 +29,8 @@ export interface ArchiveFileOptions {
   readonly onProgress?: ((writtenBytes: number) => void) | undefined;
   /** How much of the file was digested. */
   readonly onDigested?: ((bytes: number) => void) | undefined;
+  /** Whether anybody needs the SHA-1, which takes as long as the SHA-256. Default: true. */
+  readonly withSha1?: boolean | undefined;
 }
 
 /** Small pieces (headers, texts) are written together: a call of the system costs more than they. */
@@ -41,7 +43,7 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
   const file = await open(path, 'wx').catch((error) => {
     throw diskFailure('write', path, error);
   });
-  const digest = startDigest(path, options.onDigested);
+  const digest = startDigest({ path, withSha1: options.withSha1 ?? true }, options.onDigested);
   const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileFacts>();
   complete.catch(() => undefined); // whoever waits for it has the rejection
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
@@ -145,8 +147,8 @@ async function writeAll(file: FileHandle, data: Uint8Array, start: number): Prom
 }
 
 /** The thread that digests the file behind its writers. */
-function startDigest(path: string, onDigested: ArchiveFileOptions['onDigested']) {
-  const thread = startThread('digest-thread', import.meta.url, path);
+function startDigest(data: DigestData, onDigested: ArchiveFileOptions['onDigested']) {
+  const thread = startThread('digest-thread', import.meta.url, data);
   const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
   promise.catch(() => undefined); // thrown by `finish`
   thread.on('message', (reply: DigestReply) => {

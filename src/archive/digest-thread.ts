@@ -7,6 +7,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { diskFailure } from '../disk-failure.ts';
 import { packFailure, type ThreadFailure } from '../thread.ts';
 
+/** What the thread is started with. */
+export interface DigestData {
+  readonly path: string;
+  readonly withSha1: boolean;
+}
+
 export interface DigestRequest {
   /** How much of the file may be read. */
   readonly end: number;
@@ -20,8 +26,9 @@ export type DigestReply =
 
 const PIECE_BYTES = 2 ** 20;
 
-const path = String(workerData);
-const [sha256, sha1] = [createHash('sha256'), createHash('sha1')];
+const { path, withSha1 }: DigestData = workerData;
+const sha256 = createHash('sha256');
+const sha1 = withSha1 ? createHash('sha1') : undefined;
 const piece = Buffer.allocUnsafe(PIECE_BYTES);
 let file: number | undefined;
 let done = 0;
@@ -43,7 +50,7 @@ function follow({ end, last }: DigestRequest): void {
     if (bytes === 0) break;
     const data = piece.subarray(0, bytes);
     sha256.update(data);
-    sha1.update(data);
+    sha1?.update(data);
     done += bytes;
   }
   if (!last) {
@@ -51,7 +58,7 @@ function follow({ end, last }: DigestRequest): void {
     return;
   }
   closeSync(file);
-  reply({ sha256: sha256.digest('hex'), sha1: sha1.digest('hex') });
+  reply({ sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' });
 }
 
 function reply(message: DigestReply): void {

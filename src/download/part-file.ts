@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
+import { throwIfCancelled } from '../errors.ts';
 import { type HttpResponse, headerOf } from '../http/client.ts';
 
 /** The files of one download: the finished one, the one that grows, and the note about it. */
@@ -67,8 +67,19 @@ export async function removePart(paths: DownloadPaths): Promise<void> {
 /** The SHA-256 of a file, ready to be continued with what will follow in it. */
 export async function hashOfFile(path: string, signal: AbortSignal | undefined): Promise<Hash> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) hash.update(chunk);
-  return hash;
+  // One piece of memory for all: what a stream takes for each has to be collected.
+  const piece = Buffer.allocUnsafeSlow(2 ** 20);
+  const file = await open(path);
+  try {
+    for (;;) {
+      throwIfCancelled(signal);
+      const { bytesRead } = await file.read(piece, 0, piece.length, null);
+      if (bytesRead === 0) return hash;
+      hash.update(piece.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /**

@@ -11,8 +11,7 @@ const MAX_THREADS = { copying: 2, deflating: 4 };
 
 /** How many threads are good for this machine, and for jobs that are mostly copied or mostly deflated. */
 export function threadsFor(work: keyof typeof MAX_THREADS): number {
-  // The main program, with the network, and the archive's sums have a processor for themselves.
-  return Math.min(MAX_THREADS[work], Math.max(1, availableParallelism() - 1));
+  return Math.min(MAX_THREADS[work], Math.max(2, availableParallelism() - 1));
 }
 
 /** So many entries are looked at with one message. */

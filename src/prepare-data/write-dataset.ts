@@ -77,7 +77,11 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  const archive = await createArchive(path, { signal: context.signal, onDigested: saver?.onDigested });
+  const archive = await createArchive(path, {
+    signal: context.signal,
+    onDigested: saver?.onDigested,
+    withSha1: inputs.upload !== undefined,
+  });
   const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
   const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
