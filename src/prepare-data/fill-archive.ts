@@ -11,10 +11,6 @@ export interface FillOptions {
   readonly signal: AbortSignal;
   /** Waits until the archive, which has so many bytes, may grow by another job. */
   readonly room?: ((archiveBytes: number) => Promise<void>) | undefined;
-  /** Told of each job as soon as it is done, in any order. */
-  readonly onDone?: ((job: FillJob, filled: readonly Filled[]) => void) | undefined;
-  /** Told of the first job that fails, at once: the failure itself comes in the order of the jobs. */
-  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -26,7 +22,7 @@ export interface FillOptions {
 export async function* fillArchive(
   archive: ArchiveWriter,
   jobs: Iterable<FillJob> | AsyncIterable<FillJob>,
-  { threads, signal, room, onDone, onFailure }: FillOptions,
+  { threads, signal, room }: FillOptions,
 ): AsyncGenerator<readonly Filled[], void, void> {
   // Jobs that wait for room keep their zips on the disk.
   const ahead = room ? threads.count + 1 : JOBS_AHEAD;
@@ -49,29 +45,19 @@ export async function* fillArchive(
       const answer = await ask({ offset: segment.offset });
       if (!('filled' in answer)) return outOfTurn();
       segment.written(answer.filled);
-      onDone?.(job, answer.filled);
       return answer.filled;
     });
   }
 
-  try {
-    for await (const job of jobs) {
-      throwIfCancelled(signal);
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      promise.catch(() => undefined); // the job's own result has the failure
-      const result = fill(job, turn, resolve);
-      result.catch((error) => {
-        reject(error);
-        onFailure?.(error);
-      });
-      turn = promise;
-      results.push(result);
-      if (results.length >= ahead) yield (await results.shift()) ?? [];
-    }
-  } catch (error) {
-    // Whoever makes the jobs may have failed because one of them has.
-    for (const result of results) await result;
-    throw error;
+  for await (const job of jobs) {
+    throwIfCancelled(signal);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => undefined); // the job's own result has the failure
+    const result = fill(job, turn, resolve);
+    result.catch(reject);
+    turn = promise;
+    results.push(result);
+    if (results.length >= ahead) yield (await results.shift()) ?? [];
   }
   for (const result of results.splice(0)) yield await result;
 }

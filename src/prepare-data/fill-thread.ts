@@ -1,7 +1,6 @@
 /**
  * A thread that puts images, and whole files, into the archive: it reads, unpacks, checks and hashes them, deflates what
- * gets smaller by it, writes them to their places, and tells what it found; before that, it looks which images may be
- * identical. It waits for the disk at every step, which is fastest for many small files and leaves the main program free
+ * gets smaller by it, writes them to their places, and tells what it found. It waits for the disk at every step, which is fastest for many small files and leaves the main program free
  * for the network.
  */
 import { createHash, hash } from 'node:crypto';
@@ -64,19 +63,13 @@ export interface ZipPart {
 
 /**
  * A job comes first; then, once its length is known and it is its turn, the place in the archive. Or entries are only
- * looked at: their beginnings, or all of their bytes.
+ * hashed.
  */
-export type FillRequest =
-  | { readonly job: FillJob }
-  | { readonly offset: number }
-  | { readonly begin: ZipPart }
-  | { readonly hash: ZipPart };
+export type FillRequest = { readonly job: FillJob } | { readonly offset: number } | { readonly hash: ZipPart };
 
 export type FillReply =
   | { readonly length: number }
   | { readonly filled: readonly Filled[] }
-  /** CRC-32 of the beginning of each entry (see `BEGINNING_BYTES`). */
-  | { readonly beginnings: readonly number[] }
   /** SHA-256 of each entry, hexadecimal. */
   | { readonly hashes: readonly string[] }
   | { readonly failure: ThreadFailure };
@@ -115,7 +108,6 @@ async function answer(request: FillRequest): Promise<FillReply> {
     prepared = prepare(request.job);
     return { length: prepared.length };
   }
-  if ('begin' in request) return { beginnings: beginningsOf(request.begin) };
   if ('hash' in request) return { hashes: await hashesOf(request.hash) };
   if (!prepared) throw new Error('A place without a job');
   return { filled: await prepared.write(request.offset) };
@@ -218,11 +210,6 @@ function prepareFile({ path, name }: FileJob): Prepared {
       return [{ ...stored, sha256: '', size: undefined, data: undefined }];
     },
   };
-}
-
-function beginningsOf({ zip, entries }: ZipPart): number[] {
-  const file = openSource(zip.path);
-  return entries.map((entry) => crc32(onDisk('read', zip.path, () => reader.readBeginning(zip.name, file, entry))));
 }
 
 async function hashesOf({ zip, entries }: ZipPart): Promise<string[]> {

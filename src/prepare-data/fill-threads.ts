@@ -14,8 +14,8 @@ export function threadsFor(work: keyof typeof MAX_THREADS): number {
   return Math.min(MAX_THREADS[work], Math.max(2, availableParallelism() - 1));
 }
 
-/** So many entries are looked at with one message. */
-const LOOK_ENTRIES = 500;
+/** So many entries are hashed with one message. */
+const PART_ENTRIES = 500;
 
 export type Ask = (request: FillRequest) => Promise<FillReply>;
 
@@ -23,8 +23,6 @@ export type Ask = (request: FillRequest) => Promise<FillReply>;
 export interface FillThreads {
   readonly count: number;
   use<T>(work: (ask: Ask) => Promise<T>): Promise<T>;
-  /** CRC-32 of the beginning of each entry. @throws DiatomError `ZIP`, `DISK` */
-  beginnings(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<number[]>;
   /** SHA-256 of each entry, hexadecimal. @throws DiatomError `ZIP`, `DISK` */
   hashes(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<string[]>;
   /** Ends them, whatever they do. */
@@ -48,30 +46,18 @@ export function startFillThreads(archivePath: string, count: number): FillThread
     }
   }
 
-  async function inParts<T>(
-    entries: readonly ZipEntry[],
-    ask: (part: readonly ZipEntry[], ask: Ask) => Promise<readonly T[]>,
-  ): Promise<T[]> {
-    const parts: Promise<readonly T[]>[] = [];
-    for (let start = 0; start < entries.length; start += LOOK_ENTRIES) {
-      parts.push(use((one) => ask(entries.slice(start, start + LOOK_ENTRIES), one)));
-    }
-    return (await Promise.all(parts)).flat();
-  }
-
   return {
     count,
     use,
-    beginnings: (zip, entries) =>
-      inParts(entries, async (part, ask) => {
-        const reply = await ask({ begin: { zip, entries: part } });
-        return 'beginnings' in reply ? reply.beginnings : outOfTurn();
-      }),
-    hashes: (zip, entries) =>
-      inParts(entries, async (part, ask) => {
-        const reply = await ask({ hash: { zip, entries: part } });
-        return 'hashes' in reply ? reply.hashes : outOfTurn();
-      }),
+    async hashes(zip, entries) {
+      const hashes: string[] = [];
+      for (let start = 0; start < entries.length; start += PART_ENTRIES) {
+        const part = { zip, entries: entries.slice(start, start + PART_ENTRIES) };
+        const reply = await use((ask) => ask({ hash: part }));
+        hashes.push(...('hashes' in reply ? reply.hashes : outOfTurn()));
+      }
+      return hashes;
+    },
     close: () => Promise.all(all.map((thread) => thread.close())),
   };
 }

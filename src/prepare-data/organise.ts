@@ -39,8 +39,6 @@ export interface OrganiseOptions {
   /** Frees the disk meanwhile. */
   readonly saver: DiskSaver | undefined;
   readonly signal: AbortSignal;
-  /** Told of the first failure of a thread at once. */
-  readonly onFailure: (error: unknown) => void;
   /** Told of the images of a source as soon as it is planned. */
   readonly onPlanned: (ready: ReadySource) => void;
   /** Told of each image that is in its place, in the order of the archive. */
@@ -59,20 +57,39 @@ export async function organise(
   sources: readonly Source[],
   options: OrganiseOptions,
 ): Promise<void> {
-  const { results, archive, archivePath, withSources, gallery, saver, tally } = options;
-  /** The images of the jobs that were given to the threads and have not come back, in order. */
-  const underWay = new Map<FillJob, Batch | undefined>();
+  const { archive, withSources, saver, threads, signal } = options;
+  if (withSources) {
+    for await (const _ of fillArchive(archive, copies(sources), { threads, signal, room: saver?.room }));
+  }
+  if (!saver) return fill(planning.sources(), options);
+  // With little disk, the next zip is asked for when the one before is gone.
+  for await (const ready of planning.sources()) {
+    await fill([ready], options);
+    await saver.drop(ready.zip.path);
+  }
+}
 
-  async function* jobs(): AsyncGenerator<readonly [FillJob, Batch?]> {
-    for (const { downloaded, zipName } of withSources ? sources : []) {
-      yield [{ kind: 'file', path: (await downloaded()).path, name: `downloads/${zipName}` }];
-    }
-    for await (const ready of planning.sources()) {
+async function* copies(sources: readonly Source[]): AsyncGenerator<FillJob> {
+  for (const { downloaded, zipName } of sources) {
+    yield { kind: 'file', path: (await downloaded()).path, name: `downloads/${zipName}` };
+  }
+}
+
+async function fill(
+  sources: Iterable<ReadySource> | AsyncIterable<ReadySource>,
+  options: OrganiseOptions,
+): Promise<void> {
+  const { results, archive, archivePath, threads, gallery, saver, signal, tally } = options;
+  /** The images of the jobs that were given to the threads and have not come back, in order. */
+  const underWay: Batch[] = [];
+
+  async function* jobs(): AsyncGenerator<FillJob> {
+    for await (const ready of sources) {
       options.onPlanned(ready);
       const { source, zip, planned } = ready;
       if (results !== undefined) await makeFolders(planned.images, results);
-      for (const batch of batches(ready)) {
-        const images = batch.planned.map((one): FillImage => {
+      for (const batch of batches(planned.images)) {
+        const images = batch.map((one): FillImage => {
           const place = pathOf(one);
           return {
             entry: one.image,
@@ -81,37 +98,17 @@ export async function organise(
             wanted: gallery.takes({ label: one.label, name: one.fileName, bytes: one.image.bytes }),
           };
         });
-        yield [{ kind: 'images', zip: { path: zip.path, name: source.zipName }, images }, batch];
+        underWay.push({ source, images: batch });
+        yield { kind: 'images', zip: { path: zip.path, name: source.zipName }, images };
       }
     }
   }
 
-  async function* noted(): AsyncGenerator<FillJob> {
-    for await (const [job, batch] of jobs()) {
-      underWay.set(job, batch);
-      yield job;
-    }
-  }
-
-  const filling = fillArchive(archive, noted(), {
-    ...options,
-    room: saver?.room,
-    onDone: (job, filled) => {
-      const batch = underWay.get(job);
-      batch?.planned.forEach(({ image }, index) => {
-        const content = batch.ready.contentOf(image);
-        if (content !== undefined) planning.identities.learn(content, filled[index]?.sha256 ?? '');
-      });
-    },
-  });
-  for await (const filled of filling) {
-    const [job, batch] = underWay.entries().next().value ?? [];
-    if (job) underWay.delete(job);
-    if (!batch) continue;
-    const { ready, planned } = batch;
-    for (const [index, one] of planned.entries()) {
+  for await (const filled of fillArchive(archive, jobs(), { threads, signal, room: saver?.room })) {
+    const batch = underWay.shift();
+    for (const [index, one] of batch?.images.entries() ?? []) {
       const found = filled[index];
-      if (!found) throw new Error('A thread has left out an image');
+      if (!batch || !found) throw new Error('A thread has left out an image');
       const { label, split, fileName, image, group } = one;
       const { sha256, size, data } = found;
       tally.add(one);
@@ -124,12 +121,11 @@ export async function organise(
         bytes: image.bytes,
         width: size?.width,
         height: size?.height,
-        sourceZip: ready.source.zipName,
+        sourceZip: batch.source.zipName,
         sourcePath: image.path,
         group,
       });
     }
-    if (saver && batch.isLast) await saver.drop(ready.zip.path);
   }
 }
 
@@ -149,15 +145,12 @@ async function makeFolders(images: readonly PlannedImage[], results: string): Pr
 
 /** Some images of a source. */
 interface Batch {
-  readonly ready: ReadySource;
-  readonly planned: readonly PlannedImage<ZipEntry>[];
-  /** Whether these are the last of their source. */
-  readonly isLast: boolean;
+  readonly source: Source;
+  readonly images: readonly PlannedImage<ZipEntry>[];
 }
 
 /** The images of a source in order; a large one is alone. */
-function* batches(ready: ReadySource): Generator<Batch> {
-  const { images } = ready.planned;
+function* batches(images: readonly PlannedImage<ZipEntry>[]): Generator<readonly PlannedImage<ZipEntry>[]> {
   for (let next = 0; next < images.length; ) {
     const start = next;
     let bytes = 0;
@@ -166,6 +159,6 @@ function* batches(ready: ReadySource): Generator<Batch> {
       if (next > start && bytes + more > JOB_BYTES) break;
       bytes += more;
     }
-    yield { ready, planned: images.slice(start, next), isLast: next === images.length };
+    yield images.slice(start, next);
   }
 }

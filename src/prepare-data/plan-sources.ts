@@ -7,7 +7,7 @@ import {
   plansAllAtOnce,
 } from '../dataset/plan.ts';
 import type { FillThreads } from './fill-threads.ts';
-import { createIdentities, type Identities } from './identities.ts';
+import { createIdentities } from './identities.ts';
 import type { DownloadedZip, Selections, Source } from './sources.ts';
 
 /** A source whose zip is here, and where its images go. */
@@ -15,14 +15,11 @@ export interface ReadySource {
   readonly source: Source;
   readonly zip: DownloadedZip;
   readonly planned: PlannedSource<ZipEntry>;
-  /** The number of an image that may have an identical one; its SHA-256 is to be told to `identities`. */
-  readonly contentOf: ContentOf<ZipEntry>;
 }
 
 export interface Planning {
   /** The sources in list order, each as soon as its zip is here and those before it are planned. */
   sources(): AsyncGenerator<ReadySource, void, void>;
-  readonly identities: Pick<Identities, 'learn'>;
   /** Sentences about what was planned so far. */
   warnings(): string[];
 }
@@ -31,15 +28,14 @@ export interface Planning {
  * Plans source after source. Where the planner has to see all images at once and some may be identical, all zips have to
  * be here first: whether they are, only their bytes tell.
  *
- * @throws DiatomError (here and in `sources`) what `createPlanner`, its `plan` and `Source` throw; `CANCELLED`
+ * @throws DiatomError (here and in `sources`) what `createPlanner`, its `plan` and `Source` throw; `ZIP`, `DISK`
  */
 export async function createPlanning(
   { sources, isAlike, images: kept }: Selections,
   options: PlanOptions,
-  run: { readonly threads: FillThreads; readonly willLearn: boolean; readonly signal: AbortSignal },
+  threads: FillThreads,
 ): Promise<Planning> {
-  const allAtOnce = plansAllAtOnce(sources, options);
-  const identities = createIdentities({ ...run, isAlike, willLearn: run.willLearn && !allAtOnce });
+  const identities = createIdentities(isAlike, threads);
 
   async function identify(source: Source, images: readonly ZipEntry[]): Promise<Map<ZipEntry, number>> {
     if (source.alikeCount === 0) return new Map();
@@ -47,7 +43,7 @@ export async function createPlanning(
   }
 
   let all: { readonly images: readonly (readonly ZipEntry[])[]; readonly contentOf: ContentOf<ZipEntry> } | undefined;
-  if (allAtOnce) {
+  if (plansAllAtOnce(sources, options)) {
     const images = kept ?? [];
     const contents = new Map<ZipEntry, number>();
     for (const [index, source] of sources.entries()) {
@@ -58,7 +54,6 @@ export async function createPlanning(
   const planner = createPlanner<ZipEntry>(sources, options, all);
 
   return {
-    identities,
     warnings: planner.warnings,
     async *sources() {
       for (const source of sources) {
@@ -66,7 +61,7 @@ export async function createPlanning(
         const images = await source.images();
         const contents = all ? undefined : await identify(source, images);
         const contentOf = all?.contentOf ?? ((image: ZipEntry) => contents?.get(image));
-        yield { source, zip, contentOf, planned: planner.plan(images, contentOf) };
+        yield { source, zip, planned: planner.plan(images, contentOf) };
       }
     },
   };

@@ -83,7 +83,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     };
     if (inputs.mode === 'dry-run') {
       for (const { begin } of downloads.zips) begin();
-      return finish(await group('Download and plan', () => planOnly(selections, inputs, signal)), undefined);
+      return finish(await group('Download and plan', () => planOnly(selections, inputs)), undefined);
     }
 
     const written = await group('Download, organise and archive', () =>
@@ -156,11 +156,10 @@ async function select(downloads: Downloads, inputs: Inputs): Promise<Selections>
 async function planOnly(
   selections: Selections,
   inputs: Inputs,
-  signal: AbortSignal,
 ): Promise<Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>> {
   const threads = startFillThreads('', threadsFor('copying'));
   try {
-    const planning = await createPlanning(selections, inputs.plan, { threads, willLearn: false, signal });
+    const planning = await createPlanning(selections, inputs.plan, threads);
     const tally = createTally();
     const leftOut = [...selections.leftOut];
     for await (const { planned } of planning.sources()) {

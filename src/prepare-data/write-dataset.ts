@@ -75,10 +75,9 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const path = join(inputs.workspace, name);
   await requireSpace(sources, inputs);
   const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
-  const failed = new AbortController();
-  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const { signal } = context;
   const archive = await createArchive(path, {
-    signal: context.signal,
+    signal,
     onDigested: saver?.onDigested,
     withSha1: inputs.upload !== undefined,
   });
@@ -87,7 +86,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
   const manifest = await createManifestFile(join(dataDir.results, MANIFEST));
   try {
-    const planning = await createPlanning(selections, inputs.plan, { threads, willLearn: true, signal });
+    const planning = await createPlanning(selections, inputs.plan, threads);
     run.onBegun({ name, file: archive.file, saver });
     const archivePath = (below: string) => (inputs.archiveContent === 'data' ? `results/${below}` : below);
     const tally = createTally();
@@ -105,7 +104,6 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         saver,
         signal,
         tally,
-        onFailure: (error) => failed.abort(error),
         onPlanned: ({ planned }) => leftOut.push(...planned.leftOut),
         onPicture: (picture) => pictures.push(picture),
         onImage: (image) => {
