@@ -44,8 +44,8 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
 
   test('needs no more room than the largest zip and 300 MB, however large the data set is', async () => {
     const { start, zips, workspace, fileList } = await prepareDataFixture();
-    // 24 zips of 30 MB: 720 MB of images, none like another.
-    const entries = writeZips(zips, fileList, { count: 24, extension: 'png' });
+    // 24 zips of 30 MB: 720 MB of images, none like another but one, which the first zip and the last have.
+    const entries = writeZips(zips, fileList, { count: 24, extension: 'png', copy: true });
     const action = start({ ...RESULTS, 'low-disk': 'true', 'file-list': JSON.stringify(entries) });
     let running = true;
     const ended = action.result.finally(() => {
@@ -104,14 +104,14 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
 function writeZips(
   folder: string,
   fileList: readonly { readonly file_url: string }[],
-  { count, extension }: { readonly count: number; readonly extension: string },
+  { count, extension, copy = false }: { readonly count: number; readonly extension: string; readonly copy?: boolean },
 ) {
   const base = fileList[0]?.file_url ?? '';
   return Array.from({ length: count }, (_, index) => {
     const name = `zip-${index}.zip`;
     const entries = Array.from({ length: 30 }, (_, image) => ({
       name: `a/${image}.${extension}`,
-      data: Buffer.alloc(1e6, `${index} ${image}`),
+      data: Buffer.alloc(1e6, copy && image === 0 && index === count - 1 ? '0 0' : `${index} ${image}`),
     }));
     writeFileSync(join(folder, name), buildZip({ entries }));
     return {

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { filesBelow } from '../helpers/files-below.ts';
 import { startServer } from '../helpers/loopback-server.ts';
 import { errorOf, prepareDataFixture } from '../helpers/prepare-data.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
@@ -40,6 +41,23 @@ test('a zip that is here is organised and archived while another is still on its
   expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': '22', 'test-count': '9' } });
   // The same as when everything was there before.
   expect((await run(inputs, {}, temporaryFolder())).outputs['archive-sha256']).toBe(result.outputs['archive-sha256']);
+});
+
+test('an image with a copy in a zip that is still on its way makes nobody wait, and both lie on one side', async () => {
+  const { start, zips, workspace } = await prepareDataFixture();
+  const server = await holdingServer(zips, 'hannaea-2.zip', true);
+  const list = tinyFileList(server.url).slice(0, 2);
+  const action = start({ 'archive-content': 'results', upload: 'false', 'file-list': JSON.stringify(list) });
+  const results = join(workspace, 'data', 'results');
+  // Of the 12 images of the first zip, one has a copy in the second.
+  await until(() => existsSync(results) && filesBelow(results).filter((path) => path.endsWith('.bmp')).length === 12);
+  server.release();
+  const { exitCode, outputs } = await action.result;
+  expect(exitCode).toBe(0);
+  const lines = readFileSync(outputs['manifest-path'] ?? '', 'utf8').split('\n');
+  const copies = lines.filter((line) => line.includes('slide 1/03.bmp') || line.includes('s1_copy of 03'));
+  expect(copies).toHaveLength(2);
+  expect(new Set(copies.map((line) => line.split('/')[0])).size).toBe(1);
 });
 
 test('a server that sends no pieces makes the plan wait, and changes nothing in the archive', async () => {

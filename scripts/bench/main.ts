@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cp, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { freemem, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -102,6 +103,7 @@ async function hasRoom(folder: string, set: ImageSet): Promise<boolean> {
 /** All that the programs keep for a time goes there too: what is measured is one place, not two. */
 async function inOpenFolder(base: string, use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await makeOpenFolder(await mkdtemp(join(base, 'diatom-bench-run-')));
+  spreadFolders(folder);
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = folder;
   try {
@@ -111,6 +113,15 @@ async function inOpenFolder(base: string, use: (folder: string) => Promise<void>
     else process.env['TMPDIR'] = before;
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * On ext4, lets each folder in this one begin at a place of its own, as far as the system can. Else the files of a run come
+ * where those of the run before were just deleted, and ext4 without a journal looks at each of these for every file that it
+ * makes, for minutes: ten times slower, for whoever comes second.
+ */
+function spreadFolders(folder: string): void {
+  spawnSync('chattr', ['+T', folder], { stdio: 'ignore' });
 }
 
 await main();

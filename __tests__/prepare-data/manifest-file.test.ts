@@ -1,0 +1,46 @@
+import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type DatasetImage, MANIFEST_HEADER, manifestLine } from '../../src/dataset/manifest.ts';
+import { createManifestFile } from '../../src/prepare-data/manifest-file.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
+
+function image(index: number): DatasetImage {
+  return {
+    path: `train/Hannaea/${index}.png`,
+    label: 'Hannaea',
+    split: 'train',
+    sha256: 'ab'.repeat(32),
+    bytes: index,
+    width: 140,
+    height: 30,
+    sourceZip: 'h.zip',
+    sourcePath: `Hannaea/${index}.png`,
+    group: undefined,
+  };
+}
+
+test('every image gets its line, in order, however many there are', async () => {
+  const images = Array.from({ length: 2_000 }, (_, index) => image(index));
+  const manifest = await createManifestFile(join(temporaryFolder('manifest'), 'manifest.csv'));
+  for (const one of images) await manifest.add(one);
+  await manifest.finish();
+  expect(await readFile(manifest.path, 'utf8')).toBe(MANIFEST_HEADER + images.map(manifestLine).join(''));
+});
+
+test('a place that can’t be written is named', async () => {
+  const path = join(temporaryFolder('manifest'), 'manifest.csv');
+  mkdirSync(path);
+  await expect(createManifestFile(path)).rejects.toMatchObject({
+    code: 'DISK',
+    message: expect.stringContaining(path),
+  });
+});
+
+test('it may be given up at any time, also after its end', async () => {
+  const manifest = await createManifestFile(join(temporaryFolder('manifest'), 'manifest.csv'));
+  await manifest.add(image(1));
+  await manifest.abort();
+  await manifest.abort();
+});
