@@ -161,6 +161,9 @@ interface Reception {
 /** So much is hashed and written at a time: what comes from the network comes in far smaller pieces. */
 const BLOCK_BYTES = 2 ** 20;
 
+/** What Node.js reads from a connection at a time, when so much is there. */
+const READ_BYTES = 64 * 1_024;
+
 /** Writes what comes to the part, block by block, and returns how long the file is then. */
 async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: Reception): Promise<number> {
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -190,8 +193,8 @@ async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: 
       }
       // A chunk that fills its memory is the only one in it.
       if (received === chunk.buffer.byteLength) release(chunk.buffer);
-      // The part is there from the first bytes on.
-      if (!file) await flush();
+      // Nothing more is there for now: what has come should not wait for it, should the run be ended meanwhile.
+      if (received < READ_BYTES) await flush();
       const turn = job.lane?.received(received);
       if (turn && done !== total) await unlessCancelled(turn, job.signal);
     }
