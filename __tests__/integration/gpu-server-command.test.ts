@@ -389,7 +389,8 @@ describe.concurrent('the driver “command”', () => {
     test('a start that was killed is cleaned up by its post step', async (context) => {
       const server = await machine(context, { remote: false, inputs: { 'runner-labels': 'nobody' } });
       const killed = await runUntil(server.run('start', { runId: '82' }), POINTS.waitingForRunner, 'SIGKILL');
-      expect(server.isRunning()).toBe(true);
+      // Its command has begun it, which may take a moment more.
+      await until('the server runs', server.isRunning);
       await runGpuServer(server.run('start', { runId: '82', state: killed.state }));
       expect(server.isRunning()).toBe(false);
     });
