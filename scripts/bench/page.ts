@@ -37,6 +37,8 @@ ${TARGETS.map((target) => targetRow(target, find)).join('\n')}
 | Programs | Node ${process.versions.node}, ${['python3', 'apache2', 'curl', 'unzip', 'zip'].map(versionOf).join(', ')} |
 | Bundle | \`dist/prepare-data\`, SHA-256 ${bundle}… |
 
+What the time of the missed ones is spent on: [Where the time goes](where-the-time-goes.md).
+
 What is compared:
 
 - **The action**: the shipped bundle with \`archive-content: results\`. It also checks every checksum, looks for identical
