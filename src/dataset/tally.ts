@@ -22,7 +22,6 @@ export interface Tally {
     readonly source: number;
     readonly fileName: string;
   }): void;
-  readonly images: number;
   /** Labels in alphabetical (code-point) order, as torchvision's ImageFolder numbers them. */
   classes(): Map<string, ClassCount>;
   ofSource(source: number): SourceCount;
@@ -34,10 +33,8 @@ export function createTally(): Tally {
   const classes = new Map<string, { train: number; test: number }>();
   const sources: { images: number; test: number }[] = [];
   const unshowable = new Map<string, number>();
-  let images = 0;
   return {
     add({ label, split, source, fileName }) {
-      images++;
       const ofClass = classes.get(label) ?? { train: 0, test: 0 };
       ofClass[split]++;
       classes.set(label, ofClass);
@@ -48,9 +45,6 @@ export function createTally(): Tally {
       if (showableMediaType(fileName) !== undefined) return;
       const extension = extensionOf(fileName);
       unshowable.set(extension, (unshowable.get(extension) ?? 0) + 1);
-    },
-    get images() {
-      return images;
     },
     classes: () => new Map([...classes].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))),
     ofSource: (source) => sources[source] ?? { images: 0, test: 0 },

@@ -1,7 +1,7 @@
 /**
  * A thread that puts images, and whole files, into the archive: it reads, unpacks, checks and hashes them, deflates what
- * gets smaller by it, writes them to their places, and tells what it found. It waits for the disk at every step, which is fastest for many small files and leaves the main program free
- * for the network.
+ * gets smaller by it, writes them to their places, and tells what it found. It waits for the disk at every step, which is
+ * fastest for many small files and leaves the main program free for the network.
  */
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';

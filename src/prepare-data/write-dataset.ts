@@ -76,15 +76,19 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   await requireSpace(sources, inputs);
   const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
   const { signal } = context;
+  const manifest = await createManifestFile(join(dataDir.results, MANIFEST));
   const archive = await createArchive(path, {
     signal,
     onDigested: saver?.onDigested,
     withSha1: inputs.upload !== undefined,
+  }).catch(async (error: unknown) => {
+    await manifest.abort();
+    throw error;
   });
+  // From here on nothing may fail outside of what closes them: threads keep a program alive.
   const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
   const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
-  const manifest = await createManifestFile(join(dataDir.results, MANIFEST));
   try {
     const planning = await createPlanning(selections, inputs.plan, threads);
     run.onBegun({ name, file: archive.file, saver });
