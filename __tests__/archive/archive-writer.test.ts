@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
+import { entryName } from '../../src/archive/entry-name.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
 import { DEFLATED, directoryRecord, endRecords, localHeader, STORED } from '../../src/archive/zip-records.ts';
 import { buildZip, extraField, numbers } from '../helpers/zip-builder.ts';
@@ -25,7 +26,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const stored = (data: Uint8Array, offset: number) => ({
+const stored = (name: string, data: Uint8Array, offset: number) => ({
+  name: entryName(name),
   bytes: data.length,
   compressedBytes: data.length,
   method: STORED,
@@ -220,7 +222,7 @@ describe('what can’t be done', () => {
     const failure = await writer.addBuffer('/etc/passwd', Buffer.from('x')).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'ZIP' });
     await expect(writer.addBuffer('b.png', Buffer.from('x'))).rejects.toBe(failure);
-    await expect(writer.addSegment(['c.png'], 100)).rejects.toBe(failure);
+    await expect(writer.addSegment(100)).rejects.toBe(failure);
     await expect(writer.finish()).rejects.toBe(failure);
     await writer.abort();
     expect(await readdir(folder)).toEqual([]);
@@ -228,7 +230,7 @@ describe('what can’t be done', () => {
 
   test('an archive with room that nobody has filled', async () => {
     const writer = await createArchive(path);
-    await writer.addSegment(['a.png'], 100);
+    await writer.addSegment(100);
     await expect(writer.finish()).rejects.toThrow('has a gap at 0');
     await writer.abort();
     expect(await readdir(folder)).toEqual([]);
@@ -253,9 +255,9 @@ describe('what can’t be done', () => {
 test('others write entries into the room that is left for them, in any order', async () => {
   const writer = await createArchive(path);
   const contents = ['first', 'second', 'third'].map((text) => ({ name: `${text}.txt`, data: Buffer.from(text) }));
-  const headerOf = (name: string, data: Buffer) => localHeader({ name: Buffer.from(name), ...stored(data, 0) });
+  const headerOf = (name: string, data: Buffer) => localHeader(stored(name, data, 0));
   const segments = await Promise.all(
-    contents.map(({ name, data }) => writer.addSegment([name], headerOf(name, data).length + data.length)),
+    contents.map(({ name, data }) => writer.addSegment(headerOf(name, data).length + data.length)),
   );
   const last = writer.addBuffer('last.txt', Buffer.from('last'));
   for (const index of [2, 0, 1]) {
@@ -265,27 +267,49 @@ test('others write entries into the room that is left for them, in any order', a
     const file = openSync(path, 'r+');
     writeSync(file, Buffer.concat([headerOf(name, data), data]), 0, undefined, segment.offset);
     closeSync(file);
-    segment.written([stored(data, segment.offset)]);
+    segment.written(1, directoryRecord(stored(name, data, segment.offset)));
   }
   await last;
-  await writer.finish();
+  expect(await writer.finish()).toMatchObject({ entries: 4 });
   const entries = [...contents, { name: 'last.txt', data: 'last' }];
+  expect((await readFile(path)).equals(buildZip({ entries }))).toBe(true);
+});
+
+test('a segment may hold any number of entries, and the facts count them all', async () => {
+  const writer = await createArchive(path);
+  const entries = Array.from({ length: 300 }, (_, index) => ({ name: `${index}.txt`, data: Buffer.from(`${index}`) }));
+  const parts = entries.map(({ name, data }) => Buffer.concat([localHeader(stored(name, data, 0)), data]));
+  const bytes = Buffer.concat(parts);
+  const none = await writer.addSegment(0);
+  const segment = await writer.addSegment(bytes.length);
+  const file = openSync(path, 'r+');
+  writeSync(file, bytes, 0, undefined, segment.offset);
+  closeSync(file);
+  let offset = segment.offset;
+  const records = entries.map(({ name, data }, index) => {
+    const record = directoryRecord(stored(name, data, offset));
+    offset += parts[index]?.length ?? 0;
+    return record;
+  });
+  segment.written(entries.length, Buffer.concat(records));
+  none.written(0, new Uint8Array());
+  expect(await writer.finish()).toMatchObject({ entries: 300 });
   expect((await readFile(path)).equals(buildZip({ entries }))).toBe(true);
 });
 
 describe('the archive while it grows', () => {
   test('is told of up to where there is no gap', async () => {
     const writer = await createArchive(path);
-    const [first, second] = [await writer.addSegment(['a'], 31), await writer.addSegment(['b'], 31)];
+    const [first, second] = [await writer.addSegment(31), await writer.addSegment(31)];
     let reached = false;
     const waiting = writer.file.reach(10).then((bytes) => {
       reached = true;
       return bytes;
     });
-    second.written([stored(Buffer.alloc(0), 31)]);
+    second.written(1, directoryRecord(stored('b', Buffer.alloc(0), 31)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(reached).toBe(false);
-    first.written([stored(Buffer.alloc(0), 0)]);
+    first.written(1, directoryRecord(stored('a', Buffer.alloc(0), 0)));
     expect(await waiting).toBe(62);
     const facts = await writer.finish();
     expect(await writer.file.reach(1e9)).toBe(facts.bytes);

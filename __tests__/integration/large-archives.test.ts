@@ -8,6 +8,7 @@ import { openZip } from '../../src/archive/open-zip.ts';
 import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
 import type { FillJob } from '../../src/prepare-data/fill-thread.ts';
 import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
+import { type FillImage, packImages } from '../../src/prepare-data/packed-images.ts';
 import { requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
@@ -81,18 +82,27 @@ describe('an archive with deflated files, between stored ones, is read to its en
     const zip = await openZip(source, { name: 'source.zip' });
     await zip.close();
     const archive = await createArchive(path());
-    const fill = zip.entries.map((entry) => {
-      return { entry, name: `results/train/label/${entry.path}`, target: undefined, wanted: false };
+    const fill = zip.entries.map((image): FillImage => {
+      return { image, split: 'train', fileName: image.path, group: undefined, wanted: false };
     });
-    const jobs: FillJob[] = [{ kind: 'images', zip: { path: source, name: 'source.zip' }, images: fill }];
-    const filled = [];
+    const job: FillJob = {
+      kind: 'images',
+      zip: { path: source, name: 'source.zip' },
+      label: 'label',
+      images: packImages(fill),
+      archiveFolder: 'results/',
+      results: undefined,
+    };
     const threads = startFillThreads(path(), 1);
-    for await (const some of fillArchive(archive, jobs, { signal: SIGNAL, threads })) filled.push(...some);
+    for await (const _ of fillArchive(archive, [job], { signal: SIGNAL, threads }));
     await threads.close();
-    expect(filled.map(({ method }) => method)).toEqual([8, 0, 8, 0, 8, 0]);
     await archive.addBuffer('results/manifest.csv', text);
     const facts = await archive.finish();
     expect(facts.bytes).toBeLessThan(4_000_000);
+    const filled = await openZip(path(), { name: 'deflated.zip' });
+    await filled.close();
+    const inFileOrder = filled.entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
+    expect(inFileOrder.map(({ method }) => method)).toEqual([8, 0, 8, 0, 8, 0, 8]);
   });
 
   test.each(Object.entries(UNPACKERS))('%s', async (_, { count }) => {

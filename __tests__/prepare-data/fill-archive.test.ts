@@ -1,15 +1,19 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, parse } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { encodePng } from '../../scripts/demo/png.ts';
 import { type ArchiveWriter, createArchive } from '../../src/archive/archive-writer.ts';
-import { openZip } from '../../src/archive/open-zip.ts';
-import { type FillOptions, fillArchive } from '../../src/prepare-data/fill-archive.ts';
-import type { Filled, FillJob } from '../../src/prepare-data/fill-thread.ts';
+import { openZip, type ZipEntry } from '../../src/archive/open-zip.ts';
+import { parseCsv } from '../../src/dataset/csv.ts';
+import { MANIFEST_HEADER } from '../../src/dataset/manifest.ts';
+import { DiatomError } from '../../src/errors.ts';
+import { type EarlyJob, type FillOptions, fillArchive } from '../../src/prepare-data/fill-archive.ts';
+import type { Filled, FillJob, ImagesJob } from '../../src/prepare-data/fill-thread.ts';
 import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
+import { type FillImage, packImages } from '../../src/prepare-data/packed-images.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 import { buildZip, type RawEntry } from '../helpers/zip-builder.ts';
 
@@ -24,53 +28,77 @@ beforeEach(() => {
   path = join(folder, 'set.zip');
 });
 
-/** A job with all files of a new zip. */
-async function imagesJob(name: string, entries: RawEntry[], own: { target?: boolean; wanted?: boolean } = {}) {
+interface JobOptions extends Partial<Omit<FillImage, 'image'>> {
+  readonly archiveFolder?: string;
+  readonly results?: string;
+}
+
+/** A job with all files of a new zip, whose label is the zip's name without its ending. */
+async function imagesJob(
+  name: string,
+  entries: RawEntry[],
+  { archiveFolder = '', results, ...own }: JobOptions = {},
+): Promise<ImagesJob> {
   const zipPath = join(folder, name);
   await writeFile(zipPath, buildZip({ entries }));
   const zip = await openZip(zipPath, { name });
   await zip.close();
-  const job: FillJob = {
+  const images = zip.entries.map((image): FillImage => {
+    return { image, split: 'train', fileName: image.path, group: undefined, wanted: false, ...own };
+  });
+  return {
     kind: 'images',
     zip: { path: zipPath, name },
-    images: zip.entries.map((entry) => ({
-      entry,
-      name: `${name}/${entry.path}`,
-      target: own.target ? join(folder, entry.path) : undefined,
-      wanted: own.wanted ?? false,
-    })),
+    label: parse(name).name,
+    images: packImages(images),
+    archiveFolder,
+    results,
   };
-  return job;
+}
+
+/** A folder with one for the images of a label. */
+async function makeResults(below: string): Promise<string> {
+  const results = join(folder, 'results');
+  await mkdir(join(results, below), { recursive: true });
+  return results;
 }
 
 async function fill(
   archive: ArchiveWriter,
-  jobs: Iterable<FillJob>,
+  jobs: Iterable<FillJob | EarlyJob>,
   { count = 2, ...own }: Partial<FillOptions> & { readonly count?: number } = {},
 ): Promise<Filled[]> {
   const filled: Filled[] = [];
   const threads = startFillThreads(archive.file.path, count);
   try {
-    for await (const some of fillArchive(archive, jobs, { threads, signal: SIGNAL, ...own })) filled.push(...some);
+    for await (const some of fillArchive(archive, jobs, { threads, signal: SIGNAL, ...own })) filled.push(some);
   } finally {
     await threads.close();
   }
   return filled;
 }
 
-async function contents(): Promise<[string, Buffer][]> {
+/** What the archive holds, in the order of the file. */
+async function readArchive(): Promise<{ entries: ZipEntry[]; contents: [string, Buffer][] }> {
   const zip = await openZip(path, { name: 'set.zip' });
-  const inFileOrder = zip.entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
-  const found: [string, Buffer][] = [];
-  for (const entry of inFileOrder) found.push([entry.path, await zip.read(entry)]);
+  const entries = zip.entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
+  const contents: [string, Buffer][] = [];
+  for (const entry of entries) contents.push([entry.path, await zip.read(entry)]);
   await zip.close();
-  return found;
+  return { entries, contents };
+}
+
+/** The lines of the manifest. */
+function manifestOf(filled: readonly Filled[]): unknown[] {
+  const text = filled.map(({ manifest }) => manifest).join('');
+  return parseCsv(MANIFEST_HEADER + text).map((row) => Object.fromEntries(row));
 }
 
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
 
 test('images get into the archive and to their places, and what they are is told', async () => {
   const png = encodePng({ width: 3, height: 2, channels: 3, pixels: new Uint8Array(18) });
+  const results = await makeResults(join('train', 'a'));
   const job = await imagesJob(
     'a.zip',
     [
@@ -78,23 +106,100 @@ test('images get into the archive and to their places, and what they are is told
       { name: 'empty', data: '' },
       { name: 'stored.txt', data: 'no image' },
     ],
-    { target: true, wanted: true },
+    { results, wanted: true },
   );
   const archive = await createArchive(path);
   const filled = await fill(archive, [job]);
+  expect(await archive.finish()).toMatchObject({ entries: 3 });
+  expect(manifestOf(filled)).toMatchObject([
+    { path: 'train/a/deflated.png', sha256: sha256(png), width: '3', height: '2', bytes: `${png.length}` },
+    { path: 'train/a/empty', sha256: sha256(Buffer.from('')), width: '', height: '', bytes: '0' },
+    { path: 'train/a/stored.txt', sha256: sha256(Buffer.from('no image')), width: '', height: '', bytes: '8' },
+  ]);
+  expect(filled).toMatchObject([
+    {
+      entries: 3,
+      bytes: png.length + 8,
+      unreadable: ['train/a/empty', 'train/a/stored.txt'],
+      pictures: [{ label: 'a', split: 'train', fileName: 'deflated.png', data: Uint8Array.from(png) }],
+    },
+  ]);
+  const { entries, contents } = await readArchive();
+  expect(entries[0]?.headerOffset).toBe(0);
+  expect(contents).toEqual([
+    ['train/a/deflated.png', png],
+    ['train/a/empty', Buffer.from('')],
+    ['train/a/stored.txt', Buffer.from('no image')],
+  ]);
+  expect(await readFile(join(results, 'train', 'a', 'deflated.png'))).toEqual(png);
+  expect(await readFile(join(results, 'train', 'a', 'empty'))).toEqual(Buffer.from(''));
+  expect(await readFile(join(results, 'train', 'a', 'stored.txt'), 'utf8')).toBe('no image');
+});
+
+test('an image has its own split, file name and group, and the archive may have a folder around them', async () => {
+  const results = await makeResults(join('test', 'Größe'));
+  const job = await imagesJob('Größe.zip', [{ name: 'from/here.png', data: 'x' }], {
+    split: 'test',
+    fileName: 'to, there.png',
+    group: 'of “these”',
+    archiveFolder: 'results/',
+    results,
+  });
+  const archive = await createArchive(path);
+  const filled = await fill(archive, [job]);
+  await archive.finish();
+  expect(manifestOf(filled)).toEqual([
+    {
+      path: 'test/Größe/to, there.png',
+      label: 'Größe',
+      split: 'test',
+      sha256: sha256(Buffer.from('x')),
+      bytes: '1',
+      width: '',
+      height: '',
+      source_zip: 'Größe.zip',
+      source_path: 'from/here.png',
+      group: 'of “these”',
+    },
+  ]);
+  expect(filled).toMatchObject([{ unreadable: ['test/Größe/to, there.png'] }]);
+  expect((await readArchive()).contents).toEqual([['results/test/Größe/to, there.png', Buffer.from('x')]]);
+  expect(await readFile(join(results, 'test', 'Größe', 'to, there.png'), 'utf8')).toBe('x');
+});
+
+test('a picture comes only when it was asked for, and what is no image is told of either way', async () => {
+  const png = encodePng({ width: 1, height: 1, channels: 3, pixels: new Uint8Array(3) });
+  const entries = [
+    { name: 'a.png', data: png },
+    { name: 'b.png', data: 'no image' },
+  ];
+  const jobs = [
+    await imagesJob('asked.zip', entries, { wanted: true }),
+    await imagesJob('unasked.zip', entries, { wanted: false }),
+  ];
+  const archive = await createArchive(path);
+  const filled = await fill(archive, jobs);
   await archive.finish();
   expect(filled).toMatchObject([
-    { sha256: sha256(png), size: { width: 3, height: 2 }, bytes: png.length, offset: 0, data: Uint8Array.from(png) },
-    { sha256: sha256(Buffer.from('')), size: undefined, bytes: 0 },
-    { sha256: sha256(Buffer.from('no image')), size: undefined, bytes: 8 },
+    { pictures: [{ label: 'asked', fileName: 'a.png' }], unreadable: ['train/asked/b.png'] },
+    { pictures: [], unreadable: ['train/unasked/b.png'] },
   ]);
-  expect(await contents()).toEqual([
-    ['a.zip/deflated.png', png],
-    ['a.zip/empty', Buffer.from('')],
-    ['a.zip/stored.txt', Buffer.from('no image')],
-  ]);
-  expect(await readFile(join(folder, 'deflated.png'))).toEqual(png);
-  expect(await readFile(join(folder, 'stored.txt'), 'utf8')).toBe('no image');
+});
+
+test('records, which are kept until the end, keep nothing else in memory', async () => {
+  const source = join(folder, 'source.zip');
+  await writeFile(source, 'some');
+  const jobs = [
+    await imagesJob('a.zip', [{ name: 'a.png', data: 'x' }]),
+    await imagesJob('large.zip', [{ name: 'a.png', data: Buffer.alloc(LARGE) }]),
+    { kind: 'file', path: source, name: 'source.zip' } as const,
+  ];
+  const archive = await createArchive(path);
+  const filled = await fill(archive, jobs);
+  await archive.finish();
+  // A piece of Node's pool would come from the thread as the whole of it.
+  expect(filled.map(({ records }) => records.buffer.byteLength)).toEqual(filled.map(({ records }) => records.length));
+  expect(filled).toHaveLength(3);
 });
 
 test('entries stand in the order of the jobs, however long each takes and however many there are', async () => {
@@ -102,9 +207,8 @@ test('entries stand in the order of the jobs, however long each takes and howeve
   const expected: [string, Buffer][] = [];
   for (let index = 0; index < 40; index++) {
     const data = randomBytes(index % 3 === 0 ? 1_500_000 : 10);
-    const name = `${index}.zip`;
-    jobs.push(await imagesJob(name, [{ name: 'image.png', data, method: index % 2 === 0 ? 8 : 0 }]));
-    expected.push([`${name}/image.png`, data]);
+    jobs.push(await imagesJob(`${index}.zip`, [{ name: 'image.png', data, method: index % 2 === 0 ? 8 : 0 }]));
+    expected.push([`train/${index}/image.png`, data]);
   }
   const source = join(folder, 'source.zip');
   await writeFile(source, randomBytes(3e6));
@@ -113,22 +217,32 @@ test('entries stand in the order of the jobs, however long each takes and howeve
   const archive = await createArchive(path);
   const filled = await fill(archive, jobs);
   await archive.finish();
-  const found = await contents();
-  expect(found.map(([name]) => name)).toEqual(expected.map(([name]) => name));
-  for (const [index, [, data]] of expected.entries()) expect(found[index]?.[1].equals(data)).toBe(true);
-  expect(filled.map(({ bytes }) => bytes)).toEqual(expected.map(([, data]) => data.length));
+  const { contents } = await readArchive();
+  expect(contents.map(([name]) => name)).toEqual(expected.map(([name]) => name));
+  for (const [index, [, data]] of expected.entries()) expect(contents[index]?.[1].equals(data)).toBe(true);
+  // A file is no image.
+  expect(filled[5]).toMatchObject({ entries: 1, bytes: 0, manifest: '', unreadable: [], pictures: [] });
+  const images = expected.toSpliced(5, 1);
+  expect(filled.toSpliced(5, 1).map(({ bytes }) => bytes)).toEqual(images.map(([, data]) => data.length));
+  expect(manifestOf(filled)).toMatchObject(images.map(([name, data]) => ({ path: name, sha256: sha256(data) })));
 });
 
 test('an image too large to be held in memory goes through in pieces, to the archive and to its place', async () => {
-  const data = Buffer.alloc(LARGE, randomBytes(100_000));
-  const job = await imagesJob('a.zip', [{ name: 'large.tif', data, method: 8 }], { target: true });
+  const data = Buffer.alloc(LARGE, bmpOf(200, 150));
+  const results = await makeResults(join('train', 'a'));
+  const job = await imagesJob('a.zip', [{ name: 'large.bmp', data, method: 8 }], { results });
   const archive = await createArchive(path);
   const filled = await fill(archive, [job]);
   await archive.finish();
+  expect(filled).toMatchObject([{ entries: 1, bytes: LARGE, unreadable: [], pictures: [] }]);
+  expect(manifestOf(filled)).toMatchObject([
+    { path: 'train/a/large.bmp', sha256: sha256(data), bytes: `${LARGE}`, width: '200', height: '150' },
+  ]);
+  const { entries, contents } = await readArchive();
   // Stored, though deflating would make it smaller.
-  expect(filled).toMatchObject([{ sha256: sha256(data), bytes: LARGE, compressedBytes: LARGE, method: 0 }]);
-  expect((await readFile(join(folder, 'large.tif'))).equals(data)).toBe(true);
-  expect((await contents())[0]?.[1].equals(data)).toBe(true);
+  expect(entries).toMatchObject([{ path: 'train/a/large.bmp', bytes: LARGE, compressedBytes: LARGE, method: 0 }]);
+  expect((await readFile(join(results, 'train', 'a', 'large.bmp'))).equals(data)).toBe(true);
+  expect(contents[0]?.[1].equals(data)).toBe(true);
 });
 
 test('files are added as they are, empty ones too', async () => {
@@ -142,7 +256,7 @@ test('files are added as they are, empty ones too', async () => {
     { kind: 'file', path: none, name: 'none' },
   ]);
   await archive.finish();
-  expect(await contents()).toEqual([
+  expect((await readArchive()).contents).toEqual([
     ['some', data],
     ['none', Buffer.from('')],
   ]);
@@ -170,6 +284,7 @@ describe('what is not compressed is deflated', () => {
   test('a BMP takes less in the archive, and comes back from there and from its place', async () => {
     const bmp = bmpOf(400, 300);
     const png = Buffer.concat([encodePng({ width: 3, height: 2, channels: 3, pixels: new Uint8Array(18) }), bmp]);
+    const results = await makeResults(join('train', 'a'));
     const job = await imagesJob(
       'a.zip',
       [
@@ -177,24 +292,29 @@ describe('what is not compressed is deflated', () => {
         { name: 'b.png', data: png },
         { name: 'c.bmp', data: bmp },
       ],
-      { target: true, wanted: true },
+      { results, wanted: true },
     );
     const archive = await createArchive(path);
     const filled = await fill(archive, [job]);
     await archive.finish();
-    const expected = { sha256: sha256(bmp), bytes: bmp.length, method: 8, size: { width: 400, height: 300 } };
-    expect(filled).toMatchObject([
-      { ...expected, data: Uint8Array.from(bmp), offset: 0 },
-      { bytes: png.length, compressedBytes: png.length, method: 0, size: { width: 3, height: 2 } },
-      expected,
+    const bmpLine = { sha256: sha256(bmp), bytes: `${bmp.length}`, width: '400', height: '300' };
+    const pngLine = { sha256: sha256(png), bytes: `${png.length}`, width: '3', height: '2' };
+    expect(manifestOf(filled)).toMatchObject([bmpLine, pngLine, bmpLine]);
+    const [bmpData, pngData] = [Uint8Array.from(bmp), Uint8Array.from(png)];
+    expect(filled).toMatchObject([{ pictures: [{ data: bmpData }, { data: pngData }, { data: bmpData }] }]);
+    const { entries, contents } = await readArchive();
+    expect(entries).toMatchObject([
+      { headerOffset: 0, method: 8, bytes: bmp.length },
+      { method: 0, bytes: png.length, compressedBytes: png.length },
+      { method: 8, bytes: bmp.length },
     ]);
-    expect(filled[0]?.compressedBytes).toBeLessThan(bmp.length * 0.7);
-    expect(await contents()).toEqual([
-      ['a.zip/a.bmp', bmp],
-      ['a.zip/b.png', png],
-      ['a.zip/c.bmp', bmp],
+    expect(entries[0]?.compressedBytes).toBeLessThan(bmp.length * 0.7);
+    expect(contents).toEqual([
+      ['train/a/a.bmp', bmp],
+      ['train/a/b.png', png],
+      ['train/a/c.bmp', bmp],
     ]);
-    expect(await readFile(join(folder, 'a.bmp'))).toEqual(bmp);
+    expect(await readFile(join(results, 'train', 'a', 'a.bmp'))).toEqual(bmp);
   });
 
   test('by one thread as by four, the archive has the bytes that it has everywhere', async () => {
@@ -213,7 +333,7 @@ describe('what is not compressed is deflated', () => {
       sums.push((await archive.finish()).sha256);
     }
     // It changes with a version of fflate, as all archives do.
-    const known = 'b18024fe87ca3c029eb456886191206be16d41416c594fd71817b888894c03f1';
+    const known = '1ea58c55b14092ebfa22226cb58036518eddca63a2765cf367ec83fcc7bdf34b';
     expect(sums).toEqual([known, known]);
   });
 });
@@ -237,7 +357,8 @@ describe('room is asked for', () => {
     });
     const facts = await archive.finish();
     expect(filled).toHaveLength(16);
-    expect(asked).toEqual(filled.map(({ offset }) => offset));
+    const { entries } = await readArchive();
+    expect(asked).toEqual(entries.map(({ headerOffset }) => headerOffset));
     expect(facts.bytes).toBeLessThan(3e6);
   });
 
@@ -249,9 +370,10 @@ describe('room is asked for', () => {
     await setTimeout(200);
     const { bytes } = archive;
     giveRoom();
-    const [first] = await filling;
-    expect(bytes).toBe(first && first.compressedBytes + 30 + '0.zip/blank.bmp'.length);
+    await filling;
     expect((await archive.finish()).entries).toBe(16);
+    const [first] = (await readArchive()).entries;
+    expect(bytes).toBe(first && first.compressedBytes + 30 + 'train/0/blank.bmp'.length);
   });
 
   test('and no longer waited for when the run is cancelled', async () => {
@@ -304,13 +426,41 @@ describe('what goes wrong in a thread is an error here', () => {
     });
     await archive.abort();
 
-    const job = await imagesJob('a.zip', [{ name: 'no/such/folder.png', data: 'x' }], { target: true });
+    const results = join(folder, 'missing');
+    const job = await imagesJob('a.zip', [{ name: 'a.png', data: 'x' }], { results });
     const second = await createArchive(path);
     await expect(fill(second, [job])).rejects.toMatchObject({
       code: 'DISK',
-      message: expect.stringContaining(join(folder, 'no', 'such', 'folder.png')),
+      message: expect.stringContaining(join(results, 'train', 'a', 'a.png')),
     });
     await second.abort();
+  });
+
+  test.each(['', 'a\nb', 'a\\b', '../../../a', 'x'.repeat(256), 'a\ud800'])(
+    'a name that can’t be unpacked everywhere, before anything is written: %j',
+    async (fileName) => {
+      const results = await makeResults(join('train', 'a'));
+      const job = await imagesJob('a.zip', [{ name: 'a.png', data: 'x' }], { fileName, results });
+      const archive = await createArchive(path);
+      const failure = { code: 'ZIP', message: expect.stringMatching(/^The archive can’t hold the entry “train\/a\//) };
+      await expect(fill(archive, [job])).rejects.toMatchObject(failure);
+      expect(archive.bytes).toBe(0);
+      await archive.abort();
+      expect((await readdir(folder, { recursive: true })).toSorted()).toEqual([
+        'a.zip',
+        'results',
+        join('results', 'train'),
+        join('results', 'train', 'a'),
+      ]);
+    },
+  );
+
+  test('a file whose name can’t be unpacked everywhere', async () => {
+    const source = join(folder, 'source.zip');
+    await writeFile(source, 'some');
+    const archive = await createArchive(path);
+    await expect(fill(archive, [{ kind: 'file', path: source, name: 'a\nb' }])).rejects.toMatchObject({ code: 'ZIP' });
+    await archive.abort();
   });
 
   test('a file that grows while it is copied', async () => {
@@ -320,15 +470,65 @@ describe('what goes wrong in a thread is an error here', () => {
     // The room is left for the file as it was.
     const slow: ArchiveWriter = {
       ...archive,
-      addSegment: (names, bytes) => {
+      addSegment: (bytes) => {
         appendFileSync(source, 'more');
-        return archive.addSegment(names, bytes);
+        return archive.addSegment(bytes);
       },
     };
     await expect(fill(slow, [{ kind: 'file', path: source, name: 'a' }])).rejects.toMatchObject({
       code: 'DISK',
       message: expect.stringContaining(`${source} changed`),
     });
+    await archive.abort();
+  });
+});
+
+describe('a zip that is still on its way', () => {
+  /** A job on a copy of the zip of which `bytes` are there; then it comes as a whole, under its name. */
+  async function early(entries: RawEntry[], bytes: number): Promise<EarlyJob> {
+    const job = await imagesJob('a.zip', entries);
+    const part = join(folder, 'a.zip.part');
+    await writeFile(part, (await readFile(job.zip.path)).subarray(0, bytes));
+    return { early: { ...job, zip: { ...job.zip, path: part } }, whole: async () => job.zip };
+  }
+
+  test.each([
+    ['is not there any more', 0],
+    ['does not have what it had', 40],
+  ])('and %s is tried again when it is whole', async (_, bytes) => {
+    const data = randomBytes(1_000);
+    const job = await early([{ name: 'a.png', data }], bytes);
+    if (bytes === 0) await rm(job.early.zip.path);
+    const archive = await createArchive(path);
+    await fill(archive, [job]);
+    await archive.finish();
+    expect((await readArchive()).contents).toEqual([['train/a/a.png', data]]);
+  });
+
+  test('gets the place that it had, when a large image breaks off while it is written', async () => {
+    const data = Buffer.alloc(LARGE, randomBytes(100_000));
+    const job = await early([{ name: 'large.tif', data }], LARGE / 2);
+    const next = await imagesJob('b.zip', [{ name: 'b.png', data: 'b' }]);
+    const archive = await createArchive(path);
+    await fill(archive, [job, next]);
+    await archive.finish();
+    const { contents } = await readArchive();
+    expect(contents.map(([name]) => name)).toEqual(['train/a/large.tif', 'train/b/b.png']);
+    expect(contents[0]?.[1].equals(data)).toBe(true);
+  });
+
+  test('is not tried again when it was whole, and its fault is the error', async () => {
+    const job = await imagesJob('a.zip', [{ name: 'a.png', data: 'x', crc32: 1 }]);
+    const archive = await createArchive(path);
+    await expect(fill(archive, [{ early: job, whole: async () => job.zip }])).rejects.toThrow('is damaged');
+    await archive.abort();
+  });
+
+  test('ends with what its download ends with, which comes before what is wrong with its bytes', async () => {
+    const job = await imagesJob('a.zip', [{ name: 'a.png', data: 'x', crc32: 1 }]);
+    const archive = await createArchive(path);
+    const whole = () => Promise.reject(new DiatomError('DOWNLOAD', 'a.zip: gone'));
+    await expect(fill(archive, [{ early: job, whole }])).rejects.toThrow('a.zip: gone');
     await archive.abort();
   });
 });

@@ -21,12 +21,16 @@ function image(index: number): DatasetImage {
   };
 }
 
-test('every image gets its line, in order, however many there are', async () => {
-  const images = Array.from({ length: 2_000 }, (_, index) => image(index));
+test('every image gets its line, in order, however many there are and come at a time', async () => {
+  const lines = Array.from({ length: 2_000 }, (_, index) => manifestLine(image(index)));
   const manifest = await createManifestFile(join(temporaryFolder('manifest'), 'manifest.csv'));
-  for (const one of images) await manifest.add(one);
+  let given = 0;
+  for (let some = 0; given < lines.length; some++) {
+    await manifest.add(lines.slice(given, given + some).join(''));
+    given += some;
+  }
   await manifest.finish();
-  expect(await readFile(manifest.path, 'utf8')).toBe(MANIFEST_HEADER + images.map(manifestLine).join(''));
+  expect(await readFile(manifest.path, 'utf8')).toBe(MANIFEST_HEADER + lines.join(''));
 });
 
 test('a place that can’t be written is named', async () => {
@@ -40,7 +44,7 @@ test('a place that can’t be written is named', async () => {
 
 test('it may be given up at any time, also after its end', async () => {
   const manifest = await createManifestFile(join(temporaryFolder('manifest'), 'manifest.csv'));
-  await manifest.add(image(1));
+  await manifest.add(manifestLine(image(1)));
   await manifest.abort();
   await manifest.abort();
 });

@@ -3,6 +3,7 @@ import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
 import { startThread, unpackFailure } from '../thread.ts';
+import { createWaterline } from '../waterline.ts';
 import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
 /**
@@ -50,21 +51,19 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
   /** Where the block will stand in the file, and how much is in it. */
   let [blockStart, waiting] = [0, 0];
   /** How much is there without a gap, and what is there beyond: start → end. */
-  let frontier = 0;
+  const frontier = createWaterline();
   const beyond = new Map<number, number>();
-  let awaiting: { readonly bytes: number; readonly resolve: (bytes: number) => void }[] = [];
 
   function advance(start: number, end: number): void {
     beyond.set(start, end);
-    for (let next = beyond.get(frontier); next !== undefined; next = beyond.get(frontier)) {
-      beyond.delete(frontier);
-      frontier = next;
+    let level = frontier.level;
+    for (let next = beyond.get(level); next !== undefined; next = beyond.get(level)) {
+      beyond.delete(level);
+      level = next;
     }
-    digest.follow(frontier);
-    const reached = awaiting.filter(({ bytes }) => bytes <= frontier);
-    awaiting = awaiting.filter(({ bytes }) => bytes > frontier);
-    for (const { resolve } of reached) resolve(frontier);
-    onProgress?.(frontier);
+    digest.follow(level);
+    frontier.set(level);
+    onProgress?.(level);
   }
 
   async function write(data: Uint8Array, start: number): Promise<void> {
@@ -109,20 +108,16 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
       return { offset, written: () => advance(offset, offset + bytes) };
     },
 
-    reach(bytes) {
-      if (frontier >= bytes) return Promise.resolve(frontier);
-      const reached = new Promise<number>((resolve) => awaiting.push({ bytes, resolve }));
-      return Promise.race([reached, complete.then((facts) => facts.bytes)]);
-    },
+    reach: (bytes) => Promise.race([frontier.reach(bytes), complete.then((facts) => facts.bytes)]),
 
     async finish() {
       try {
         await flush();
-        if (frontier !== blockStart) throw new Error(`The archive ${path} has a gap at ${frontier}`);
+        if (frontier.level !== blockStart) throw new Error(`The archive ${path} has a gap at ${frontier.level}`);
         await file.close().catch((error) => {
           throw diskFailure('write', path, error);
         });
-        const facts = { bytes: frontier, ...(await digest.finish()) };
+        const facts = { bytes: frontier.level, ...(await digest.finish()) };
         resolveComplete(facts);
         return facts;
       } catch (error) {

@@ -1,11 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
 import { type ArchiveFileOptions, createArchiveFile } from './archive-file.ts';
 import { deflateEntry } from './deflate-entry.ts';
-import { dangerOf, faultOf } from './entry-path.ts';
-import { quoteName } from './zip-fault.ts';
-import { DEFLATED, directoryRecord, endRecords, localHeader, STORED, type WrittenEntry } from './zip-records.ts';
+import { entryName, nameFault } from './entry-name.ts';
+import { DEFLATED, directoryRecord, endRecords, localHeader, STORED } from './zip-records.ts';
 
 /** A finished archive: its size, its digests (hexadecimal, of the very bytes that were written) and its entries. */
 export interface ArchiveFacts extends FileFacts {
@@ -16,8 +15,12 @@ export interface ArchiveFacts extends FileFacts {
 export interface Segment {
   /** Where they begin. */
   readonly offset: number;
-  /** Says that they are there, in the order of their names. */
-  written(entries: readonly Omit<WrittenEntry, 'name'>[]): void;
+  /**
+   * Says that they are there.
+   *
+   * @param records `directoryRecord` of each, in their order, with names that `entryName` made
+   */
+  written(entries: number, records: Uint8Array): void;
 }
 
 /**
@@ -37,15 +40,16 @@ export interface ArchiveWriter {
    * @param data must not change before the promise resolves
    */
   addBuffer(name: string, data: Uint8Array): Promise<void>;
-  /** Leaves room of so many bytes for entries that somebody else writes. */
-  addSegment(names: readonly string[], bytes: number): Promise<Segment>;
+  /**
+   * Leaves room of so many bytes for entries that somebody else writes. That none of their names is there twice is up to
+   * whoever names them: to remember a name takes more memory than its record.
+   */
+  addSegment(bytes: number): Promise<Segment>;
   /** Resolves when all segments are written, the last byte is there and the file is closed. */
   finish(): Promise<ArchiveFacts>;
   /** Ends what is under way, closes and removes the unfinished file; does nothing after `finish`. */
   abort(): Promise<void>;
 }
-
-const MAX_NAME_BYTES = 0xffff;
 
 /**
  * Creates a zip whose bytes depend on nothing but the names and contents that are added, and their order.
@@ -65,8 +69,9 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
   const { signal } = options;
   const file = await createArchiveFile(path, options);
   const names = new Set<string>();
-  /** The directory's records, one buffer a segment. */
-  const directory: Buffer[] = [];
+  let entries = 0;
+  /** The directory's records, one piece a segment. */
+  const directory: Uint8Array[] = [];
   let state: 'open' | 'finished' | 'aborted' = 'open';
   let last: Promise<unknown> = Promise.resolve();
 
@@ -86,12 +91,6 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
     if (state !== 'open') throw new Error(`The archive ${path} is ${state}`);
   }
 
-  function takeName(name: string): Buffer {
-    checkName(name, names);
-    names.add(name);
-    return Buffer.from(name);
-  }
-
   return {
     file,
 
@@ -101,7 +100,9 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
 
     addBuffer: (name, data) =>
       inTurn(async () => {
-        const nameBytes = takeName(name);
+        const nameBytes = entryName(name);
+        if (names.has(name)) throw nameFault(name, 'is there already.');
+        names.add(name);
         const target = Buffer.allocUnsafe(data.length);
         const deflated = deflateEntry(name, data, target);
         const packed = deflated === undefined ? data : target.subarray(0, deflated);
@@ -116,22 +117,19 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
         await file.append(localHeader(entry));
         await file.append(packed);
         directory.push(directoryRecord(entry));
+        entries++;
       }),
 
-    addSegment: (segmentNames, bytes) =>
+    addSegment: (bytes) =>
       inTurn(async () => {
-        const taken = segmentNames.map(takeName);
         const { offset, written } = await file.reserve(bytes);
-        const place = directory.push(Buffer.alloc(0)) - 1;
+        const place = directory.push(new Uint8Array()) - 1;
         return {
           offset,
-          written(entries) {
+          written(count, records) {
             if (state !== 'open') return;
-            const records = entries.flatMap((entry, index) => {
-              const name = taken[index];
-              return name ? [directoryRecord({ ...entry, name })] : [];
-            });
-            directory[place] = Buffer.concat(records);
+            directory[place] = records;
+            entries += count;
             written();
           },
         };
@@ -141,10 +139,10 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
       inTurn(async () => {
         const start = file.bytes;
         for (const records of directory) await file.append(records);
-        await file.append(endRecords(names.size, start, file.bytes - start));
+        await file.append(endRecords(entries, start, file.bytes - start));
         const facts = await file.finish();
         state = 'finished';
-        return { ...facts, entries: names.size };
+        return { ...facts, entries };
       }),
 
     async abort() {
@@ -154,18 +152,4 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
       await file.discard();
     },
   };
-}
-
-/** Names that our own reader, and every other program, can unpack; a duplicate would hide a file. */
-function checkName(name: string, taken: ReadonlySet<string>): void {
-  const fault =
-    dangerOf(name) ??
-    faultOf(name) ??
-    (name.split('/').some((part) => part === '' || part === '.') ? 'has an empty folder name, or “.”.' : undefined) ??
-    (name.isWellFormed() ? undefined : 'has half a character in it.') ??
-    (Buffer.byteLength(name) > MAX_NAME_BYTES ? `is longer than ${MAX_NAME_BYTES} bytes.` : undefined) ??
-    (taken.has(name) ? 'is there already.' : undefined);
-  if (fault !== undefined) {
-    throw new DiatomError('ZIP', `The archive can’t hold the entry ${quoteName(name)}: it ${fault}`);
-  }
 }

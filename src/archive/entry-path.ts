@@ -1,9 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type Entry, getFileNameLowLevel } from 'yauzl';
+import { dangerOf, faultOf } from './entry-name.ts';
 import { showControls } from './zip-fault.ts';
-
-/** The longest name of a file or folder, in bytes of UTF-8, that ext4, APFS and NTFS can all hold. */
-const MAX_COMPONENT_BYTES = 255;
 
 /** General purpose bit 11: the name is UTF-8 (APPNOTE.TXT 4.4.4). */
 const UTF8_FLAG = 0x800;
@@ -11,6 +9,9 @@ const UTF8_FLAG = 0x800;
 /** Systems in the upper byte of “version made by” (APPNOTE.TXT 4.4.2, Info-ZIP's zip.h for 11). */
 const UNIX_HOSTS = new Set([3, 19]);
 const WINDOWS_HOSTS = new Set([0, 10, 11, 14]);
+
+/** An empty or '.' component: rare, and looked for in every name of a zip. */
+const EMPTY_COMPONENT = /(^|\/)\.?(\/|$)/;
 
 export interface EntryPath {
   /** As the zip spells it, decoded. */
@@ -55,28 +56,9 @@ export function readEntryPath(
 }
 
 function pathOf(name: string): string {
+  if (!EMPTY_COMPONENT.test(name)) return name;
   return name
     .split('/')
     .filter((part) => part !== '' && part !== '.')
     .join('/');
-}
-
-/** What makes a name unsafe: it could lead out of a folder that the zip is unpacked into. */
-export function dangerOf(name: string): string | undefined {
-  if (name === '') return 'has no name.';
-  if (/^[\\/]/.test(name)) return 'has an absolute path (it begins with a slash).';
-  if (/^[A-Za-z]:/.test(name)) return 'has a path on a drive of Windows (a letter and a colon).';
-  if (name.split(/[\\/]/).includes('..')) return 'leads out of the folder that it is unpacked into (“..”).';
-  if (name.includes('\\')) return 'has a backslash in its name, which is a folder on some systems and not on others.';
-  return undefined;
-}
-
-/** What makes a name unusable on some system. */
-export function faultOf(name: string): string | undefined {
-  if (showControls(name) !== name) return 'has a control character in its name: rename the file.';
-  const long = name.split('/').find((part) => Buffer.byteLength(part) > MAX_COMPONENT_BYTES);
-  if (long !== undefined) {
-    return `has a name of ${Buffer.byteLength(long)} bytes; files and folders can have ${MAX_COMPONENT_BYTES}: rename it.`;
-  }
-  return undefined;
 }

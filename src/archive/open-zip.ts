@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { compareCodePoints } from '../code-points.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { type RandomAccess, randomAccess } from '../random-access.ts';
 import { readEntry, streamEntry } from './entry-data.ts';
@@ -81,9 +82,7 @@ export async function readZipEntries(content: RandomAccess, options: OpenZipOpti
   checkSizes(name, entries, limits);
   const files = locateEntries(name, entries, directoryStart)
     .filter((entry) => !entry.isFolder)
-    .map((entry) => ({ entry, key: Buffer.from(entry.path) }))
-    .sort((a, b) => a.key.compare(b.key)) // UTF-8 sorts by code points; JavaScript's strings sort by UTF-16 units
-    .map(({ entry }) => entry);
+    .sort((a, b) => compareCodePoints(a.path, b.path));
   const refused = files.find((entry) => entry.fault !== undefined && accept(entry.path));
   if (refused?.fault !== undefined) throw zipFault(name, refused.path, refused.fault);
   return files;

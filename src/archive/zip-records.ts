@@ -37,58 +37,77 @@ const FIRST_OF_JANUARY_1980 = (1 << 5) | 1;
 /**
  * 4.3.7. Checksum and sizes are known beforehand, so that no data descriptor (which some readers refuse) has to follow.
  */
-export function localHeader({ bytes, compressedBytes, ...entry }: WrittenEntry): Buffer {
-  // In a local header the zip64 field holds both sizes, as soon as one doesn't fit (4.5.3).
-  const isLarge = Math.max(bytes, compressedBytes) >= MAX_32;
-  const zip64 = zip64Field(isLarge ? [bytes, compressedBytes] : []);
-  const sizes = isLarge ? { bytes: MAX_32, compressedBytes: MAX_32 } : { bytes, compressedBytes };
-  const record = Buffer.alloc(30);
+export function localHeader(entry: WrittenEntry): Buffer {
+  const { name, bytes, compressedBytes } = entry;
+  const isLarge = needsZip64(entry);
+  const record = Buffer.allocUnsafe(localHeaderLength(entry));
   record.writeUInt32LE(0x04034b50, 0);
-  writeCommonFields(record.subarray(4), { ...entry, ...sizes, zip64 });
-  return Buffer.concat([record, entry.name, zip64]);
+  const zip64 = isLarge ? [bytes, compressedBytes] : [];
+  writeCommonFields(record, 4, entry, isLarge ? { bytes: MAX_32, compressedBytes: MAX_32 } : entry, zip64.length);
+  record.set(name, 30);
+  writeZip64Field(record, 30 + name.length, zip64);
+  return record;
+}
+
+/** It depends on nothing but the name's length, and on whether the sizes need a zip64 field. */
+export function localHeaderLength(entry: Pick<WrittenEntry, 'name' | 'bytes' | 'compressedBytes'>): number {
+  return 30 + entry.name.length + zip64Length(needsZip64(entry) ? 2 : 0);
+}
+
+/** In a local header the zip64 field holds both sizes, as soon as one doesn't fit (4.5.3). */
+function needsZip64({ bytes, compressedBytes }: Pick<WrittenEntry, 'bytes' | 'compressedBytes'>): boolean {
+  return Math.max(bytes, compressedBytes) >= MAX_32;
 }
 
 /** 4.3.12 */
-export function directoryRecord({ bytes, compressedBytes, offset, ...entry }: WrittenEntry): Buffer {
+export function directoryRecord(entry: WrittenEntry): Buffer {
+  const { name, bytes, compressedBytes, offset } = entry;
   // Here the zip64 field holds only what doesn't fit.
-  const zip64 = zip64Field([bytes, compressedBytes, offset].filter((number) => number >= MAX_32));
+  const zip64 = [bytes, compressedBytes, offset].filter((number) => number >= MAX_32);
   const sizes = { bytes: Math.min(bytes, MAX_32), compressedBytes: Math.min(compressedBytes, MAX_32) };
-  const record = Buffer.alloc(46);
+  const record = Buffer.allocUnsafe(46 + name.length + zip64Length(zip64.length)).fill(0, 0, 46);
   record.writeUInt32LE(0x02014b50, 0);
   record.writeUInt16LE(MADE_ON_UNIX | VERSION_ZIP64, 4);
-  writeCommonFields(record.subarray(6), { ...entry, ...sizes, zip64 });
+  writeCommonFields(record, 6, entry, sizes, zip64.length);
   record.writeUInt32LE(REGULAR_FILE_0644 * 2 ** 16, 38);
   record.writeUInt32LE(Math.min(offset, MAX_32), 42);
-  return Buffer.concat([record, entry.name, zip64]);
+  record.set(name, 46);
+  writeZip64Field(record, 46 + name.length, zip64);
+  return record;
 }
 
 /**
  * The 26 bytes that both kinds of header have in common, from “version needed to extract” to the extra field's length.
  */
-function writeCommonFields(record: Buffer, fields: Omit<WrittenEntry, 'offset'> & { readonly zip64: Buffer }): void {
-  const { name, bytes, compressedBytes, method, crc32, zip64 } = fields;
-  record.writeUInt16LE(zip64.length > 0 ? VERSION_ZIP64 : VERSION_PLAIN, 0);
-  record.writeUInt16LE(UTF8_NAME, 2);
-  record.writeUInt16LE(method, 4);
-  record.writeUInt16LE(MIDNIGHT, 6);
-  record.writeUInt16LE(FIRST_OF_JANUARY_1980, 8);
-  record.writeUInt32LE(crc32, 10);
-  record.writeUInt32LE(compressedBytes, 14);
-  record.writeUInt32LE(bytes, 18);
-  record.writeUInt16LE(name.length, 22);
-  record.writeUInt16LE(zip64.length, 24);
+function writeCommonFields(
+  record: Buffer,
+  at: number,
+  { name, method, crc32 }: Pick<WrittenEntry, 'name' | 'method' | 'crc32'>,
+  { bytes, compressedBytes }: Pick<WrittenEntry, 'bytes' | 'compressedBytes'>,
+  zip64Numbers: number,
+): void {
+  record.writeUInt16LE(zip64Numbers > 0 ? VERSION_ZIP64 : VERSION_PLAIN, at);
+  record.writeUInt16LE(UTF8_NAME, at + 2);
+  record.writeUInt16LE(method, at + 4);
+  record.writeUInt16LE(MIDNIGHT, at + 6);
+  record.writeUInt16LE(FIRST_OF_JANUARY_1980, at + 8);
+  record.writeUInt32LE(crc32, at + 10);
+  record.writeUInt32LE(compressedBytes, at + 14);
+  record.writeUInt32LE(bytes, at + 18);
+  record.writeUInt16LE(name.length, at + 22);
+  record.writeUInt16LE(zip64Length(zip64Numbers), at + 24);
 }
 
-/** 4.5.3 */
-function zip64Field(numbers: readonly number[]): Buffer {
-  if (numbers.length === 0) return Buffer.alloc(0);
-  const field = Buffer.alloc(4 + 8 * numbers.length);
-  field.writeUInt16LE(0x0001, 0);
-  field.writeUInt16LE(8 * numbers.length, 2);
-  numbers.forEach((number, index) => {
-    field.writeBigUInt64LE(BigInt(number), 4 + 8 * index);
-  });
-  return field;
+function zip64Length(numbers: number): number {
+  return numbers === 0 ? 0 : 4 + 8 * numbers;
+}
+
+/** 4.5.3; nothing without numbers. */
+function writeZip64Field(record: Buffer, at: number, numbers: readonly number[]): void {
+  if (numbers.length === 0) return;
+  record.writeUInt16LE(0x0001, at);
+  record.writeUInt16LE(8 * numbers.length, at + 2);
+  for (const [index, number] of numbers.entries()) record.writeBigUInt64LE(BigInt(number), at + 4 + 8 * index);
 }
 
 /**

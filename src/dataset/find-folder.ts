@@ -1,5 +1,6 @@
+import { compareCodePoints } from '../code-points.ts';
 import { DiatomError } from '../errors.ts';
-import { compareCodePoints, foldName } from './safe-name.ts';
+import { foldName } from './safe-name.ts';
 
 export interface FoundFolder {
   /** The folder as the zip spells it, `''` for the whole zip. */

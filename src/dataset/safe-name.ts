@@ -3,6 +3,7 @@ export const MAX_NAME_BYTES = 255;
 
 /** Characters that Windows and ownCloud refuse in a name, and the two separators. */
 const UNSAFE_CHARACTERS = /[\p{Cc}\\/:*?"<>|]/u;
+const ALL_UNSAFE_CHARACTERS = new RegExp(UNSAFE_CHARACTERS, 'gu');
 
 /** Names of devices on Windows, with any extension (learn.microsoft.com, "Naming Files, Paths, and Namespaces"). */
 const RESERVED_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)/i;
@@ -32,7 +33,7 @@ export function toSafeName(name: string): string {
   const replaced = name
     .toWellFormed()
     .normalize('NFC')
-    .replace(new RegExp(UNSAFE_CHARACTERS, 'gu'), '_')
+    .replace(ALL_UNSAFE_CHARACTERS, '_')
     .replace(/^\s|[\s.]$/g, '_');
   return RESERVED_NAME.test(replaced) ? `_${replaced}` : replaced || '_';
 }
@@ -41,10 +42,4 @@ export function toSafeName(name: string): string {
 export function foldName(name: string): string {
   // Lower case first: ẞ becomes ß, and only ß becomes SS, as which all three meet.
   return name.normalize('NFD').toLowerCase().toUpperCase().toLowerCase().normalize('NFD');
-}
-
-/** The order of everything that ends in an archive: by Unicode code point, the same on every machine and locale. */
-export function compareCodePoints(a: string, b: string): number {
-  // UTF-8 keeps the order of code points; UTF-16, which `<` compares, does not above U+FFFF.
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,5 +1,5 @@
+import { compareCodePoints } from '../code-points.ts';
 import { findFolder } from './find-folder.ts';
-import { compareCodePoints } from './safe-name.ts';
 
 /** What is known of a file in a zip from the zip's directory alone. */
 export interface ZippedFile {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DiatomError } from '../errors.ts';
 import { formatNTest, type NTest, testQuota } from './n-test.ts';
 
@@ -164,19 +164,20 @@ function stableSplit(sources: readonly SplitSource[], { seed }: SplitOptions): D
 /** Items in the order of the hashes of their names. */
 function shuffle<T>(items: readonly T[], nameOf: (item: T) => readonly string[]): T[] {
   return items
-    .map((item) => ({ item, hash: hashOf(nameOf(item)).toString('latin1') }))
+    .map((item) => ({ item, hash: hashOf(nameOf(item)) }))
     .sort((a, b) => (a.hash < b.hash ? -1 : 1))
     .map(({ item }) => item);
 }
 
-function hashOf(parts: readonly string[]): Buffer {
+/** Hexadecimal. */
+function hashOf(parts: readonly string[]): string {
   // JSON keeps the parts apart: ['ab', 'c'] and ['a', 'bc'] must not meet.
-  return createHash('sha256').update(JSON.stringify(parts)).digest();
+  return hash('sha256', JSON.stringify(parts));
 }
 
 /** A number in [0, 1), evenly spread. */
 function hashFraction(parts: readonly string[]): number {
-  return hashOf(parts).readUIntBE(0, 6) / 2 ** 48;
+  return Number.parseInt(hashOf(parts).slice(0, 12), 16) / 2 ** 48;
 }
 
 function unknownSource(source: number): never {

@@ -31,6 +31,7 @@ export interface DownloadJob {
   readonly signal: AbortSignal | undefined;
   /** The SHA-256 it must have, in lower-case hex. */
   readonly expected: string | undefined;
+  /** Told how much of the file is on the disk; it becomes less when the file is begun anew. */
   readonly onBytes: (doneBytes: number, totalBytes: number | undefined) => void;
   /** Where it shares the line with others: of this attempt only. */
   readonly lane: Lane | undefined;
@@ -168,7 +169,7 @@ const READ_BYTES = 64 * 1_024;
 async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: Reception): Promise<number> {
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let file: FileHandle | undefined;
-  let [done, waiting] = [bytes, 0];
+  let [done, waiting, written] = [bytes, 0, bytes];
 
   async function flush(): Promise<void> {
     if (waiting === 0) return;
@@ -177,7 +178,8 @@ async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: 
     file ??= await begin();
     hash.update(data);
     await file.writeFile(data);
-    job.onBytes(done, total);
+    written += data.length;
+    job.onBytes(written, total);
   }
 
   try {

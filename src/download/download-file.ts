@@ -36,7 +36,10 @@ export interface DownloadOptions {
   readonly cache?: DownloadCache | undefined;
   readonly policy?: RetryPolicy | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called for every piece that arrives; `totalBytes` is unknown with some servers. */
+  /**
+   * Called for every piece that is on the disk, in the file or in its part (`partPath`); `doneBytes` becomes less when a
+   * download begins anew. `totalBytes` is unknown with some servers.
+   */
   readonly onProgress?:
     | ((progress: { fileName: string; doneBytes: number; totalBytes: number | undefined }) => void)
     | undefined;

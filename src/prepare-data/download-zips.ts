@@ -1,6 +1,7 @@
 import { cacheKeyOf } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
+import { partPath } from '../download/part-file.ts';
 import { openRemoteFile } from '../download/remote-file.ts';
 import { messageOf } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
@@ -9,6 +10,7 @@ import type { RandomAccess } from '../random-access.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
+import { createWaterline } from '../waterline.ts';
 import type { Inputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
 
@@ -22,6 +24,14 @@ export interface Downloads {
 export interface DownloadingZip {
   /** Lets the download begin, where they begin on demand. */
   readonly begin: () => void;
+  /**
+   * Waits until the file, or its part, has so many bytes.
+   *
+   * @throws as `file`
+   */
+  readonly reach: (bytes: number) => Promise<void>;
+  /** Where it lies until it is whole. A download that has to begin anew removes it. */
+  readonly part: string;
   /** Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`. */
   readonly file: Promise<Downloaded>;
   /**
@@ -61,6 +71,7 @@ export function startDownloads(
   for (const { promise } of files) promise.catch(() => undefined); // whoever waits for one has the failure
   const progress = createProgress(`Downloading ${requests.length} zips`);
   const seen = new Map<string, { done: number; total: number | undefined }>();
+  const lines = new Map(requests.map(({ fileName }) => [fileName, createWaterline()]));
   const all = downloadAll(requests, {
     directory,
     concurrency,
@@ -68,6 +79,7 @@ export function startDownloads(
     signal,
     cache,
     onProgress: ({ fileName, doneBytes, totalBytes }) => {
+      lines.get(fileName)?.set(doneBytes);
       seen.set(fileName, { done: doneBytes, total: totalBytes });
       const { done, total } = sumUp([...seen.values()], requests.length);
       progress.update(done, total);
@@ -94,11 +106,18 @@ export function startDownloads(
     .finally(() => progress.end());
   all.catch(() => undefined);
   return {
-    zips: files.map(({ promise: file }, index) => ({
-      begin: () => begun[index]?.resolve(),
-      file,
-      remote: remotes[index]?.promise ?? NOWHERE,
-    })),
+    zips: files.map(({ promise: file }, index) => {
+      const { fileName = '' } = requests[index] ?? {};
+      return {
+        begin: () => begun[index]?.resolve(),
+        file,
+        remote: remotes[index]?.promise ?? NOWHERE,
+        part: partPath(directory, fileName),
+        reach: async (bytes) => {
+          await Promise.race([lines.get(fileName)?.reach(bytes), file]);
+        },
+      };
+    }),
     all,
   };
 }

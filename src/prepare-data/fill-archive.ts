@@ -1,10 +1,17 @@
-import type { ArchiveWriter } from '../archive/archive-writer.ts';
+import type { ArchiveWriter, Segment } from '../archive/archive-writer.ts';
 import { throwIfCancelled, unlessCancelled } from '../errors.ts';
-import type { Filled, FillJob } from './fill-thread.ts';
-import { type FillThreads, outOfTurn } from './fill-threads.ts';
+import type { Filled, FillJob, ImagesJob } from './fill-thread.ts';
+import { type Ask, type FillThreads, outOfTurn } from './fill-threads.ts';
 
 /** How many jobs may be done, or under way, ahead of the one whose result is asked for. */
 const JOBS_AHEAD = 8;
+
+/** A job on a zip that may still be on its way. */
+export interface EarlyJob {
+  readonly early: ImagesJob;
+  /** Waits for all of the zip. */
+  readonly whole: () => Promise<{ readonly path: string }>;
+}
 
 export interface FillOptions {
   readonly threads: FillThreads;
@@ -14,38 +21,46 @@ export interface FillOptions {
 }
 
 /**
- * Puts the jobs into the archive with several threads, and tells what each entry turned out to be, in the order of the
- * jobs. How many threads there are changes nothing in the archive.
+ * Puts the jobs into the archive with several threads, and tells what each has put there, in the order of the jobs. How many threads there are changes nothing in the archive.
  *
  * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`: the first failure in the order of the jobs
  */
 export async function* fillArchive(
   archive: ArchiveWriter,
-  jobs: Iterable<FillJob> | AsyncIterable<FillJob>,
+  jobs: Iterable<FillJob | EarlyJob> | AsyncIterable<FillJob | EarlyJob>,
   { threads, signal, room }: FillOptions,
-): AsyncGenerator<readonly Filled[], void, void> {
+): AsyncGenerator<Filled, void, void> {
   // Jobs that wait for room keep their zips on the disk.
   const ahead = room ? threads.count + 1 : JOBS_AHEAD;
-  const results: Promise<readonly Filled[]>[] = [];
+  const results: Promise<Filled>[] = [];
   /** Settles when the job before has its place. */
   let turn: Promise<void> = Promise.resolve();
 
-  async function fill(job: FillJob, before: Promise<void>, placed: () => void): Promise<readonly Filled[]> {
-    return threads.use(async (ask) => {
-      const length = await ask({ job });
-      if (!('length' in length)) return outOfTurn();
+  async function fill(job: FillJob | EarlyJob, before: Promise<void>, placed: () => void): Promise<Filled> {
+    let segment: Segment | undefined;
+
+    async function place(bytes: number): Promise<Segment> {
       await before;
       throwIfCancelled(signal);
       // Here the archive's size is known. Before the job one could only count what its images take unpacked, of which the
       // archive, deflated, may never get so much that the wait ends.
       if (room) await unlessCancelled(room(archive.bytes), signal);
-      const names = job.kind === 'file' ? [job.name] : job.images.map(({ name }) => name);
-      const segment = await archive.addSegment(names, length.length);
+      return archive.addSegment(bytes);
+    }
+
+    async function write(ask: Ask, now: FillJob): Promise<Filled> {
+      const length = await ask({ job: now });
+      if (!('length' in length)) return outOfTurn();
+      segment ??= await place(length.length);
       placed();
       const answer = await ask({ offset: segment.offset });
-      if (!('filled' in answer)) return outOfTurn();
-      segment.written(answer.filled);
-      return answer.filled;
+      return 'filled' in answer ? answer.filled : outOfTurn();
+    }
+
+    return threads.use(async (ask) => {
+      const filled = await ('early' in job ? writeEarly(job, (now) => write(ask, now)) : write(ask, job));
+      segment?.written(filled.entries, filled.records);
+      return filled;
     });
   }
 
@@ -57,7 +72,21 @@ export async function* fillArchive(
     result.catch(reject);
     turn = promise;
     results.push(result);
-    if (results.length >= ahead) yield (await results.shift()) ?? [];
+    if (results.length >= ahead) for (const first of results.splice(0, 1)) yield await first;
   }
   for (const result of results.splice(0)) yield await result;
+}
+
+/**
+ * A download that has to begin anew, or gets its final name, pulls the file away from whoever reads it: what goes wrong
+ * with a zip that is on its way is tried once more when it is here.
+ */
+async function writeEarly({ early, whole }: EarlyJob, write: (job: FillJob) => Promise<Filled>): Promise<Filled> {
+  try {
+    return await write(early);
+  } catch (error) {
+    const { path } = await whole();
+    if (path === early.zip.path) throw error;
+    return write({ ...early, zip: { ...early.zip, path } });
+  }
 }

@@ -6,17 +6,29 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { imageSize } from 'image-size';
 import { deflateEntry } from '../archive/deflate-entry.ts';
 import { streamEntry } from '../archive/entry-data.ts';
+import { entryName } from '../archive/entry-name.ts';
 import { createEntryReader } from '../archive/entry-reader.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
-import { DEFLATED, localHeader, STORED, type WrittenEntry } from '../archive/zip-records.ts';
+import {
+  DEFLATED,
+  directoryRecord,
+  localHeader,
+  localHeaderLength,
+  STORED,
+  type WrittenEntry,
+} from '../archive/zip-records.ts';
+import { manifestLine } from '../dataset/manifest.ts';
+import type { Split } from '../dataset/split.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { packFailure, type ThreadFailure } from '../thread.ts';
+import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
 /** What is to be put into the archive, whole and without a gap. */
 export type FillJob = ImagesJob | FileJob;
@@ -25,34 +37,43 @@ export type FillJob = ImagesJob | FileJob;
 export interface ImagesJob {
   readonly kind: 'images';
   readonly zip: { readonly path: string; readonly name: string };
-  readonly images: readonly FillImage[];
-}
-
-export interface FillImage {
-  readonly entry: ZipEntry;
-  /** Path in the archive. */
-  readonly name: string;
-  /** The file that gets it as well. */
-  readonly target: string | undefined;
-  /** Whether its bytes are asked for. */
-  readonly wanted: boolean;
+  readonly label: string;
+  readonly images: PackedImages;
+  /** What their paths in the archive begin with, before the split: `''`, or a folder with its slash. */
+  readonly archiveFolder: string;
+  /** The folder with those of the splits and labels, which get them as well; `undefined` for none. */
+  readonly results: string | undefined;
 }
 
 /** A file as it is. */
 export interface FileJob {
   readonly kind: 'file';
   readonly path: string;
+  /** Path in the archive. */
   readonly name: string;
 }
 
-/** What an entry of the archive turned out to be. */
-export interface Filled extends Omit<WrittenEntry, 'name'> {
-  /** Hexadecimal; `''` for a file. */
-  readonly sha256: string;
-  /** In pixels; `undefined` for bytes that are no image. */
-  readonly size: { readonly width: number; readonly height: number } | undefined;
-  /** The bytes, when they were asked for. */
-  readonly data: Uint8Array | undefined;
+/** What a job has put into the archive. */
+export interface Filled {
+  readonly entries: number;
+  /** Of the images, unpacked. */
+  readonly bytes: number;
+  /** For the archive's directory. */
+  readonly records: Uint8Array;
+  /** The lines of the images. */
+  readonly manifest: string;
+  /** Paths below `results` of what is named like an image, and is none. */
+  readonly unreadable: readonly string[];
+  /** The images that were asked for. */
+  readonly pictures: readonly Picture[];
+}
+
+/** A picture for the report. */
+export interface Picture {
+  readonly label: string;
+  readonly split: Split;
+  readonly fileName: string;
+  readonly data: Uint8Array;
 }
 
 /** Some entries of a zip. */
@@ -69,7 +90,7 @@ export type FillRequest = { readonly job: FillJob } | { readonly offset: number 
 
 export type FillReply =
   | { readonly length: number }
-  | { readonly filled: readonly Filled[] }
+  | { readonly filled: Filled }
   /** SHA-256 of each entry, hexadecimal. */
   | { readonly hashes: readonly string[] }
   | { readonly failure: ThreadFailure };
@@ -85,7 +106,7 @@ const PIECE_BYTES = 2 ** 20;
 /** A job whose length is known. */
 interface Prepared {
   readonly length: number;
-  write(offset: number): Filled[] | Promise<Filled[]>;
+  write(offset: number): Filled | Promise<Filled>;
 }
 
 const reader = createEntryReader();
@@ -115,60 +136,69 @@ async function answer(request: FillRequest): Promise<FillReply> {
 
 function prepare(job: FillJob): Prepared {
   if (job.kind === 'file') return prepareFile(job);
-  const [image] = job.images;
-  const isLarge = image && image.entry.bytes > MAX_BUFFERED_BYTES;
-  return isLarge ? prepareLarge(job, image) : prepareImages(job);
+  const images = [...unpackImages(job.images)];
+  const [first] = images;
+  if (!first || first.image.bytes <= MAX_BUFFERED_BYTES) return prepareImages(job, images);
+  if (images.length > 1) throw new Error('A large image has to be alone in its job');
+  return prepareLarge(job, first);
 }
 
-function prepareImages({ zip, images }: ImagesJob): Prepared {
-  const most = images.reduce((sum, { entry, name }) => sum + headerLength(name, entry.bytes) + entry.bytes, 0);
+function prepareImages(job: ImagesJob, images: readonly FillImage[]): Prepared {
+  const { zip } = job;
+  const places = images.map((image) => placeOf(image, job));
+  const most = places.reduce((sum, { name }, index) => sum + storedLength(name, images[index]?.image.bytes ?? 0), 0);
   if (segment.length < most) segment = Buffer.allocUnsafeSlow(most);
   const zipFile = openSource(zip.path);
+  const findings = createFindings(job);
+  const entries: WrittenEntry[] = [];
   let end = 0;
-  const filled = images.map(({ entry, name, target, wanted }): Filled => {
-    const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, entry));
-    const place = segment.subarray(end + headerLength(name, entry.bytes));
-    const deflated = deflateEntry(name, data, place);
-    if (deflated === undefined) place.set(data);
-    const written = {
+  for (const [index, image] of images.entries()) {
+    const place = places[index];
+    if (!place) continue;
+    const { name, target } = place;
+    const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, image.image));
+    const start = end + storedLength(name, 0);
+    const room = segment.subarray(start);
+    const deflated = deflateEntry(image.fileName, data, room);
+    if (deflated === undefined) room.set(data);
+    const entry = {
+      name,
       bytes: data.length,
       compressedBytes: deflated ?? data.length,
       method: deflated === undefined ? STORED : DEFLATED,
-      crc32: entry.crc32,
+      crc32: image.image.crc32,
       offset: end,
     };
-    const header = localHeader({ name: Buffer.from(name), ...written });
-    segment.set(header, end);
-    end += header.length + written.compressedBytes;
+    segment.set(localHeader(entry), end);
+    entries.push(entry);
+    end = start + entry.compressedBytes;
     if (target !== undefined) onDisk('write', target, () => writeFileSync(target, data));
-    return {
-      ...written,
-      sha256: hash('sha256', data, 'hex'),
-      size: sizeOf(data),
-      data: wanted ? Uint8Array.from(data) : undefined,
-    };
-  });
+    findings.add(image, hash('sha256', data, 'hex'), sizeOf(data), data);
+  }
   return {
     length: end,
     write(start) {
       writeAt(segment.subarray(0, end), start);
-      return filled.map((one) => ({ ...one, offset: start + one.offset }));
+      return findings.filled(entries.map((entry) => ({ ...entry, offset: start + entry.offset })));
     },
   };
 }
 
-function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): Prepared {
+function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
+  const { zip } = job;
+  const { name, target } = placeOf(image, job);
+  const { bytes, crc32 } = image.image;
   return {
-    length: headerLength(name, entry.bytes) + entry.bytes,
+    length: storedLength(name, bytes),
     async write(offset) {
-      const stored = storedEntry({ ...entry, offset });
+      const entry = storedEntry({ name, bytes, crc32, offset });
       const sum = createHash('sha256');
       let head: Uint8Array | undefined;
-      let end = offset + writeAt(localHeader({ name: Buffer.from(name), ...stored }), offset);
+      let end = offset + writeAt(localHeader(entry), offset);
       const zipFile = await open(zip.path);
       const output = target === undefined ? undefined : onDisk('write', target, () => openSync(target, 'w'));
       try {
-        for await (const piece of streamEntry(zip.name, zipFile, entry)) {
+        for await (const piece of streamEntry(zip.name, zipFile, image.image)) {
           // The first piece is enough to find width and height in.
           head ??= Uint8Array.from(piece);
           sum.update(piece);
@@ -181,7 +211,9 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
         if (output !== undefined) closeSync(output);
         await zipFile.close();
       }
-      return [{ ...stored, sha256: sum.digest('hex'), size: head && sizeOf(head), data: undefined }];
+      const findings = createFindings(job);
+      findings.add({ ...image, wanted: false }, sum.digest('hex'), head && sizeOf(head), new Uint8Array());
+      return findings.filled([entry]);
     },
   };
 }
@@ -190,7 +222,8 @@ function prepareLarge({ zip }: ImagesJob, { entry, name, target }: FillImage): P
 function prepareFile({ path, name }: FileJob): Prepared {
   const file = openSource(path);
   const bytes = onDisk('read', path, () => statSync(path).size);
-  const header = headerLength(name, bytes);
+  const nameBytes = entryName(name);
+  const header = storedLength(nameBytes, bytes) - bytes;
   return {
     length: header + bytes,
     write(offset) {
@@ -205,11 +238,55 @@ function prepareFile({ path, name }: FileJob): Prepared {
         writeAt(data, offset + header + copied);
         copied += read;
       }
-      const stored = storedEntry({ bytes, crc32: crc, offset });
-      writeAt(localHeader({ name: Buffer.from(name), ...stored }), offset);
-      return [{ ...stored, sha256: '', size: undefined, data: undefined }];
+      const entry = storedEntry({ name: nameBytes, bytes, crc32: crc, offset });
+      writeAt(localHeader(entry), offset);
+      return { entries: 1, bytes: 0, records: recordsOf([entry]), manifest: '', unreadable: [], pictures: [] };
     },
   };
+}
+
+/** Where an image goes: its name in the archive, and the file that gets it as well. */
+function placeOf({ split, fileName }: FillImage, { label, archiveFolder, results }: ImagesJob) {
+  return {
+    name: entryName(`${archiveFolder}${split}/${label}/${fileName}`),
+    target: results === undefined ? undefined : join(results, split, label, fileName),
+  };
+}
+
+/** Collects what is to be told of the images of a job. */
+function createFindings({ label, zip }: ImagesJob) {
+  let [manifest, bytes] = ['', 0];
+  const unreadable: string[] = [];
+  const pictures: Picture[] = [];
+  return {
+    add(
+      { image, split, fileName, group, wanted }: FillImage,
+      sha256: string,
+      size: Size | undefined,
+      data: Uint8Array,
+    ) {
+      const path = `${split}/${label}/${fileName}`;
+      const { width, height } = size ?? {};
+      const of = { sourceZip: zip.name, sourcePath: image.path, group };
+      manifest += manifestLine({ path, label, split, sha256, bytes: image.bytes, width, height, ...of });
+      bytes += image.bytes;
+      if (!size) unreadable.push(path);
+      else if (wanted) pictures.push({ label, split, fileName, data: Uint8Array.from(data) });
+    },
+    filled: (entries: readonly WrittenEntry[]): Filled => ({
+      entries: entries.length,
+      bytes,
+      records: recordsOf(entries),
+      manifest,
+      unreadable,
+      pictures,
+    }),
+  };
+}
+
+/** In memory of its own: of a small buffer all the memory that it shares with others would be sent. */
+function recordsOf(entries: readonly WrittenEntry[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(entries.map(directoryRecord)));
 }
 
 async function hashesOf({ zip, entries }: ZipPart): Promise<string[]> {
@@ -242,13 +319,13 @@ async function hashLarge({ path, name }: ZipPart['zip'], entry: ZipEntry): Promi
   }
 }
 
-function storedEntry({ bytes, crc32, offset }: Pick<WrittenEntry, 'bytes' | 'crc32' | 'offset'>) {
-  return { bytes, compressedBytes: bytes, method: STORED, crc32, offset };
+function storedEntry(entry: Omit<WrittenEntry, 'compressedBytes' | 'method'>): WrittenEntry {
+  return { ...entry, compressedBytes: entry.bytes, method: STORED };
 }
 
-/** Depends on the name, and on whether the sizes need a zip64 field: a deflated entry is small enough to have none. */
-function headerLength(name: string, bytes: number): number {
-  return localHeader({ name: Buffer.from(name), ...storedEntry({ bytes, crc32: 0, offset: 0 }) }).length;
+/** Of header and data. An entry that is deflated is small enough for a header of the same length. */
+function storedLength(name: Buffer, bytes: number): number {
+  return localHeaderLength({ name, bytes, compressedBytes: bytes }) + bytes;
 }
 
 /** Requests come about one source after the other, so one open source is enough. */
@@ -282,7 +359,14 @@ function onDisk<T>(action: 'read' | 'write', path: string, step: () => T): T {
   }
 }
 
-function sizeOf(data: Uint8Array): { width: number; height: number } | undefined {
+/** In pixels. */
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** `undefined` for bytes that are no image. */
+function sizeOf(data: Uint8Array): Size | undefined {
   try {
     const { width, height } = imageSize(data);
     return { width, height };

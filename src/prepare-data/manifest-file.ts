@@ -1,12 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { type DatasetImage, MANIFEST_HEADER, manifestLine } from '../dataset/manifest.ts';
+import { MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { diskFailure } from '../disk-failure.ts';
 
 /** `manifest.csv`, written while the images come: a line of every image is too much to be kept in memory. */
 export interface ManifestFile {
   readonly path: string;
-  /** @throws DiatomError `DISK` */
-  add(image: DatasetImage): Promise<void> | void;
+  /** @param lines of images, as `manifestLine` makes them @throws DiatomError `DISK` */
+  add(lines: string): Promise<void> | void;
   /** @throws DiatomError `DISK` */
   finish(): Promise<void>;
   /** Closes the file, whatever is in it. */
@@ -40,8 +40,8 @@ export async function createManifestFile(path: string): Promise<ManifestFile> {
 
   return {
     path,
-    add(image) {
-      text += manifestLine(image);
+    add(lines) {
+      text += lines;
       return text.length < BLOCK_LENGTH ? undefined : flush();
     },
     async finish() {

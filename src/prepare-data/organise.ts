@@ -3,24 +3,15 @@ import { join } from 'node:path';
 import type { ArchiveWriter } from '../archive/archive-writer.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import type { Gallery } from '../dataset/gallery.ts';
-import type { DatasetImage } from '../dataset/manifest.ts';
 import type { PlannedImage } from '../dataset/plan.ts';
-import type { Tally } from '../dataset/tally.ts';
 import { diskFailure } from '../disk-failure.ts';
-import { fillArchive } from './fill-archive.ts';
-import type { FillImage, FillJob } from './fill-thread.ts';
+import { type EarlyJob, fillArchive } from './fill-archive.ts';
+import type { Filled, FillJob } from './fill-thread.ts';
 import type { FillThreads } from './fill-threads.ts';
 import type { DiskSaver } from './low-disk.ts';
+import { packImages } from './packed-images.ts';
 import type { Planning, ReadySource } from './plan-sources.ts';
 import type { Source } from './sources.ts';
-
-/** A picture for the report. */
-export interface Picture {
-  readonly label: string;
-  readonly split: PlannedImage['split'];
-  readonly fileName: string;
-  readonly data: Uint8Array;
-}
 
 /** So many bytes of images, and so many images, are a thread's job: large enough to need few messages. */
 const JOB_BYTES = 2 * 2 ** 20;
@@ -30,8 +21,8 @@ export interface OrganiseOptions {
   /** Where the images go; `undefined` when they go to the archive only. */
   readonly results: string | undefined;
   readonly archive: ArchiveWriter;
-  /** The path in the archive of a path below `results`. */
-  readonly archivePath: (path: string) => string;
+  /** What the archive has instead of `results`: `''`, or a folder with its slash. */
+  readonly archiveFolder: string;
   /** Whether the archive gets the source zips too. */
   readonly withSources: boolean;
   readonly threads: FillThreads;
@@ -39,12 +30,10 @@ export interface OrganiseOptions {
   /** Frees the disk meanwhile. */
   readonly saver: DiskSaver | undefined;
   readonly signal: AbortSignal;
-  /** Told of the images of a source as soon as it is planned. */
+  /** Told of a source as soon as it is planned. */
   readonly onPlanned: (ready: ReadySource) => void;
-  /** Told of each image that is in its place, in the order of the archive. */
-  readonly onImage: (image: DatasetImage) => Promise<void> | void;
-  readonly onPicture: (picture: Picture) => void;
-  readonly tally: Tally;
+  /** Told of images that are in their places, in the order of the archive. */
+  readonly onFilled: (filled: Filled) => Promise<void> | void;
 }
 
 /**
@@ -65,7 +54,7 @@ export async function organise(
   // With little disk, the next zip is asked for when the one before is gone.
   for await (const ready of planning.sources()) {
     await fill([ready], options);
-    await saver.drop(ready.zip.path);
+    await saver.drop((await ready.zip.whole()).path);
   }
 }
 
@@ -77,61 +66,35 @@ async function* copies(sources: readonly Source[]): AsyncGenerator<FillJob> {
 
 async function fill(
   sources: Iterable<ReadySource> | AsyncIterable<ReadySource>,
-  options: OrganiseOptions,
+  { results, archive, archiveFolder, threads, gallery, saver, signal, onPlanned, onFilled }: OrganiseOptions,
 ): Promise<void> {
-  const { results, archive, archivePath, threads, gallery, saver, signal, tally } = options;
-  /** The images of the jobs that were given to the threads and have not come back, in order. */
-  const underWay: Batch[] = [];
-
-  async function* jobs(): AsyncGenerator<FillJob> {
+  async function* jobs(): AsyncGenerator<EarlyJob> {
     for await (const ready of sources) {
-      options.onPlanned(ready);
+      onPlanned(ready);
       const { source, zip, planned } = ready;
-      if (results !== undefined) await makeFolders(planned.images, results);
-      for (const batch of batches(planned.images)) {
-        const images = batch.map((one): FillImage => {
-          const place = pathOf(one);
-          return {
-            entry: one.image,
-            name: archivePath(place),
-            target: results === undefined ? undefined : join(results, place),
-            wanted: gallery.takes({ label: one.label, name: one.fileName, bytes: one.image.bytes }),
-          };
-        });
-        underWay.push({ source, images: batch });
-        yield { kind: 'images', zip: { path: zip.path, name: source.zipName }, images };
+      const { label, zipName } = source;
+      // As they come: what the zip begins with can be worked on while the rest is on its way.
+      const images = planned.images.toSorted((a, b) => a.image.headerOffset - b.image.headerOffset);
+      if (results !== undefined) await makeFolders(images, results);
+      for (const batch of batches(images)) {
+        const packed = packImages(
+          batch.map((one) => {
+            const wanted = gallery.takes({ label, name: one.fileName, bytes: one.image.bytes });
+            return { ...one, wanted };
+          }),
+        );
+        await zip.reach(batch.at(-1)?.image.limit ?? 0);
+        const part = { path: zip.path(), name: zipName };
+        yield {
+          early: { kind: 'images', zip: part, label, images: packed, archiveFolder, results },
+          whole: zip.whole,
+        };
       }
     }
   }
 
-  for await (const filled of fillArchive(archive, jobs(), { threads, signal, room: saver?.room })) {
-    const batch = underWay.shift();
-    for (const [index, one] of batch?.images.entries() ?? []) {
-      const found = filled[index];
-      if (!batch || !found) throw new Error('A thread has left out an image');
-      const { label, split, fileName, image, group } = one;
-      const { sha256, size, data } = found;
-      tally.add(one);
-      if (data && size) options.onPicture({ label, split, fileName, data });
-      await options.onImage({
-        path: pathOf(one),
-        label,
-        split,
-        sha256,
-        bytes: image.bytes,
-        width: size?.width,
-        height: size?.height,
-        sourceZip: batch.source.zipName,
-        sourcePath: image.path,
-        group,
-      });
-    }
-  }
-}
-
-/** Below `results`. */
-function pathOf({ split, label, fileName }: PlannedImage): string {
-  return `${split}/${label}/${fileName}`;
+  for await (const filled of fillArchive(archive, jobs(), { threads, signal, room: saver?.room }))
+    await onFilled(filled);
 }
 
 async function makeFolders(images: readonly PlannedImage[], results: string): Promise<void> {
@@ -141,12 +104,6 @@ async function makeFolders(images: readonly PlannedImage[], results: string): Pr
       throw diskFailure('write', folder, error);
     });
   }
-}
-
-/** Some images of a source. */
-interface Batch {
-  readonly source: Source;
-  readonly images: readonly PlannedImage<ZipEntry>[];
 }
 
 /** The images of a source in order; a large one is alone. */

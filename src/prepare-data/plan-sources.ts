@@ -8,17 +8,20 @@ import {
 } from '../dataset/plan.ts';
 import type { FillThreads } from './fill-threads.ts';
 import { createIdentities } from './identities.ts';
-import type { DownloadedZip, Selections, Source } from './sources.ts';
+import type { OpenSource, Selections, Source } from './sources.ts';
 
-/** A source whose zip is here, and where its images go. */
+/** A source, and where its images go. */
 export interface ReadySource {
   readonly source: Source;
-  readonly zip: DownloadedZip;
+  readonly zip: OpenSource;
   readonly planned: PlannedSource<ZipEntry>;
 }
 
 export interface Planning {
-  /** The sources in list order, each as soon as its zip is here and those before it are planned. */
+  /**
+   * The sources in list order, each as soon as those before it are planned and its zip can be read: that of one without
+   * images that may be identical to others while it comes. Before the next one, all of it is here.
+   */
   sources(): AsyncGenerator<ReadySource, void, void>;
   /** Sentences about what was planned so far. */
   warnings(): string[];
@@ -57,11 +60,11 @@ export async function createPlanning(
     warnings: planner.warnings,
     async *sources() {
       for (const source of sources) {
-        const zip = await source.downloaded();
-        const images = await source.images();
-        const contents = all ? undefined : await identify(source, images);
+        const zip = await source.open({ whole: !all && source.alikeCount > 0 });
+        const contents = all ? undefined : await identify(source, zip.images);
         const contentOf = all?.contentOf ?? ((image: ZipEntry) => contents?.get(image));
-        yield { source, zip, planned: planner.plan(images, contentOf) };
+        yield { source, zip, planned: planner.plan(zip.images, contentOf) };
+        await zip.whole();
       }
     },
   };

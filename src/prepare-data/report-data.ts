@@ -3,8 +3,8 @@ import { formatNTest } from '../dataset/n-test.ts';
 import { type ReportData, showableMediaType } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { Tally } from '../dataset/tally.ts';
+import type { Picture } from './fill-thread.ts';
 import type { Inputs } from './inputs.ts';
-import type { Picture } from './organise.ts';
 import type { Source } from './sources.ts';
 
 /** Examples of files that were left out, per reason. */

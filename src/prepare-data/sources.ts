@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isCompressedFormat } from '../archive/compressed-formats.ts';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
@@ -24,11 +24,12 @@ export interface Source extends PlanSource {
    */
   readonly downloaded: () => Promise<DownloadedZip>;
   /**
-   * The images of the zip once it is here, in code-point order of their paths.
+   * The zip and its images: where possible while it still comes, else once all of it is here.
    *
+   * @param whole whether all of it has to be here
    * @throws DiatomError as `downloaded`; `DOWNLOAD` when it is not the zip that was selected from
    */
-  readonly images: () => Promise<readonly ZipEntry[]>;
+  readonly open: (options: { readonly whole: boolean }) => Promise<OpenSource>;
 }
 
 export interface DownloadedZip {
@@ -36,6 +37,25 @@ export interface DownloadedZip {
   /** Of the zip, in hexadecimal. */
   readonly sha256: string;
 }
+
+/** A zip that can be read, as far as it is here. What is read before it is whole may be wrong. */
+export interface OpenSource {
+  /** In code-point order of their paths. */
+  readonly images: readonly ZipEntry[];
+  /** Of the file as far as it is here. */
+  path(): string;
+  /** Waits until so many bytes are here. @throws DiatomError as `downloaded` */
+  reach(bytes: number): Promise<void>;
+  /**
+   * Waits for all of it.
+   *
+   * @throws DiatomError as `downloaded`; `DOWNLOAD` when it is not the zip that was selected from
+   */
+  whole(): Promise<DownloadedZip>;
+}
+
+/** A smaller zip is waited for: it is here soon. */
+const LARGE_BYTES = 16 * 2 ** 20;
 
 /**
  * What the directories tell. Of single images only what is needed is kept, a few bytes each: a list may have a million.
@@ -129,15 +149,15 @@ function severalTimes(lists: readonly Float64Array[]): Set<number> {
   return new Set(all.filter((print, index) => all[index - 1] === print));
 }
 
-interface SelectedAhead extends Pick<Source, 'zipBytes' | 'downloaded' | 'images'> {
+interface SelectedAhead extends Pick<Source, 'zipBytes' | 'downloaded' | 'open'> {
   readonly selection: Selection<ZipEntry>;
 }
 
 /** From the server or from the file, whichever comes first. What is wrong with a zip is said of the file. */
 async function selectAhead(
-  { begin, file, remote }: DownloadingZip,
+  { begin, file, remote, part, reach }: DownloadingZip,
   {
-    open,
+    open: options,
     select,
     keepImages,
   }: {
@@ -151,28 +171,55 @@ async function selectAhead(
     const { path, sha256 } = await file;
     return { path, sha256 };
   };
+  let here: string | undefined;
+  file.then(
+    ({ path }) => {
+      here = path;
+    },
+    () => undefined,
+  );
   const readEntries = async () => {
-    const zip = await openZip((await downloaded()).path, open);
+    const zip = await openZip((await downloaded()).path, options);
     await zip.close();
     return zip.entries;
   };
-  const ahead = await Promise.race([readAhead(remote, open), file.then(() => undefined)]);
+  const readAhead = () => Promise.race([readRemote(remote, options), file.then(() => undefined)]);
+  const ahead = await readAhead();
   const entries = ahead?.entries ?? (await readEntries());
   const zipBytes = ahead?.zipBytes ?? (await file).bytes;
   const selection = select(entries);
   const directory = digestOf(entries);
   // The images themselves are kept only where they have to be the same objects.
   const keep = keepImages ? selection.images : undefined;
-  const images = async () => {
+  const imagesOf = (now: readonly ZipEntry[]) => keep ?? select(now).images;
+  const check = async () => {
     const now = await readEntries();
-    if (digestOf(now) !== directory) throw hasChanged(open.name);
-    return keep ?? select(now).images;
+    if (digestOf(now) !== directory) throw hasChanged(options.name);
+    return imagesOf(now);
   };
-  return { selection, zipBytes, downloaded, images };
+  const isEarly = ahead !== undefined && zipBytes >= LARGE_BYTES;
+
+  async function open({ whole }: { readonly whole: boolean }): Promise<OpenSource> {
+    begin();
+    const early = isEarly && !whole && here === undefined ? await readAhead() : undefined;
+    if (early && digestOf(early.entries) === directory) {
+      let checked: Promise<DownloadedZip> | undefined;
+      return {
+        images: imagesOf(early.entries),
+        path: () => here ?? part,
+        reach,
+        whole: () => (checked ??= check().then(downloaded)),
+      };
+    }
+    const images = await check();
+    const { path } = await downloaded();
+    return { images, path: () => path, reach: async () => undefined, whole: downloaded };
+  }
+  return { selection, zipBytes, downloaded, open };
 }
 
 /** @returns `undefined` for a zip that can't be read on its server */
-async function readAhead(remote: DownloadingZip['remote'], open: Parameters<typeof openZip>[1]) {
+async function readRemote(remote: DownloadingZip['remote'], open: Parameters<typeof openZip>[1]) {
   const content = await remote;
   const entries = content && (await readZipEntries(content, open).catch(() => undefined));
   return entries && { entries, zipBytes: content.length };
@@ -180,11 +227,9 @@ async function readAhead(remote: DownloadingZip['remote'], open: Parameters<type
 
 /** The same for two directories that describe the same files at the same places. */
 function digestOf(entries: readonly ZipEntry[]): string {
-  const hash = createHash('sha256');
-  for (const { path, crc32, bytes, headerOffset } of entries) {
-    hash.update(`${JSON.stringify(path)} ${crc32} ${bytes} ${headerOffset}\n`);
-  }
-  return hash.digest('hex');
+  // In paths, control characters were replaced.
+  const lines = entries.map(({ path, crc32, bytes, headerOffset }) => `${path}\n${crc32} ${bytes} ${headerOffset}\n`);
+  return hash('sha256', lines.join(''));
 }
 
 function hasChanged(zipName: string): DiatomError {

@@ -15,11 +15,12 @@ import { archiveName } from './archive-name.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
+import type { Picture } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
 import { createManifestFile } from './manifest-file.ts';
-import { organise, type Picture } from './organise.ts';
+import { organise } from './organise.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { RunContext } from './prepare.ts';
 import { reportData } from './report-data.ts';
@@ -92,7 +93,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   try {
     const planning = await createPlanning(selections, inputs.plan, threads);
     run.onBegun({ name, file: archive.file, saver });
-    const archivePath = (below: string) => (inputs.archiveContent === 'data' ? `results/${below}` : below);
+    const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
     const [pictures, unreadable, leftOut]: [Picture[], string[], LeftOut[]] = [[], [], [...selections.leftOut]];
     let doneBytes = 0;
@@ -101,20 +102,22 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       await organise(planning, sources, {
         results: inputs.keepData ? dataDir.results : undefined,
         archive,
-        archivePath,
+        archiveFolder,
         withSources: inputs.archiveContent === 'data',
         threads,
         gallery: selections.gallery,
         saver,
         signal,
-        tally,
-        onPlanned: ({ planned }) => leftOut.push(...planned.leftOut),
-        onPicture: (picture) => pictures.push(picture),
-        onImage: (image) => {
-          if (image.width === undefined) unreadable.push(image.path);
-          doneBytes += image.bytes;
+        onPlanned: ({ planned }) => {
+          leftOut.push(...planned.leftOut);
+          for (const image of planned.images) tally.add(image);
+        },
+        onFilled: (filled) => {
+          unreadable.push(...filled.unreadable);
+          pictures.push(...filled.pictures);
+          doneBytes += filled.bytes;
           progress.update(doneBytes, imageBytes);
-          return manifest.add(image);
+          return manifest.add(filled.manifest);
         },
       });
     } finally {
@@ -132,9 +135,9 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       [REPORT]: reportHtml(report),
     };
     const { size } = await stat(manifest.path);
-    if (size <= MAX_TEXT_BYTES) await archive.addBuffer(archivePath(MANIFEST), await readFile(manifest.path));
+    if (size <= MAX_TEXT_BYTES) await archive.addBuffer(archiveFolder + MANIFEST, await readFile(manifest.path));
     else {
-      const copy = { kind: 'file', path: manifest.path, name: archivePath(MANIFEST) } as const;
+      const copy = { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST } as const;
       for await (const _ of fillArchive(archive, [copy], { threads, signal }));
     }
     const descriptions = [manifest.path];
@@ -143,7 +146,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       await writeFile(description, text).catch((error: unknown) => {
         throw diskFailure('write', description, error);
       });
-      await archive.addBuffer(archivePath(fileName), Buffer.from(text));
+      await archive.addBuffer(archiveFolder + fileName, Buffer.from(text));
       descriptions.push(description);
     }
     const facts = await archive.finish();

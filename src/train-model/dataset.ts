@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import * as z from 'zod/mini';
-import { compareCodePoints, toSafeName } from '../dataset/safe-name.ts';
+import { compareCodePoints } from '../code-points.ts';
+import { toSafeName } from '../dataset/safe-name.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { cacheKeyOf, type DownloadCache } from '../download/cache.ts';
 import { downloadFile } from '../download/download-file.ts';

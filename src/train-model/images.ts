@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { compareCodePoints } from '../code-points.ts';
 import { csvField, parseCsv } from '../dataset/csv.ts';
-import { compareCodePoints } from '../dataset/safe-name.ts';
 import { hashOfFile } from '../download/part-file.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 

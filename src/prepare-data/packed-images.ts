@@ -1,0 +1,65 @@
+import type { ZipEntry } from '../archive/open-zip.ts';
+import type { PlannedImage } from '../dataset/plan.ts';
+
+/** An image and where it goes, as far as a thread needs it. */
+export interface FillImage extends Pick<PlannedImage<ZipEntry>, 'image' | 'split' | 'fileName' | 'group'> {
+  /** Whether its bytes are asked for, for the report. */
+  readonly wanted: boolean;
+}
+
+/**
+ * Images on their way to a thread, in columns. Sent as objects each of them, with all its fields, would be copied one by one on
+ * both sides, which for small images takes as long as the work on them.
+ */
+export interface PackedImages {
+  /** `COLUMNS` numbers an image. */
+  readonly numbers: Float64Array;
+  readonly paths: readonly string[];
+  /** `undefined` where it is the path. */
+  readonly rawNames: readonly (string | undefined)[];
+  readonly fileNames: readonly string[];
+  readonly groups: readonly (string | undefined)[];
+}
+
+const COLUMNS = 8;
+
+export function packImages(images: readonly FillImage[]): PackedImages {
+  const numbers = new Float64Array(COLUMNS * images.length);
+  for (const [index, { image, split, wanted }] of images.entries()) {
+    const { headerOffset, limit, compressedBytes, bytes, crc32, method } = image;
+    const isTest = split === 'test' ? 1 : 0;
+    numbers.set([headerOffset, limit, compressedBytes, bytes, crc32, method, isTest, wanted ? 1 : 0], COLUMNS * index);
+  }
+  return {
+    numbers,
+    paths: images.map(({ image }) => image.path),
+    rawNames: images.map(({ image }) => (image.rawName === image.path ? undefined : image.rawName)),
+    fileNames: images.map(({ fileName }) => fileName),
+    groups: images.map(({ group }) => group),
+  };
+}
+
+/** The images again, one after the other. */
+export function* unpackImages({ numbers, paths, rawNames, fileNames, groups }: PackedImages): Generator<FillImage> {
+  for (const [index, path] of paths.entries()) {
+    const number = (column: number) => numbers[COLUMNS * index + column] ?? 0;
+    yield {
+      image: {
+        path,
+        rawName: rawNames[index] ?? path,
+        headerOffset: number(0),
+        limit: number(1),
+        compressedBytes: number(2),
+        bytes: number(3),
+        crc32: number(4),
+        method: number(5),
+        isFolder: false,
+        fault: undefined,
+      },
+      split: number(6) === 1 ? 'test' : 'train',
+      wanted: number(7) === 1,
+      fileName: fileNames[index] ?? '',
+      group: groups[index],
+    };
+  }
+}
