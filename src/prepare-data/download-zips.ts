@@ -6,7 +6,7 @@ import { openRemoteFile } from '../download/remote-file.ts';
 import { messageOf } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
 import { mapParallel } from '../parallel.ts';
-import type { RandomAccess } from '../random-access.ts';
+import { type RandomAccess, randomAccessTo } from '../random-access.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
@@ -31,12 +31,12 @@ export interface DownloadingZip {
    */
   readonly reach: (bytes: number) => Promise<void>;
   /** Where it lies until it is whole. A download that has to begin anew removes it. */
-  readonly part: string;
+  readonly part: () => string;
   /** Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`. */
   readonly file: Promise<Downloaded>;
   /**
-   * The file on its server, where it can be read in pieces and has to come from there at all. Of no use to anybody once
-   * the file is there.
+   * The file on its server, where it can be read in pieces, or in the cache, when the server has called that unchanged.
+   * Of no use to anybody once the file is there; it may never settle.
    */
   readonly remote: Promise<RandomAccess | undefined>;
 }
@@ -63,15 +63,20 @@ export function startDownloads(
   const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
   void mapParallel(requests, inputs.concurrency, async ({ url }, index) => {
     const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
+    if (cached) return;
     // Whatever is wrong with the address, the download says it better.
-    const remote = cached ? undefined : await openRemoteFile(url, { http, signal }).catch(() => undefined);
-    remotes[index]?.resolve(remote);
+    remotes[index]?.resolve(await openRemoteFile(url, { http, signal }).catch(() => undefined));
   });
   const files = requests.map(() => Promise.withResolvers<Downloaded>());
   for (const { promise } of files) promise.catch(() => undefined); // whoever waits for one has the failure
   const progress = createProgress(`Downloading ${requests.length} zips`);
   const seen = new Map<string, { done: number; total: number | undefined }>();
-  const lines = new Map(requests.map(({ fileName }) => [fileName, createWaterline()]));
+  const growing = new Map(
+    requests.map(({ fileName }, index) => [
+      fileName,
+      { line: createWaterline(), path: partPath(directory, fileName), remote: remotes[index] },
+    ]),
+  );
   const all = downloadAll(requests, {
     directory,
     concurrency,
@@ -79,10 +84,17 @@ export function startDownloads(
     signal,
     cache,
     onProgress: ({ fileName, doneBytes, totalBytes }) => {
-      lines.get(fileName)?.set(doneBytes);
+      growing.get(fileName)?.line.set(doneBytes);
       seen.set(fileName, { done: doneBytes, total: totalBytes });
       const { done, total } = sumUp([...seen.values()], requests.length);
       progress.update(done, total);
+    },
+    onUnchanged: ({ fileName, path }) => {
+      const file = growing.get(fileName);
+      if (!file) return;
+      file.path = path;
+      file.line.set(Number.POSITIVE_INFINITY);
+      file.remote?.resolve(randomAccessTo(path).catch(() => undefined));
     },
     onRetry: ({ attempt, tries, waitMs, error }) => {
       // The message of the error begins with the file's name.
@@ -107,14 +119,14 @@ export function startDownloads(
   all.catch(() => undefined);
   return {
     zips: files.map(({ promise: file }, index) => {
-      const { fileName = '' } = requests[index] ?? {};
+      const own = growing.get(requests[index]?.fileName ?? '');
       return {
         begin: () => begun[index]?.resolve(),
         file,
         remote: remotes[index]?.promise ?? NOWHERE,
-        part: partPath(directory, fileName),
+        part: () => own?.path ?? '',
         reach: async (bytes) => {
-          await Promise.race([lines.get(fileName)?.reach(bytes), file]);
+          await Promise.race([own?.line.reach(bytes), file]);
         },
       };
     }),
