@@ -1,4 +1,4 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
 /** The bytes of a file that can be read at any place, wherever it is. */
 export interface RandomAccess {
@@ -12,27 +12,9 @@ export async function randomAccess(file: FileHandle): Promise<RandomAccess> {
   const { size } = await file.stat();
   return {
     length: size,
-    read: (position, length) => readAt(file, position, length),
-  };
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
-  return buffer.subarray(0, bytesRead);
-}
-
-/** The same of a file that nobody has to close: each read opens it. */
-export async function randomAccessTo(path: string): Promise<RandomAccess> {
-  const { size } = await stat(path);
-  return {
-    length: size,
     async read(position, length) {
-      const file = await open(path);
-      try {
-        return await readAt(file, position, length);
-      } finally {
-        await file.close();
-      }
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
+      return buffer.subarray(0, bytesRead);
     },
   };
 }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { filesBelow } from '../helpers/files-below.ts';
 import { startServer } from '../helpers/loopback-server.ts';
 import { errorOf, prepareDataFixture } from '../helpers/prepare-data.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
@@ -79,12 +78,8 @@ beforeEach(async () => {
   fixture = await prepareDataFixture();
 });
 
-function start(
-  entry: Awaited<ReturnType<typeof serveZip>> & { readonly sha256?: string },
-  workspace?: string,
-  env: Readonly<Record<string, string>> = {},
-) {
-  return fixture.start({ ...INPUTS, 'file-list': JSON.stringify([entry]) }, env, workspace);
+function start(entry: Awaited<ReturnType<typeof serveZip>> & { readonly sha256?: string }, workspace?: string) {
+  return fixture.start({ ...INPUTS, 'file-list': JSON.stringify([entry]) }, {}, workspace);
 }
 
 /** The archive's sum when all of the zip is here before anything is done with it. */
@@ -157,45 +152,5 @@ describe('what is wrong with a zip is said when all of it is here', () => {
     const result = await start({ ...entry, sha256: sha256('another') }).result;
     expect(errorOf(result)).toContain(`has the SHA-256 ${sha256(damaged)}, the file list expects`);
     expect(readdirSync(fixture.workspace)).toEqual(['data']);
-  });
-});
-
-describe('a zip in the cache is worked on while its sum is made', () => {
-  /** Runs twice with one cache, into which `harm` may put something between the runs. */
-  async function runTwice(harm: (cached: string) => void = () => undefined) {
-    let downloads = 0;
-    const entry = await serveZip(ZIP, (request, response) => {
-      if (request.headers['if-none-match'] === undefined) downloads++;
-      all(ZIP)(request, response);
-    });
-    const env = { RUNNER_TOOL_CACHE: temporaryFolder('tool-cache') };
-    const run = () => start(entry, temporaryFolder(), env).result;
-    expect(await run()).toMatchObject({ exitCode: 0 });
-    const files = filesBelow(env.RUNNER_TOOL_CACHE).map((path) => join(env.RUNNER_TOOL_CACHE, path));
-    const cached = files.filter((path) => statSync(path).size === ZIP.length);
-    expect(cached).toHaveLength(1);
-    harm(cached[0] ?? '');
-    downloads = 0;
-    return { result: await run(), downloads };
-  }
-
-  test('without a download', async () => {
-    const { result, downloads } = await runTwice();
-    expect(result.outputs['archive-sha256']).toBe(await sumWhenWhole());
-    expect(downloads).toBe(0);
-  });
-
-  test.each([
-    ['an image', 3e6],
-    ['its list of entries', ZIP.length - 200],
-  ])('and downloaded when %s is damaged there', async (_, position) => {
-    const { result, downloads } = await runTwice((cached) => {
-      const file = openSync(cached, 'r+');
-      writeSync(file, Buffer.alloc(100), 0, 100, position);
-      closeSync(file);
-    });
-    expect(result.stdout).toContain('the copy in the cache can’t be used, it is downloaded again');
-    expect(result.outputs['archive-sha256']).toBe(await sumWhenWhole());
-    expect(downloads).toBe(1);
   });
 });

@@ -43,11 +43,6 @@ export interface DownloadOptions {
   readonly onProgress?:
     | ((progress: { fileName: string; doneBytes: number; totalBytes: number | undefined }) => void)
     | undefined;
-  /**
-   * Told that the file is taken from the cache, and where it lies now. Its sum is still to be looked at: should it be
-   * another, the file is removed, and downloaded.
-   */
-  readonly onUnchanged?: ((found: { fileName: string; path: string }) => void) | undefined;
   readonly onRetry?: ((notice: { fileName: string } & RetryNotice) => void) | undefined;
   /** What went wrong without harm to the download: a cache that is damaged or can't be written. */
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -95,12 +90,11 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
   const warn = (message: string) => options.onWarning?.(`${fileName}: ${message}`);
   const onBytes = (doneBytes: number, totalBytes: number | undefined) =>
     options.onProgress?.({ fileName, doneBytes, totalBytes });
-  const onUnchanged = () => options.onUnchanged?.({ fileName, path: paths.file });
   const job = { url, key, paths, http, signal, expected, onBytes, lane: undefined };
 
   let cached = await findCached(cache, key, warn);
   if (expected !== undefined && cached) {
-    const copy = cached.sha256 === expected ? await copyCached(cached, job, { onUnchanged, warn }) : undefined;
+    const copy = cached.sha256 === expected ? await copyCached(cached, job, warn) : undefined;
     if (copy) return copy;
     cached = undefined;
   }
@@ -115,7 +109,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
     try {
       const received = await attemptDownload({ ...job, lane }, cached);
       if (received !== 'unchanged') return await keep(received);
-      const copy = cached && (await copyCached(cached, job, { onUnchanged, warn }));
+      const copy = cached && (await copyCached(cached, job, warn));
       if (copy) return copy;
     } catch (error) {
       const part = await findPart(paths, key);
@@ -184,14 +178,13 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 async function copyCached(
   cached: CachedDownload,
   { paths, signal, onBytes }: DownloadJob,
-  { onUnchanged, warn }: { readonly onUnchanged: () => void; readonly warn: (message: string) => void },
+  warn: (message: string) => void,
 ): Promise<Downloaded | undefined> {
   const { sha256 } = cached;
   let bytes: number;
   try {
     await removePart(paths);
     await linkOrCopy(cached.path, paths.file);
-    onUnchanged();
     const found = (await hashOfFile(paths.file, signal)).digest('hex');
     if (found !== sha256) throw new Error(`its SHA-256 is ${found}, expected ${sha256}`);
     bytes = (await stat(paths.file)).size;

@@ -6,7 +6,7 @@ import { openRemoteFile } from '../download/remote-file.ts';
 import { messageOf } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
 import { mapParallel } from '../parallel.ts';
-import { type RandomAccess, randomAccessTo } from '../random-access.ts';
+import type { RandomAccess } from '../random-access.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
@@ -31,12 +31,12 @@ export interface DownloadingZip {
    */
   readonly reach: (bytes: number) => Promise<void>;
   /** Where it lies until it is whole. A download that has to begin anew removes it. */
-  readonly part: () => string;
+  readonly part: string;
   /** Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`. */
   readonly file: Promise<Downloaded>;
   /**
-   * The file on its server, where it can be read in pieces, or in the cache, when the server has called that unchanged.
-   * Of no use to anybody once the file is there; it may never settle.
+   * The file on its server, where it can be read in pieces and has to come from there at all. Of no use to anybody once
+   * the file is there.
    */
   readonly remote: Promise<RandomAccess | undefined>;
 }
@@ -63,20 +63,15 @@ export function startDownloads(
   const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
   void mapParallel(requests, inputs.concurrency, async ({ url }, index) => {
     const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
-    if (cached) return;
     // Whatever is wrong with the address, the download says it better.
-    remotes[index]?.resolve(await openRemoteFile(url, { http, signal }).catch(() => undefined));
+    const remote = cached ? undefined : await openRemoteFile(url, { http, signal }).catch(() => undefined);
+    remotes[index]?.resolve(remote);
   });
   const files = requests.map(() => Promise.withResolvers<Downloaded>());
   for (const { promise } of files) promise.catch(() => undefined); // whoever waits for one has the failure
   const progress = createProgress(`Downloading ${requests.length} zips`);
   const seen = new Map<string, { done: number; total: number | undefined }>();
-  const growing = new Map(
-    requests.map(({ fileName }, index) => [
-      fileName,
-      { line: createWaterline(), path: partPath(directory, fileName), remote: remotes[index] },
-    ]),
-  );
+  const lines = new Map(requests.map(({ fileName }) => [fileName, createWaterline()]));
   const all = downloadAll(requests, {
     directory,
     concurrency,
@@ -84,17 +79,10 @@ export function startDownloads(
     signal,
     cache,
     onProgress: ({ fileName, doneBytes, totalBytes }) => {
-      growing.get(fileName)?.line.set(doneBytes);
+      lines.get(fileName)?.set(doneBytes);
       seen.set(fileName, { done: doneBytes, total: totalBytes });
       const { done, total } = sumUp([...seen.values()], requests.length);
       progress.update(done, total);
-    },
-    onUnchanged: ({ fileName, path }) => {
-      const file = growing.get(fileName);
-      if (!file) return;
-      file.path = path;
-      file.line.set(Number.POSITIVE_INFINITY);
-      file.remote?.resolve(randomAccessTo(path).catch(() => undefined));
     },
     onRetry: ({ attempt, tries, waitMs, error }) => {
       // The message of the error begins with the file's name.
@@ -119,14 +107,14 @@ export function startDownloads(
   all.catch(() => undefined);
   return {
     zips: files.map(({ promise: file }, index) => {
-      const own = growing.get(requests[index]?.fileName ?? '');
+      const { fileName = '' } = requests[index] ?? {};
       return {
         begin: () => begun[index]?.resolve(),
         file,
         remote: remotes[index]?.promise ?? NOWHERE,
-        part: () => own?.path ?? '',
+        part: partPath(directory, fileName),
         reach: async (bytes) => {
-          await Promise.race([own?.line.reach(bytes), file]);
+          await Promise.race([lines.get(fileName)?.reach(bytes), file]);
         },
       };
     }),

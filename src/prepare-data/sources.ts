@@ -206,7 +206,7 @@ async function selectAhead(
       let checked: Promise<DownloadedZip> | undefined;
       return {
         images: imagesOf(early.entries),
-        path: () => here ?? part(),
+        path: () => here ?? part,
         reach,
         whole: () => (checked ??= check().then(downloaded)),
       };
