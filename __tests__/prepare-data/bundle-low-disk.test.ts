@@ -42,6 +42,14 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
     ]);
   });
 
+  test('a zip that can’t be had ends the run: the others would wait for it for ever', async () => {
+    const { run, breakLink, workspace } = await prepareDataFixture();
+    breakLink('hannaea-1.zip');
+    const result = await run({ ...RESULTS, 'low-disk': 'true' });
+    expect(errorOf(result)).toMatch(/^hannaea-1\.zip: .*404/);
+    expect(readdirSync(workspace)).toEqual(['data']);
+  });
+
   test('needs no more room than the largest zip and 300 MB, however large the data set is', async () => {
     const { start, zips, workspace, fileList } = await prepareDataFixture();
     // 24 zips of 30 MB: 720 MB of images, none like another but one, which the first zip and the last have.

@@ -119,6 +119,7 @@ async function receiveWhole(job: DownloadJob, answer: FollowedAnswer): Promise<R
   // Opened when the first bytes are seen to be a zip's: a page must not cost the part of an earlier attempt.
   const begin = async () => {
     await removePart(paths);
+    job.onBytes(0, total);
     if (validator && ranges !== 'none') await writeNote(paths, { key, validator, total, ranges: ranges === 'bytes' });
     return open(paths.part, 'w');
   };

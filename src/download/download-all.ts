@@ -19,6 +19,8 @@ export async function downloadAll(
     readonly mayBegin?: ((index: number) => Promise<void> | undefined) | undefined;
     /** Told of each file, by its place in the requests, as soon as it is there. */
     readonly onDownloaded?: ((downloaded: Downloaded, index: number) => void) | undefined;
+    /** Told of each that has failed, while the others go on. */
+    readonly onFailed?: ((error: unknown, index: number) => void) | undefined;
   },
 ): Promise<Downloaded[]> {
   const pace = createPace({ most: options.concurrency, now: () => performance.now() });
@@ -32,6 +34,7 @@ export async function downloadAll(
       return downloaded;
     } catch (error) {
       throwIfCancelled(options.signal);
+      options.onFailed?.(error, index);
       return { error };
     }
   }).finally(() => clearInterval(ticks));

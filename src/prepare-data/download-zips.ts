@@ -32,7 +32,10 @@ export interface DownloadingZip {
   readonly reach: (bytes: number) => Promise<void>;
   /** Where it lies until it is whole. A download that has to begin anew removes it. */
   readonly part: string;
-  /** Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`. */
+  /**
+   * Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`; where they
+   * begin on demand, it fails at once: nobody would ask for the others.
+   */
   readonly file: Promise<Downloaded>;
   /**
    * The file on its server, where it can be read in pieces and has to come from there at all. Of no use to anybody once
@@ -94,6 +97,9 @@ export function startDownloads(
       const origin = downloaded.fromCache ? ' (unchanged, from the cache)' : '';
       info(`${requests[index]?.fileName}: ${formatBytes(downloaded.bytes)}${origin}`);
       files[index]?.resolve(downloaded);
+    },
+    onFailed: (error, index) => {
+      if (lowDisk) files[index]?.reject(error);
     },
   })
     .then(

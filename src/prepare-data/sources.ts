@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isCompressedFormat } from '../archive/compressed-formats.ts';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
@@ -95,7 +95,12 @@ export async function selectSources(
     const { downloadedFileName: zipName, speciesLabel: label, explodedFolderName: folder } = entry;
     const select = (entries: readonly ZipEntry[]) => selectImages(entries, { zipName, folder, extensions });
     const open = { name: zipName, accept: (path: string) => isImagePath(path, extensions) };
-    const { selection, zipBytes, ...later } = await selectAhead(zip, { open, select, keepImages: options.keepImages });
+    const { selection, zipBytes, ...later } = await selectAhead(zip, {
+      open,
+      select,
+      keepImages: options.keepImages,
+      isPinned: entry.sha256 !== undefined,
+    });
     leftOut.push(...selection.leftOut);
     warnings.push(...selection.warnings);
     const { images } = selection;
@@ -160,10 +165,13 @@ async function selectAhead(
     open: options,
     select,
     keepImages,
+    isPinned,
   }: {
     readonly open: Parameters<typeof openZip>[1];
     readonly select: (entries: readonly ZipEntry[]) => Selection<ZipEntry>;
     readonly keepImages: boolean;
+    /** Whether the list says what the zip's SHA-256 is. */
+    readonly isPinned: boolean;
   },
 ): Promise<SelectedAhead> {
   const downloaded = async () => {
@@ -192,12 +200,15 @@ async function selectAhead(
   // The images themselves are kept only where they have to be the same objects.
   const keep = keepImages ? selection.images : undefined;
   const imagesOf = (now: readonly ZipEntry[]) => keep ?? select(now).images;
+  /** All entries once the zip is here. */
   const check = async () => {
     const now = await readEntries();
     if (digestOf(now) !== directory) throw hasChanged(options.name);
-    return imagesOf(now);
+    return now;
   };
-  const isEarly = ahead !== undefined && zipBytes >= LARGE_BYTES;
+  // What was read of a download that then began anew agrees with what came in the end by CRC-32 and size: whoever gives a
+  // SHA-256 asks for more.
+  const isEarly = !isPinned && ahead !== undefined && zipBytes >= LARGE_BYTES;
 
   async function open({ whole }: { readonly whole: boolean }): Promise<OpenSource> {
     begin();
@@ -211,7 +222,7 @@ async function selectAhead(
         whole: () => (checked ??= check().then(downloaded)),
       };
     }
-    const images = await check();
+    const images = imagesOf(await check());
     const { path } = await downloaded();
     return { images, path: () => path, reach: async () => undefined, whole: downloaded };
   }
@@ -227,9 +238,12 @@ async function readRemote(remote: DownloadingZip['remote'], open: Parameters<typ
 
 /** The same for two directories that describe the same files at the same places. */
 function digestOf(entries: readonly ZipEntry[]): string {
+  const hash = createHash('sha256');
   // In paths, control characters were replaced.
-  const lines = entries.map(({ path, crc32, bytes, headerOffset }) => `${path}\n${crc32} ${bytes} ${headerOffset}\n`);
-  return hash('sha256', lines.join(''));
+  for (const { path, crc32, bytes, headerOffset } of entries) {
+    hash.update(`${path}\n${crc32} ${bytes} ${headerOffset}\n`);
+  }
+  return hash.digest('hex');
 }
 
 function hasChanged(zipName: string): DiatomError {
