@@ -517,29 +517,6 @@ describe('a zip that is still on its way', () => {
     expect(contents[0]?.[1].equals(data)).toBe(true);
   });
 
-  test('is opened anew after a failure: a download that begins anew makes another file of the same name', async () => {
-    const entries = [{ name: 'a.png', data: randomBytes(1_000) }];
-    const broken = await early(entries, 40);
-    const { path: part } = broken.early.zip;
-    const first: EarlyJob = {
-      ...broken,
-      whole: async () => {
-        const { path: whole } = await broken.whole();
-        await rm(part);
-        await writeFile(part, await readFile(whole));
-        return { path: whole };
-      },
-    };
-    const again = await imagesJob('b.zip', entries);
-    const second = {
-      early: { ...again, zip: { ...again.zip, path: part } },
-      whole: () => Promise.reject(new Error('no')),
-    };
-    const archive = await createArchive(path);
-    await fill(archive, [first, second], { count: 1 });
-    expect((await archive.finish()).entries).toBe(2);
-  });
-
   test('is not tried again when it was whole, and its fault is the error', async () => {
     const job = await imagesJob('a.zip', [{ name: 'a.png', data: 'x', crc32: 1 }]);
     const archive = await createArchive(path);

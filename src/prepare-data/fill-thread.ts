@@ -117,11 +117,7 @@ let source: { readonly path: string; readonly file: number } | undefined;
 let prepared: Prepared | undefined;
 
 parentPort?.on('message', (request: FillRequest) => {
-  answer(request).then(reply, (error: unknown) => {
-    // A download that begins anew makes another file of the same name.
-    closeSource();
-    reply({ failure: packFailure(error) });
-  });
+  answer(request).then(reply, (error: unknown) => reply({ failure: packFailure(error) }));
 });
 
 function reply(message: FillReply): void {
@@ -335,15 +331,11 @@ function storedLength(name: Buffer, bytes: number): number {
 /** Requests come about one source after the other, so one open source is enough. */
 function openSource(path: string): number {
   if (source?.path === path) return source.file;
-  closeSource();
+  if (source) closeSync(source.file);
+  source = undefined;
   const file = onDisk('read', path, () => openSync(path, 'r'));
   source = { path, file };
   return file;
-}
-
-function closeSource(): void {
-  if (source) closeSync(source.file);
-  source = undefined;
 }
 
 /** @returns how many bytes it wrote: all of them */
