@@ -11,9 +11,9 @@ import { sendFile, sha256 } from '../helpers/served-zip.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
 const IMAGES = 10;
-const IMAGE_BYTES = 2e6;
+const IMAGE_BYTES = 4e6;
 /** What has come when the server stops: the first four images, and a part of the fifth. */
-const FIRST_BYTES = 9e6;
+const FIRST_BYTES = 18e6;
 
 /** Nothing compresses it, and it is the same everywhere. */
 function noise(seed: string): Buffer {

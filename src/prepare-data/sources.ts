@@ -55,7 +55,7 @@ export interface OpenSource {
 }
 
 /** A smaller zip is waited for: it is here soon. */
-const LARGE_BYTES = 16 * 2 ** 20;
+const LARGE_BYTES = 32 * 2 ** 20;
 
 /**
  * What the directories tell. Of single images only what is needed is kept, a few bytes each: a list may have a million.
