@@ -21,7 +21,8 @@ export interface FillOptions {
 }
 
 /**
- * Puts the jobs into the archive with several threads, and tells what each has put there, in the order of the jobs. How many threads there are changes nothing in the archive.
+ * Puts the jobs into the archive with several threads, and tells what each has put there, in the order of the jobs. How
+ * many threads there are changes nothing in the archive.
  *
  * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`: the first failure in the order of the jobs
  */

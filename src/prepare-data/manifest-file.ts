@@ -5,7 +5,10 @@ import { diskFailure } from '../disk-failure.ts';
 /** `manifest.csv`, written while the images come: a line of every image is too much to be kept in memory. */
 export interface ManifestFile {
   readonly path: string;
-  /** @param lines of images, as `manifestLine` makes them @throws DiatomError `DISK` */
+  /**
+   * @param lines of images, as `manifestLine` makes them
+   * @throws DiatomError `DISK`
+   */
   add(lines: string): Promise<void> | void;
   /** @throws DiatomError `DISK` */
   finish(): Promise<void>;

@@ -8,8 +8,8 @@ export interface FillImage extends Pick<PlannedImage<ZipEntry>, 'image' | 'split
 }
 
 /**
- * Images on their way to a thread, in columns. Sent as objects each of them, with all its fields, would be copied one by one on
- * both sides, which for small images takes as long as the work on them.
+ * Images on their way to a thread, in columns. Of objects, each with all its fields would be copied on both sides, which for
+ * small images takes as long as the work on them.
  */
 export interface PackedImages {
   /** `COLUMNS` numbers an image. */
