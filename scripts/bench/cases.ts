@@ -106,10 +106,10 @@ async function measureLimited(bench: Bench): Promise<Measured> {
       archiveBytes = bytes;
     };
     const runs = await alternate(bench, {
-      ours: ours(chunked, 2, {}, onArchive),
-      'ours-put': ours(whole, 2),
-      download: { rounds: 1, site: whole, run: (workspace) => runDownload(whole, workspace) },
-      upload: { rounds: 1, site: whole, run: (workspace) => runUpload(whole, workspace, archiveBytes) },
+      ours: ours(chunked, 5, {}, onArchive),
+      'ours-put': ours(whole, 3),
+      download: { rounds: 2, site: whole, run: (workspace) => runDownload(whole, workspace) },
+      upload: { rounds: 2, site: whole, run: (workspace) => runUpload(whole, workspace, archiveBytes) },
     });
     return { runs, facts: { ...(await zipSizes(zips)), archiveBytes }, missing: [] };
   } finally {
@@ -120,7 +120,6 @@ async function measureLimited(bench: Bench): Promise<Measured> {
 /** C: more bytes, more images. */
 async function measureGrowth(bench: Bench): Promise<Measured> {
   const more = bench.place === 'disk' ? 'larger' : 'twice';
-  const rounds = bench.place === 'disk' ? 2 : 3;
   const open: Servers[] = [];
   try {
     const serve = async (set: SetName): Promise<Site> => {
@@ -136,12 +135,12 @@ async function measureGrowth(bench: Bench): Promise<Measured> {
       await serve('many'),
     ];
     const runs = await alternate(bench, {
-      base: ours(base, rounds),
-      larger: ours(larger, rounds),
-      small: ours(small, rounds),
-      many: ours(many, rounds),
-      'floor-base': floor(base, 1),
-      'floor-larger': floor(larger, 1),
+      base: ours(base, 5),
+      larger: ours(larger, 5),
+      small: ours(small, 5),
+      many: ours(many, 5),
+      'floor-base': floor(base, 3),
+      'floor-larger': floor(larger, 3),
     });
     const factor = bytesOf(imagesOf(more, bench.quick)) / bytesOf(imagesOf('base', bench.quick));
     const imagesFactor = imagesOf('many', bench.quick).images / imagesOf('small', bench.quick).images;
@@ -156,9 +155,9 @@ async function measureTiny(bench: Bench): Promise<Measured> {
   const zips = await bench.zips(imagesOf('tiny', bench.quick));
   return withServers(zips, bench.folder, async ({ chunked }) => {
     const runs = await alternate(bench, {
-      ours: ours(chunked, 3),
-      shell0: shell(chunked, 3, 0),
-      floor: floor(chunked, 3),
+      ours: ours(chunked, 5),
+      shell0: shell(chunked, 5, 0),
+      floor: floor(chunked, 5),
     });
     return { runs, facts: await zipSizes(zips), missing: [] };
   });
@@ -214,7 +213,7 @@ async function measureLowDisk(bench: Bench): Promise<Measured> {
   const zips = await bench.zips(imagesOf('larger', bench.quick));
   return withServers(zips, bench.folder, async ({ chunked }) => {
     const lowDisk = withInputs(bench, ['keep-data', 'low-disk'], {
-      ours: ours(chunked, 2, { 'keep-data': 'false', 'low-disk': 'true' }),
+      ours: ours(chunked, 5, { 'keep-data': 'false', 'low-disk': 'true' }),
     });
     const runs = await alternate(bench, { ...lowDisk.variants, floor: floor(chunked, 1) });
     return { runs, facts: await zipSizes(zips), missing: lowDisk.missing };
