@@ -1,3 +1,4 @@
+import { compareCodePoints } from '../code-points.ts';
 import { showableMediaType } from './report.ts';
 import { extensionOf } from './select-images.ts';
 import type { Split } from './split.ts';
@@ -46,7 +47,7 @@ export function createTally(): Tally {
       const extension = extensionOf(fileName);
       unshowable.set(extension, (unshowable.get(extension) ?? 0) + 1);
     },
-    classes: () => new Map([...classes].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))),
+    classes: () => new Map([...classes].sort(([a], [b]) => compareCodePoints(a, b))),
     ofSource: (source) => sources[source] ?? { images: 0, test: 0 },
     unshowable: () => [...unshowable].sort().map(([extension, count]) => ({ extension, count })),
   };

@@ -37,7 +37,7 @@ export interface DownloadOptions {
   readonly policy?: RetryPolicy | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called for every piece that is on the disk, in the file or in its part (`partPath`); `doneBytes` becomes less when a
+   * Called for every piece that is on the disk, in the file or in its part (`downloadPaths`); `doneBytes` becomes less when a
    * download begins anew. `totalBytes` is unknown with some servers.
    */
   readonly onProgress?:

@@ -18,11 +18,6 @@ export function downloadPaths(directory: string, fileName: string): DownloadPath
   return { directory, file, part: `${file}.part`, note: `${file}.part.json` };
 }
 
-/** Where a download lies while it grows. */
-export function partPath(directory: string, fileName: string): string {
-  return downloadPaths(directory, fileName).part;
-}
-
 const PartNote = z.object({
   /** The address, as `cacheKeyOf` hides it. */
   key: z.string(),

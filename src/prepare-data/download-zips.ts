@@ -1,7 +1,7 @@
 import { cacheKeyOf } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
-import { partPath } from '../download/part-file.ts';
+import { downloadPaths } from '../download/part-file.ts';
 import { openRemoteFile } from '../download/remote-file.ts';
 import { messageOf } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
@@ -10,7 +10,7 @@ import type { RandomAccess } from '../random-access.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
-import { createWaterline } from '../waterline.ts';
+import { createWaterline, type Waterline } from '../waterline.ts';
 import type { Inputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
 
@@ -73,8 +73,7 @@ export function startDownloads(
   const files = requests.map(() => Promise.withResolvers<Downloaded>());
   for (const { promise } of files) promise.catch(() => undefined); // whoever waits for one has the failure
   const progress = createProgress(`Downloading ${requests.length} zips`);
-  const seen = new Map<string, { done: number; total: number | undefined }>();
-  const lines = new Map(requests.map(({ fileName }) => [fileName, createWaterline()]));
+  const growing = new Map(requests.map(({ fileName }) => [fileName, createGrowing()]));
   const all = downloadAll(requests, {
     directory,
     concurrency,
@@ -82,9 +81,11 @@ export function startDownloads(
     signal,
     cache,
     onProgress: ({ fileName, doneBytes, totalBytes }) => {
-      lines.get(fileName)?.set(doneBytes);
-      seen.set(fileName, { done: doneBytes, total: totalBytes });
-      const { done, total } = sumUp([...seen.values()], requests.length);
+      const file = growing.get(fileName);
+      if (!file) return;
+      file.total = totalBytes;
+      file.line.set(doneBytes);
+      const { done, total } = sumUp([...growing.values()]);
       progress.update(done, total);
     },
     onRetry: ({ attempt, tries, waitMs, error }) => {
@@ -118,9 +119,9 @@ export function startDownloads(
         begin: () => begun[index]?.resolve(),
         file,
         remote: remotes[index]?.promise ?? NOWHERE,
-        part: partPath(directory, fileName),
+        part: downloadPaths(directory, fileName).part,
         reach: async (bytes) => {
-          await Promise.race([lines.get(fileName)?.reach(bytes), file]);
+          await Promise.race([growing.get(fileName)?.line.reach(bytes), file]);
         },
       };
     }),
@@ -128,12 +129,19 @@ export function startDownloads(
   };
 }
 
+/** How much of a file is here, and how much there will be, where its server has told that. */
+interface Growing {
+  readonly line: Waterline;
+  total: number | undefined;
+}
+
+function createGrowing(): Growing {
+  return { line: createWaterline(), total: undefined };
+}
+
 /** The total is known once every file has begun and every server has told its size. */
-function sumUp(
-  files: readonly { done: number; total: number | undefined }[],
-  expected: number,
-): { done: number; total: number | undefined } {
-  const done = files.reduce((sum, file) => sum + file.done, 0);
+function sumUp(files: readonly Growing[]): { done: number; total: number | undefined } {
+  const done = files.reduce((sum, { line }) => sum + line.level, 0);
   const totals = files.flatMap(({ total }) => (total === undefined ? [] : [total]));
-  return { done, total: totals.length === expected ? totals.reduce((sum, total) => sum + total, 0) : undefined };
+  return { done, total: totals.length === files.length ? totals.reduce((sum, total) => sum + total, 0) : undefined };
 }

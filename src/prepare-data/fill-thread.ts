@@ -136,7 +136,7 @@ async function answer(request: FillRequest): Promise<FillReply> {
 
 function prepare(job: FillJob): Prepared {
   if (job.kind === 'file') return prepareFile(job);
-  const images = [...unpackImages(job.images)];
+  const images = unpackImages(job.images);
   const [first] = images;
   if (!first || first.image.bytes <= MAX_BUFFERED_BYTES) return prepareImages(job, images);
   if (images.length > 1) throw new Error('A large image has to be alone in its job');
@@ -145,17 +145,14 @@ function prepare(job: FillJob): Prepared {
 
 function prepareImages(job: ImagesJob, images: readonly FillImage[]): Prepared {
   const { zip } = job;
-  const places = images.map((image) => placeOf(image, job));
-  const most = places.reduce((sum, { name }, index) => sum + storedLength(name, images[index]?.image.bytes ?? 0), 0);
+  const placed = images.map((image) => ({ image, ...placeOf(image, job) }));
+  const most = placed.reduce((sum, { name, image: { image } }) => sum + storedLength(name, image.bytes), 0);
   if (segment.length < most) segment = Buffer.allocUnsafeSlow(most);
   const zipFile = openSource(zip.path);
   const findings = createFindings(job);
   const entries: WrittenEntry[] = [];
   let end = 0;
-  for (const [index, image] of images.entries()) {
-    const place = places[index];
-    if (!place) continue;
-    const { name, target } = place;
+  for (const { image, path, name, target } of placed) {
     const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, image.image));
     const start = end + storedLength(name, 0);
     const room = segment.subarray(start);
@@ -173,7 +170,7 @@ function prepareImages(job: ImagesJob, images: readonly FillImage[]): Prepared {
     entries.push(entry);
     end = start + entry.compressedBytes;
     if (target !== undefined) onDisk('write', target, () => writeFileSync(target, data));
-    findings.add(image, hash('sha256', data, 'hex'), sizeOf(data), data);
+    findings.add({ ...image, path, sha256: hash('sha256', data, 'hex'), size: sizeOf(data), data });
   }
   return {
     length: end,
@@ -186,7 +183,7 @@ function prepareImages(job: ImagesJob, images: readonly FillImage[]): Prepared {
 
 function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
   const { zip } = job;
-  const { name, target } = placeOf(image, job);
+  const { path, name, target } = placeOf(image, job);
   const { bytes, crc32 } = image.image;
   return {
     length: storedLength(name, bytes),
@@ -212,7 +209,8 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
         await zipFile.close();
       }
       const findings = createFindings(job);
-      findings.add({ ...image, wanted: false }, sum.digest('hex'), head && sizeOf(head), new Uint8Array());
+      const size = head && sizeOf(head);
+      findings.add({ ...image, path, sha256: sum.digest('hex'), size, wanted: false, data: new Uint8Array() });
       return findings.filled([entry]);
     },
   };
@@ -245,12 +243,24 @@ function prepareFile({ path, name }: FileJob): Prepared {
   };
 }
 
-/** Where an image goes: its name in the archive, and the file that gets it as well. */
+/** Where an image goes: its path below `results`, its name in the archive, and the file that gets it as well. */
 function placeOf({ split, fileName }: FillImage, { label, archiveFolder, results }: ImagesJob) {
+  const path = `${split}/${label}/${fileName}`;
   return {
-    name: entryName(`${archiveFolder}${split}/${label}/${fileName}`),
-    target: results === undefined ? undefined : join(results, split, label, fileName),
+    path,
+    name: entryName(archiveFolder + path),
+    target: results === undefined ? undefined : join(results, path),
   };
+}
+
+/** An image that is in its place, and what was found of it. */
+interface FoundImage extends FillImage {
+  /** Below `results`. */
+  readonly path: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly size: Size | undefined;
+  readonly data: Uint8Array;
 }
 
 /** Collects what is to be told of the images of a job. */
@@ -259,13 +269,7 @@ function createFindings({ label, zip }: ImagesJob) {
   const unreadable: string[] = [];
   const pictures: Picture[] = [];
   return {
-    add(
-      { image, split, fileName, group, wanted }: FillImage,
-      sha256: string,
-      size: Size | undefined,
-      data: Uint8Array,
-    ) {
-      const path = `${split}/${label}/${fileName}`;
+    add({ image, split, fileName, group, wanted, path, sha256, size, data }: FoundImage) {
       const { width, height } = size ?? {};
       const of = { sourceZip: zip.name, sourcePath: image.path, group };
       manifest += manifestLine({ path, label, split, sha256, bytes: image.bytes, width, height, ...of });

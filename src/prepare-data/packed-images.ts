@@ -39,11 +39,11 @@ export function packImages(images: readonly FillImage[]): PackedImages {
   };
 }
 
-/** The images again, one after the other. */
-export function* unpackImages({ numbers, paths, rawNames, fileNames, groups }: PackedImages): Generator<FillImage> {
-  for (const [index, path] of paths.entries()) {
+/** The images again. */
+export function unpackImages({ numbers, paths, rawNames, fileNames, groups }: PackedImages): FillImage[] {
+  return paths.map((path, index) => {
     const number = (column: number) => numbers[COLUMNS * index + column] ?? 0;
-    yield {
+    return {
       image: {
         path,
         rawName: rawNames[index] ?? path,
@@ -61,5 +61,5 @@ export function* unpackImages({ numbers, paths, rawNames, fileNames, groups }: P
       fileName: fileNames[index] ?? '',
       group: groups[index],
     };
-  }
+  });
 }
