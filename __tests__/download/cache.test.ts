@@ -32,10 +32,10 @@ async function cachedFixture(traits: FileTraits, serve?: Serve) {
     serve ?? ((request, response) => sendFile(request, response, ZIP, { ranges: true, ...traits })),
   );
   const { cache, entries } = folderCache(fixture.directory);
-  const run = (sum?: string) =>
-    downloadFile({ url: fixture.url, fileName: 'a.zip', sha256: sum }, { ...fixture.options, cache });
+  const options = { ...fixture.options, cache };
+  const run = (sum?: string) => downloadFile({ url: fixture.url, fileName: 'a.zip', sha256: sum }, options);
   const path = join(fixture.directory, `cached-${cacheKeyOf(fixture.url)}`);
-  return { ...fixture, entries, run, cachedPath: path };
+  return { ...fixture, options, entries, run, cachedPath: path };
 }
 
 describe('with a cache', () => {
@@ -121,6 +121,35 @@ describe('with a cache', () => {
     expect(done.sha256).toBe(SUM);
     expect(fixture.warnings).toEqual([expect.stringContaining('no entry'), expect.stringContaining('no room')]);
     expect(await fixture.files()).toEqual(['a.zip']);
+  });
+
+  test('who makes the sum of a cached file is asked for it, and believed', async () => {
+    const { run, url, options } = await cachedFixture({ etag: '"v1"' });
+    await run();
+    const asked: string[] = [];
+    const sha256Of = (sum: string) => async (path: string) => {
+      asked.push(path);
+      return sum;
+    };
+    const request = { url, fileName: 'a.zip' };
+    expect(await downloadFile(request, { ...options, sha256Of: sha256Of(SUM) })).toMatchObject({ fromCache: true });
+    expect(await downloadFile(request, { ...options, sha256Of: sha256Of('0') })).toMatchObject({ fromCache: false });
+    expect(asked).toEqual([join(options.directory, 'a.zip'), join(options.directory, 'a.zip')]);
+  });
+
+  test('a run that is cancelled while somebody makes a sum ends at once, and leaves no file', async () => {
+    const { run, url, options, files, cachedPath } = await cachedFixture({ etag: '"v1"' });
+    await run();
+    const stop = new AbortController();
+    const sha256Of = () => {
+      stop.abort();
+      return new Promise<string>(() => {});
+    };
+    const failure = await failureOf(
+      downloadFile({ url, fileName: 'a.zip' }, { ...options, sha256Of, signal: stop.signal }),
+    );
+    expect(failure).toMatchObject({ code: 'CANCELLED' });
+    expect(await files()).toEqual([cachedPath.slice(options.directory.length + 1)]);
   });
 
   test('a cancelled run looks for nothing in it', async () => {

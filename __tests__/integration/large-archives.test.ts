@@ -54,7 +54,7 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
     const archive = await createArchive(path());
     const threads = startFillThreads(path(), 1);
     const job = { kind: 'file', path: source, name: 'downloads/large.zip' } as const;
-    for await (const _ of fillArchive(archive, [job], { threads, signal: SIGNAL }));
+    await fillArchive(archive, [job], { threads, signal: SIGNAL });
     await threads.close();
     await archive.addBuffer('results/train/label/1.png', Buffer.from('behind it'));
     await archive.finish();
@@ -94,7 +94,7 @@ describe('an archive with deflated files, between stored ones, is read to its en
       results: undefined,
     };
     const threads = startFillThreads(path(), 1);
-    for await (const _ of fillArchive(archive, [job], { signal: SIGNAL, threads }));
+    await fillArchive(archive, [job], { signal: SIGNAL, threads });
     await threads.close();
     await archive.addBuffer('results/manifest.csv', text);
     const facts = await archive.finish();

@@ -71,7 +71,8 @@ async function fill(
   const filled: Filled[] = [];
   const threads = startFillThreads(archive.file.path, count);
   try {
-    for await (const some of fillArchive(archive, jobs, { threads, signal: SIGNAL, ...own })) filled.push(some);
+    const onFilled = (some: Filled) => void filled.push(some);
+    await fillArchive(archive, jobs, { threads, signal: SIGNAL, onFilled, ...own });
   } finally {
     await threads.close();
   }
@@ -243,6 +244,30 @@ test('an image too large to be held in memory goes through in pieces, to the arc
   expect(entries).toMatchObject([{ path: 'train/a/large.bmp', bytes: LARGE, compressedBytes: LARGE, method: 0 }]);
   expect((await readFile(join(results, 'train', 'a', 'large.bmp'))).equals(data)).toBe(true);
   expect(contents[0]?.[1].equals(data)).toBe(true);
+});
+
+test('a text is deflated, and a large one stored', async () => {
+  const [small, large] = [join(folder, 'small.csv'), join(folder, 'large.csv')];
+  const line = 'train/a/1.png,a,train\n';
+  await writeFile(small, line.repeat(60_000));
+  await writeFile(large, line.repeat(200_000));
+  const archive = await createArchive(path);
+  const filled = await fill(archive, [
+    { kind: 'file', path: small, name: 'results/small.csv' },
+    { kind: 'file', path: large, name: 'results/large.csv' },
+  ]);
+  await archive.finish();
+  expect(filled).toMatchObject([
+    { entries: 1, bytes: 0 },
+    { entries: 1, bytes: 0 },
+  ]);
+  const { entries, contents } = await readArchive();
+  expect(entries).toMatchObject([
+    { path: 'results/small.csv', method: 8, bytes: 22 * 60_000 },
+    { path: 'results/large.csv', method: 0, bytes: 22 * 200_000, compressedBytes: 22 * 200_000 },
+  ]);
+  expect(entries[0]?.compressedBytes).toBeLessThan(22 * 6_000);
+  expect(contents.map(([, data]) => data.toString())).toEqual([line.repeat(60_000), line.repeat(200_000)]);
 });
 
 test('files are added as they are, empty ones too', async () => {
@@ -463,9 +488,9 @@ describe('what goes wrong in a thread is an error here', () => {
     await archive.abort();
   });
 
-  test('a file that grows while it is copied', async () => {
+  test('a large file that grows while it is copied', async () => {
     const source = join(folder, 'growing.zip');
-    await writeFile(source, 'some');
+    await writeFile(source, Buffer.alloc(5 * 2 ** 20));
     const archive = await createArchive(path);
     // The room is left for the file as it was.
     const slow: ArchiveWriter = {

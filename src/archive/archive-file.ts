@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
-import { startThread, unpackFailure } from '../thread.ts';
+import { startThread, type ThreadFailure, unpackFailure } from '../thread.ts';
 import { createWaterline } from '../waterline.ts';
 import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
@@ -44,7 +44,7 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
   const file = await open(path, 'wx').catch((error) => {
     throw diskFailure('write', path, error);
   });
-  const digest = startDigest({ path, withSha1: options.withSha1 ?? true }, options.onDigested);
+  const digest = startDigest(path, { withSha1: options.withSha1 ?? true }, options.onDigested);
   const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileFacts>();
   complete.catch(() => undefined); // whoever waits for it has the rejection
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
@@ -142,11 +142,11 @@ async function writeAll(file: FileHandle, data: Uint8Array, start: number): Prom
 }
 
 /** The thread that digests the file behind its writers. */
-function startDigest(data: DigestData, onDigested: ArchiveFileOptions['onDigested']) {
+function startDigest(path: string, data: DigestData, onDigested: ArchiveFileOptions['onDigested']) {
   const thread = startThread('digest-thread', import.meta.url, data);
   const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
   promise.catch(() => undefined); // thrown by `finish`
-  thread.on('message', (reply: DigestReply) => {
+  thread.on('message', (reply: DigestReply | { readonly failure: ThreadFailure }) => {
     if ('done' in reply) onDigested?.(reply.done);
     else if ('failure' in reply) reject(unpackFailure(reply.failure));
     else resolve(reply);
@@ -156,9 +156,9 @@ function startDigest(data: DigestData, onDigested: ArchiveFileOptions['onDigeste
   thread.unref();
   const send = (request: DigestRequest) => thread.postMessage(request);
   return {
-    follow: (end: number) => send({ end, last: false }),
+    follow: (end: number) => send({ path, end, last: false }),
     async finish() {
-      send({ end: Number.POSITIVE_INFINITY, last: true });
+      send({ path, end: Number.POSITIVE_INFINITY, last: true });
       thread.ref();
       try {
         return await promise;

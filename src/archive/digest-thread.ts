@@ -1,5 +1,6 @@
 /**
- * A thread that digests a file while it is written: of what it is told is there, every byte once, in order.
+ * A thread that digests files, one after the other. One may still be written: of what it is told is there, every byte is
+ * read once, in order.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -9,11 +10,12 @@ import { packFailure, type ThreadFailure } from '../thread.ts';
 
 /** What the thread is started with. */
 export interface DigestData {
-  readonly path: string;
   readonly withSha1: boolean;
 }
 
 export interface DigestRequest {
+  /** The same one until its last request. */
+  readonly path: string;
   /** How much of the file may be read. */
   readonly end: number;
   /** Whether nothing follows, so that the file's end is the end. */
@@ -22,45 +24,53 @@ export interface DigestRequest {
 
 export type DigestReply =
   /** How much of the file is no longer needed here. */
-  { readonly done: number } | { readonly sha256: string; readonly sha1: string } | { readonly failure: ThreadFailure };
+  | { readonly done: number }
+  /** Hexadecimal, lower case; the second is `''` where it was not asked for. */
+  | { readonly sha256: string; readonly sha1: string };
 
 const PIECE_BYTES = 2 ** 20;
 
-const { path, withSha1 }: DigestData = workerData;
-const sha256 = createHash('sha256');
-const sha1 = withSha1 ? createHash('sha1') : undefined;
+const { withSha1 }: DigestData = workerData;
 const piece = Buffer.allocUnsafe(PIECE_BYTES);
-let file: number | undefined;
-let done = 0;
+let current: ReturnType<typeof begin> | undefined;
 
 parentPort?.on('message', (request: DigestRequest) => {
   try {
     follow(request);
   } catch (error) {
-    reply({ failure: packFailure(diskFailure('read', path, error)) });
+    if (current) closeSync(current.file);
+    current = undefined;
+    reply({ failure: packFailure(diskFailure('read', request.path, error)) });
   }
 });
 
-function follow({ end, last }: DigestRequest): void {
+function begin(path: string) {
+  const sha1 = withSha1 ? createHash('sha1') : undefined;
+  return { file: openSync(path, 'r'), done: 0, sha256: createHash('sha256'), sha1 };
+}
+
+function follow({ path, end, last }: DigestRequest): void {
   // Little pieces are left until there is more of them: a call of the system costs more than they.
-  if (!last && end - done < PIECE_BYTES) return;
-  file ??= openSync(path, 'r');
-  while (done < end) {
-    const bytes = readSync(file, piece, 0, Math.min(PIECE_BYTES, end - done), done);
+  if (!last && end - (current?.done ?? 0) < PIECE_BYTES) return;
+  current ??= begin(path);
+  const { file, sha256, sha1 } = current;
+  while (current.done < end) {
+    const bytes = readSync(file, piece, 0, Math.min(PIECE_BYTES, end - current.done), current.done);
     if (bytes === 0) break;
     const data = piece.subarray(0, bytes);
     sha256.update(data);
     sha1?.update(data);
-    done += bytes;
+    current.done += bytes;
   }
   if (!last) {
-    reply({ done });
+    reply({ done: current.done });
     return;
   }
   closeSync(file);
+  current = undefined;
   reply({ sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' });
 }
 
-function reply(message: DigestReply): void {
+function reply(message: DigestReply | { readonly failure: ThreadFailure }): void {
   parentPort?.postMessage(message);
 }

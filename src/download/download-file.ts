@@ -1,6 +1,6 @@
 import { constants, copyFile, link, rename, rm, stat } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
-import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { DiatomError, messageOf, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { DEFAULT_RETRY_POLICY, type RetryNotice, type RetryPolicy, withRetries } from '../http/retry.ts';
 import { attemptDownload, type DownloadJob, type Received } from './attempt.ts';
@@ -46,6 +46,8 @@ export interface DownloadOptions {
   readonly onRetry?: ((notice: { fileName: string } & RetryNotice) => void) | undefined;
   /** What went wrong without harm to the download: a cache that is damaged or can't be written. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** Makes the SHA-256 of a file that was in the cache, in lower-case hex. Default: here, between other things. */
+  readonly sha256Of?: ((path: string) => Promise<string>) | undefined;
   /** Where it shares the line with others: gives each attempt a place on it. */
   readonly enterLane?: (() => Lane) | undefined;
 }
@@ -82,6 +84,7 @@ export async function downloadFile(request: DownloadRequest, options: DownloadOp
 
 async function download(request: DownloadRequest, options: DownloadOptions, paths: DownloadPaths): Promise<Downloaded> {
   const { http, cache, policy = DEFAULT_RETRY_POLICY, signal, onRetry, enterLane } = options;
+  const { sha256Of = async (path) => (await hashOfFile(path, signal)).digest('hex') } = options;
   throwIfCancelled(signal);
   const { fileName } = request;
   const url = downloadAddressOf(request.url);
@@ -94,7 +97,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
 
   let cached = await findCached(cache, key, warn);
   if (expected !== undefined && cached) {
-    const copy = cached.sha256 === expected ? await copyCached(cached, job, warn) : undefined;
+    const copy = cached.sha256 === expected ? await copyCached(cached, job, { sha256Of, warn }) : undefined;
     if (copy) return copy;
     cached = undefined;
   }
@@ -109,7 +112,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
     try {
       const received = await attemptDownload({ ...job, lane }, cached);
       if (received !== 'unchanged') return await keep(received);
-      const copy = cached && (await copyCached(cached, job, warn));
+      const copy = cached && (await copyCached(cached, job, { sha256Of, warn }));
       if (copy) return copy;
     } catch (error) {
       const part = await findPart(paths, key);
@@ -178,14 +181,17 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 async function copyCached(
   cached: CachedDownload,
   { paths, signal, onBytes }: DownloadJob,
-  warn: (message: string) => void,
+  {
+    sha256Of,
+    warn,
+  }: { readonly sha256Of: (path: string) => Promise<string>; readonly warn: (message: string) => void },
 ): Promise<Downloaded | undefined> {
   const { sha256 } = cached;
   let bytes: number;
   try {
     await removePart(paths);
     await linkOrCopy(cached.path, paths.file);
-    const found = (await hashOfFile(paths.file, signal)).digest('hex');
+    const found = await unlessCancelled(sha256Of(paths.file), signal);
     if (found !== sha256) throw new Error(`its SHA-256 is ${found}, expected ${sha256}`);
     bytes = (await stat(paths.file)).size;
   } catch (error) {

@@ -1,3 +1,4 @@
+import { createFileSums } from '../archive/file-sums.ts';
 import { cacheKeyOf } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
@@ -74,12 +75,14 @@ export function startDownloads(
   for (const { promise } of files) promise.catch(() => undefined); // whoever waits for one has the failure
   const progress = createProgress(`Downloading ${requests.length} zips`);
   const growing = new Map(requests.map(({ fileName }) => [fileName, createGrowing()]));
+  const sums = createFileSums();
   const all = downloadAll(requests, {
     directory,
     concurrency,
     http,
     signal,
     cache,
+    sha256Of: sums.sha256,
     onProgress: ({ fileName, doneBytes, totalBytes }) => {
       const file = growing.get(fileName);
       if (!file) return;
@@ -110,7 +113,10 @@ export function startDownloads(
         throw error;
       },
     )
-    .finally(() => progress.end());
+    .finally(async () => {
+      progress.end();
+      await sums.close();
+    });
   all.catch(() => undefined);
   return {
     zips: files.map(({ promise: file }, index) => {

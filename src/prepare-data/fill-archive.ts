@@ -1,7 +1,8 @@
 import type { ArchiveWriter, Segment } from '../archive/archive-writer.ts';
 import { throwIfCancelled, unlessCancelled } from '../errors.ts';
-import type { Filled, FillJob, ImagesJob } from './fill-thread.ts';
-import { type Ask, type FillThreads, outOfTurn } from './fill-threads.ts';
+import { type Ask, outOfTurn } from '../thread-pool.ts';
+import type { Filled, FillJob, FillReply, FillRequest, ImagesJob } from './fill-thread.ts';
+import type { FillThreads } from './fill-threads.ts';
 
 /** How many jobs may be done, or under way, ahead of the one whose result is asked for. */
 const JOBS_AHEAD = 8;
@@ -18,22 +19,24 @@ export interface FillOptions {
   readonly signal: AbortSignal;
   /** Waits until the archive, which has so many bytes, may grow by another job. */
   readonly room?: ((archiveBytes: number) => Promise<void>) | undefined;
+  /** Told what each job has put there, in the order of the jobs; it is waited for. */
+  readonly onFilled?: ((filled: Filled) => Promise<void> | void) | undefined;
 }
 
 /**
- * Puts the jobs into the archive with several threads, and tells what each has put there, in the order of the jobs. How
- * many threads there are changes nothing in the archive.
+ * Puts the jobs into the archive, in their order, with several threads. How many there are changes nothing in the archive.
  *
- * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`: the first failure in the order of the jobs
+ * @throws DiatomError `ZIP`, `DISK`, `CANCELLED`: the first failure in the order of the jobs; what `onFilled` throws
  */
-export async function* fillArchive(
+export async function fillArchive(
   archive: ArchiveWriter,
   jobs: Iterable<FillJob | EarlyJob> | AsyncIterable<FillJob | EarlyJob>,
-  { threads, signal, room }: FillOptions,
-): AsyncGenerator<Filled, void, void> {
+  { threads, signal, room, onFilled }: FillOptions,
+): Promise<void> {
   // Jobs that wait for room keep their zips on the disk.
   const ahead = room ? threads.count + 1 : JOBS_AHEAD;
   const results: Promise<Filled>[] = [];
+  const tell = async (result: Promise<Filled>) => onFilled?.(await result);
   /** Settles when the job before has its place. */
   let turn: Promise<void> = Promise.resolve();
 
@@ -49,7 +52,7 @@ export async function* fillArchive(
       return archive.addSegment(bytes);
     }
 
-    async function write(ask: Ask, now: FillJob): Promise<Filled> {
+    async function write(ask: Ask<FillRequest, FillReply>, now: FillJob): Promise<Filled> {
       const length = await ask({ job: now });
       if (!('length' in length)) return outOfTurn();
       segment ??= await place(length.length);
@@ -73,9 +76,9 @@ export async function* fillArchive(
     result.catch(reject);
     turn = promise;
     results.push(result);
-    if (results.length >= ahead) for (const first of results.splice(0, 1)) yield await first;
+    if (results.length >= ahead) for (const first of results.splice(0, 1)) await tell(first);
   }
-  for (const result of results.splice(0)) yield await result;
+  for (const result of results) await tell(result);
 }
 
 /**

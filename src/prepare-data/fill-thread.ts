@@ -4,7 +4,7 @@
  * fastest for many small files and leaves the main program free for the network.
  */
 import { createHash, hash } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -92,8 +92,7 @@ export type FillReply =
   | { readonly length: number }
   | { readonly filled: Filled }
   /** SHA-256 of each entry, hexadecimal. */
-  | { readonly hashes: readonly string[] }
-  | { readonly failure: ThreadFailure };
+  | { readonly hashes: readonly string[] };
 
 /**
  * An entry larger than this is not held in memory, and so never deflated: it goes to its place in pieces, for which its
@@ -103,10 +102,19 @@ const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 const PIECE_BYTES = 2 ** 20;
 
+/** A larger file that is no image is copied as it is, without being held in memory (of a manifest: about 25,000 images). */
+const MAX_DEFLATED_FILE = 4 * 2 ** 20;
+
 /** A job whose length is known. */
 interface Prepared {
   readonly length: number;
   write(offset: number): Filled | Promise<Filled>;
+}
+
+/** What becomes an entry. */
+interface Unpacked extends Pick<WrittenEntry, 'name' | 'crc32'> {
+  readonly fileName: string;
+  readonly data: Uint8Array;
 }
 
 const reader = createEntryReader();
@@ -120,7 +128,7 @@ parentPort?.on('message', (request: FillRequest) => {
   answer(request).then(reply, (error: unknown) => reply({ failure: packFailure(error) }));
 });
 
-function reply(message: FillReply): void {
+function reply(message: FillReply | { readonly failure: ThreadFailure }): void {
   parentPort?.postMessage(message);
 }
 
@@ -136,49 +144,57 @@ async function answer(request: FillRequest): Promise<FillReply> {
 
 function prepare(job: FillJob): Prepared {
   if (job.kind === 'file') return prepareFile(job);
-  const images = unpackImages(job.images);
-  const [first] = images;
-  if (!first || first.image.bytes <= MAX_BUFFERED_BYTES) return prepareImages(job, images);
-  if (images.length > 1) throw new Error('A large image has to be alone in its job');
+  const [first] = unpackImages(job.images);
+  if (!first || first.image.bytes <= MAX_BUFFERED_BYTES) return prepareImages(job);
+  if (job.images.paths.length > 1) throw new Error('A large image has to be alone in its job');
   return prepareLarge(job, first);
 }
 
-function prepareImages(job: ImagesJob, images: readonly FillImage[]): Prepared {
+function prepareImages(job: ImagesJob): Prepared {
   const { zip } = job;
-  const placed = images.map((image) => ({ image, ...placeOf(image, job) }));
-  const most = placed.reduce((sum, { name, image: { image } }) => sum + storedLength(name, image.bytes), 0);
-  if (segment.length < most) segment = Buffer.allocUnsafeSlow(most);
   const zipFile = openSource(zip.path);
   const findings = createFindings(job);
   const entries: WrittenEntry[] = [];
   let end = 0;
-  for (const { image, path, name, target } of placed) {
+  for (const image of unpackImages(job.images)) {
+    const { path, name, target } = placeOf(image, job);
     const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, image.image));
-    const start = end + storedLength(name, 0);
-    const room = segment.subarray(start);
-    const deflated = deflateEntry(image.fileName, data, room);
-    if (deflated === undefined) room.set(data);
-    const entry = {
-      name,
-      bytes: data.length,
-      compressedBytes: deflated ?? data.length,
-      method: deflated === undefined ? STORED : DEFLATED,
-      crc32: image.image.crc32,
-      offset: end,
-    };
-    segment.set(localHeader(entry), end);
+    const entry = packEntry(end, { name, fileName: image.fileName, data, crc32: image.image.crc32 });
     entries.push(entry);
-    end = start + entry.compressedBytes;
+    end += storedLength(name, 0) + entry.compressedBytes;
     if (target !== undefined) onDisk('write', target, () => writeFileSync(target, data));
-    findings.add({ ...image, path, sha256: hash('sha256', data, 'hex'), size: sizeOf(data), data });
+    findings.add(image, { path, sha256: hash('sha256', data, 'hex'), size: sizeOf(data), data });
   }
-  return {
-    length: end,
-    write(start) {
-      writeAt(segment.subarray(0, end), start);
-      return findings.filled(entries.map((entry) => ({ ...entry, offset: start + entry.offset })));
-    },
+  return { length: end, write: (start) => findings.filled(writeSegment(entries, end, start)) };
+}
+
+/** Puts an entry, header and data, into the segment. */
+function packEntry(offset: number, { name, fileName, data, crc32 }: Unpacked): WrittenEntry {
+  const start = offset + storedLength(name, 0);
+  if (segment.length < start + data.length) {
+    const larger = Buffer.allocUnsafeSlow(2 * (start + data.length));
+    larger.set(segment.subarray(0, offset));
+    segment = larger;
+  }
+  const room = segment.subarray(start);
+  const deflated = deflateEntry(fileName, data, room);
+  if (deflated === undefined) room.set(data);
+  const entry = {
+    name,
+    bytes: data.length,
+    compressedBytes: deflated ?? data.length,
+    method: deflated === undefined ? STORED : DEFLATED,
+    crc32,
+    offset,
   };
+  segment.set(localHeader(entry), offset);
+  return entry;
+}
+
+/** Writes the segment to its place. @returns its entries, with their offsets in the archive */
+function writeSegment(entries: readonly WrittenEntry[], length: number, start: number): WrittenEntry[] {
+  writeAt(segment.subarray(0, length), start);
+  return entries.map((entry) => ({ ...entry, offset: start + entry.offset }));
 }
 
 function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
@@ -210,16 +226,28 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
       }
       const findings = createFindings(job);
       const size = head && sizeOf(head);
-      findings.add({ ...image, path, sha256: sum.digest('hex'), size, wanted: false, data: new Uint8Array() });
+      findings.add({ ...image, wanted: false }, { path, sha256: sum.digest('hex'), size, data: new Uint8Array() });
       return findings.filled([entry]);
     },
   };
 }
 
-/** The checksum stands before the data in a zip, and is known after them: the header is written last. */
 function prepareFile({ path, name }: FileJob): Prepared {
-  const file = openSource(path);
   const bytes = onDisk('read', path, () => statSync(path).size);
+  return bytes <= MAX_DEFLATED_FILE ? prepareSmallFile({ path, name }) : prepareLargeFile({ path, name, bytes });
+}
+
+function prepareSmallFile({ path, name }: Omit<FileJob, 'kind'>): Prepared {
+  const data = onDisk('read', path, () => readFileSync(path));
+  const nameBytes = entryName(name);
+  const entry = packEntry(0, { name: nameBytes, fileName: name, data, crc32: crc32(data) });
+  const length = storedLength(nameBytes, entry.compressedBytes);
+  return { length, write: (start) => filledFile(writeSegment([entry], length, start)) };
+}
+
+/** The checksum stands before the data in a zip, and is known after them: the header is written last. */
+function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { readonly bytes: number }): Prepared {
+  const file = openSource(path);
   const nameBytes = entryName(name);
   const header = storedLength(nameBytes, bytes) - bytes;
   return {
@@ -238,9 +266,13 @@ function prepareFile({ path, name }: FileJob): Prepared {
       }
       const entry = storedEntry({ name: nameBytes, bytes, crc32: crc, offset });
       writeAt(localHeader(entry), offset);
-      return { entries: 1, bytes: 0, records: recordsOf([entry]), manifest: '', unreadable: [], pictures: [] };
+      return filledFile([entry]);
     },
   };
+}
+
+function filledFile(entries: readonly WrittenEntry[]): Filled {
+  return { entries: 1, bytes: 0, records: recordsOf(entries), manifest: '', unreadable: [], pictures: [] };
 }
 
 /** Where an image goes: its path below `results`, its name in the archive, and the file that gets it as well. */
@@ -253,8 +285,8 @@ function placeOf({ split, fileName }: FillImage, { label, archiveFolder, results
   };
 }
 
-/** An image that is in its place, and what was found of it. */
-interface FoundImage extends FillImage {
+/** What was found of an image that is in its place. */
+interface FoundImage {
   /** Below `results`. */
   readonly path: string;
   /** Hexadecimal. */
@@ -269,7 +301,7 @@ function createFindings({ label, zip }: ImagesJob) {
   const unreadable: string[] = [];
   const pictures: Picture[] = [];
   return {
-    add({ image, split, fileName, group, wanted, path, sha256, size, data }: FoundImage) {
+    add({ image, split, fileName, group, wanted }: FillImage, { path, sha256, size, data }: FoundImage) {
       const { width, height } = size ?? {};
       const of = { sourceZip: zip.name, sourcePath: image.path, group };
       manifest += manifestLine({ path, label, split, sha256, bytes: image.bytes, width, height, ...of });

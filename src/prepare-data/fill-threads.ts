@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { ZipEntry } from '../archive/open-zip.ts';
-import { startThread, unpackFailure } from '../thread.ts';
+import { startThread } from '../thread.ts';
+import { outOfTurn, startThreadPool, type ThreadPool } from '../thread-pool.ts';
 import type { FillReply, FillRequest, ZipPart } from './fill-thread.ts';
 
 /**
@@ -17,75 +18,26 @@ export function threadsFor(work: keyof typeof MAX_THREADS): number {
 /** So many entries are hashed with one message. */
 const PART_ENTRIES = 500;
 
-export type Ask = (request: FillRequest) => Promise<FillReply>;
-
-/** Threads that are given to whoever comes first, one at a time. */
-export interface FillThreads {
-  readonly count: number;
-  use<T>(work: (ask: Ask) => Promise<T>): Promise<T>;
+export interface FillThreads extends ThreadPool<FillRequest, FillReply> {
   /** SHA-256 of each entry, hexadecimal. @throws DiatomError `ZIP`, `DISK` */
   hashes(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<string[]>;
-  /** Ends them, whatever they do. */
-  close(): Promise<unknown>;
 }
 
 /** @param archivePath of the file that is filled; `''` where they only look */
 export function startFillThreads(archivePath: string, count: number): FillThreads {
-  const all = Array.from({ length: count }, () => createThread(archivePath));
-  const free = [...all];
-  const waiting: ((thread: (typeof all)[number]) => void)[] = [];
-
-  async function use<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
-    const thread = free.shift() ?? (await new Promise<(typeof all)[number]>((resolve) => waiting.push(resolve)));
-    try {
-      return await work(thread.ask);
-    } finally {
-      const next = waiting.shift();
-      if (next) next(thread);
-      else free.push(thread);
-    }
-  }
-
+  const pool = startThreadPool<FillRequest, FillReply>(count, () =>
+    startThread('fill-thread', import.meta.url, archivePath),
+  );
   return {
-    count,
-    use,
+    ...pool,
     async hashes(zip, entries) {
       const hashes: string[] = [];
       for (let start = 0; start < entries.length; start += PART_ENTRIES) {
         const part = { zip, entries: entries.slice(start, start + PART_ENTRIES) };
-        const reply = await use((ask) => ask({ hash: part }));
+        const reply = await pool.use((ask) => ask({ hash: part }));
         hashes.push(...('hashes' in reply ? reply.hashes : outOfTurn()));
       }
       return hashes;
     },
-    close: () => Promise.all(all.map((thread) => thread.close())),
-  };
-}
-
-export function outOfTurn(): never {
-  throw new Error('A thread answered out of turn');
-}
-
-function createThread(archivePath: string) {
-  const thread = startThread('fill-thread', import.meta.url, archivePath);
-  let pending: PromiseWithResolvers<FillReply> | undefined;
-  let broken: unknown;
-  thread.on('message', (reply: FillReply) => {
-    if ('failure' in reply) pending?.reject(unpackFailure(reply.failure));
-    else pending?.resolve(reply);
-  });
-  thread.on('error', (error) => {
-    broken = error;
-    pending?.reject(error);
-  });
-  thread.on('exit', () => pending?.reject(broken ?? new Error('A thread ended before its work')));
-  return {
-    ask(request: FillRequest): Promise<FillReply> {
-      if (broken !== undefined) return Promise.reject(broken);
-      thread.postMessage(request);
-      pending = Promise.withResolvers<FillReply>();
-      return pending.promise;
-    },
-    close: () => thread.terminate(),
   };
 }

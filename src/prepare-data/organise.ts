@@ -47,9 +47,7 @@ export async function organise(
   options: OrganiseOptions,
 ): Promise<void> {
   const { archive, withSources, saver, threads, signal } = options;
-  if (withSources) {
-    for await (const _ of fillArchive(archive, copies(sources), { threads, signal, room: saver?.room }));
-  }
+  if (withSources) await fillArchive(archive, copies(sources), { threads, signal, room: saver?.room });
   if (!saver) return fill(planning.sources(), options);
   // With little disk, the next zip is asked for when the one before is gone.
   for await (const ready of planning.sources()) {
@@ -93,8 +91,7 @@ async function fill(
     }
   }
 
-  for await (const filled of fillArchive(archive, jobs(), { threads, signal, room: saver?.room }))
-    await onFilled(filled);
+  await fillArchive(archive, jobs(), { threads, signal, room: saver?.room, onFilled });
 }
 
 async function makeFolders(images: readonly PlannedImage[], results: string): Promise<void> {

@@ -39,27 +39,27 @@ export function packImages(images: readonly FillImage[]): PackedImages {
   };
 }
 
-/** The images again. */
-export function unpackImages({ numbers, paths, rawNames, fileNames, groups }: PackedImages): FillImage[] {
-  return paths.map((path, index) => {
-    const number = (column: number) => numbers[COLUMNS * index + column] ?? 0;
-    return {
+/** The images again, one at a time: what nobody keeps costs the least. */
+export function* unpackImages({ numbers, paths, rawNames, fileNames, groups }: PackedImages): Generator<FillImage> {
+  for (const [index, path] of paths.entries()) {
+    const at = COLUMNS * index;
+    yield {
       image: {
         path,
         rawName: rawNames[index] ?? path,
-        headerOffset: number(0),
-        limit: number(1),
-        compressedBytes: number(2),
-        bytes: number(3),
-        crc32: number(4),
-        method: number(5),
+        headerOffset: numbers[at] ?? 0,
+        limit: numbers[at + 1] ?? 0,
+        compressedBytes: numbers[at + 2] ?? 0,
+        bytes: numbers[at + 3] ?? 0,
+        crc32: numbers[at + 4] ?? 0,
+        method: numbers[at + 5] ?? 0,
         isFolder: false,
         fault: undefined,
       },
-      split: number(6) === 1 ? 'test' : 'train',
-      wanted: number(7) === 1,
+      split: numbers[at + 6] === 1 ? 'test' : 'train',
+      wanted: numbers[at + 7] === 1,
       fileName: fileNames[index] ?? '',
       group: groups[index],
     };
-  });
+  }
 }

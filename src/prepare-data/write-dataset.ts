@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ArchiveFacts, createArchive } from '../archive/archive-writer.ts';
 import { datasetJson } from '../dataset/manifest.ts';
@@ -29,9 +29,6 @@ import type { Selections, Source } from './sources.ts';
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
 const REPORT = 'report.html';
-
-/** A manifest with more bytes (about 25,000 images) is not held in memory, and so not deflated. */
-const MAX_TEXT_BYTES = 4 * 2 ** 20;
 
 export interface WrittenDataset {
   readonly name: string;
@@ -125,21 +122,19 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     }
     await manifest.finish();
     const warnings = [...selections.warnings, ...planning.warnings(), ...unreadableWarning(unreadable)];
-    const downloaded = await Promise.all(
-      sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
-    );
-    const { plan: options, imageExtensions } = inputs;
-    const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings });
-    const texts = {
-      [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
-      [REPORT]: reportHtml(report),
+    const describe = async () => {
+      const downloaded = await Promise.all(
+        sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
+      );
+      const { plan: options, imageExtensions } = inputs;
+      const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings });
+      return {
+        [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
+        [REPORT]: reportHtml(report),
+      };
     };
-    const { size } = await stat(manifest.path);
-    if (size <= MAX_TEXT_BYTES) await archive.addBuffer(archiveFolder + MANIFEST, await readFile(manifest.path));
-    else {
-      const copy = { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST } as const;
-      for await (const _ of fillArchive(archive, [copy], { threads, signal }));
-    }
+    const manifestJob = { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST } as const;
+    const [, texts] = await Promise.all([fillArchive(archive, [manifestJob], { threads, signal }), describe()]);
     const descriptions = [manifest.path];
     for (const [fileName, text] of Object.entries(texts)) {
       const description = join(dataDir.results, fileName);
