@@ -9,6 +9,7 @@ import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
 import type { FillJob } from '../../src/prepare-data/fill-thread.ts';
 import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
 import { type FillImage, packImages } from '../../src/prepare-data/packed-images.ts';
+import { addEntries } from '../helpers/archive-entries.ts';
 import { requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
@@ -30,9 +31,13 @@ describe('an archive of more than 65,535 files, which needs zip64, is read to it
 
   beforeAll(async () => {
     const archive = await createArchive(path());
-    for (let index = 0; index < entries; index++) {
-      await archive.addBuffer(`results/train/label/${index}.png`, Buffer.alloc(bytesEach, String(index)));
-    }
+    await addEntries(
+      archive,
+      Array.from({ length: entries }, (_, index) => ({
+        name: `results/train/label/${index}.png`,
+        data: Buffer.alloc(bytesEach, String(index)),
+      })),
+    );
     await archive.finish();
   });
 
@@ -56,7 +61,7 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
     const job = { kind: 'file', path: source, name: 'downloads/large.zip' } as const;
     await fillArchive(archive, [job], { threads, signal: SIGNAL });
     await threads.close();
-    await archive.addBuffer('results/train/label/1.png', Buffer.from('behind it'));
+    await addEntries(archive, [{ name: 'results/train/label/1.png', data: Buffer.from('behind it') }]);
     await archive.finish();
   });
 
@@ -94,9 +99,11 @@ describe('an archive with deflated files, between stored ones, is read to its en
       results: undefined,
     };
     const threads = startFillThreads(path(), 1);
-    await fillArchive(archive, [job], { signal: SIGNAL, threads });
+    const manifest = join(folder, 'manifest.csv');
+    await writeFile(manifest, text);
+    const manifestJob = { kind: 'file', path: manifest, name: 'results/manifest.csv' } as const;
+    await fillArchive(archive, [job, manifestJob], { signal: SIGNAL, threads });
     await threads.close();
-    await archive.addBuffer('results/manifest.csv', text);
     const facts = await archive.finish();
     expect(facts.bytes).toBeLessThan(4_000_000);
     const filled = await openZip(path(), { name: 'deflated.zip' });

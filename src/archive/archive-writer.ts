@@ -1,10 +1,7 @@
-import { crc32 } from 'node:zlib';
 import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
 import { type ArchiveFileOptions, createArchiveFile } from './archive-file.ts';
-import { deflateEntry } from './deflate-entry.ts';
-import { entryName, nameFault } from './entry-name.ts';
-import { DEFLATED, directoryRecord, endRecords, localHeader, STORED } from './zip-records.ts';
+import { endRecords } from './zip-records.ts';
 
 /** A finished archive: its size, its digests (hexadecimal, of the very bytes that were written) and its entries. */
 export interface ArchiveFacts extends FileFacts {
@@ -34,13 +31,6 @@ export interface ArchiveWriter {
   /** Bytes added so far, and left as room. */
   readonly bytes: number;
   /**
-   * Adds a file, deflated where that makes it smaller.
-   *
-   * @param name '/'-separated, the path inside the archive
-   * @param data must not change before the promise resolves
-   */
-  addBuffer(name: string, data: Uint8Array): Promise<void>;
-  /**
    * Leaves room of so many bytes for entries that somebody else writes. That none of their names is there twice is up to
    * whoever names them: to remember a name takes more memory than its record.
    */
@@ -52,23 +42,17 @@ export interface ArchiveWriter {
 }
 
 /**
- * Creates a zip whose bytes depend on nothing but the names and contents that are added, and their order.
- *
- * `deflateEntry` says which entries are deflated. It is done in JavaScript, as what zlib makes of a file differs between
- * its versions and kinds of processor: the same data set would get another checksum on another machine. Date and mode
- * are fixed, names are UTF-8, and nothing else is recorded.
+ * Creates a zip whose bytes depend on nothing but the entries that are added, and their order.
  *
  * We write the records ourselves because archiver 8.0 queues its whole directory in memory at the end (0.8 GB for
  * 44,000 entries, measured) and writes streamed files in a form that some readers refuse (stored, with a data
  * descriptor).
  *
- * @throws DiatomError (here and in the methods) `DISK` when `path` exists, the disk is full …; `ZIP` for a name that
- * can't be unpacked everywhere, or twice the same; `CANCELLED`.
+ * @throws DiatomError (here and in the methods) `DISK` when `path` exists, the disk is full …; `CANCELLED`
  */
 export async function createArchive(path: string, options: ArchiveFileOptions = {}): Promise<ArchiveWriter> {
   const { signal } = options;
   const file = await createArchiveFile(path, options);
-  const names = new Set<string>();
   let entries = 0;
   /** The directory's records, one piece a segment. */
   const directory: Uint8Array[] = [];
@@ -97,28 +81,6 @@ export async function createArchive(path: string, options: ArchiveFileOptions = 
     get bytes() {
       return file.bytes;
     },
-
-    addBuffer: (name, data) =>
-      inTurn(async () => {
-        const nameBytes = entryName(name);
-        if (names.has(name)) throw nameFault(name, 'is there already.');
-        names.add(name);
-        const target = Buffer.allocUnsafe(data.length);
-        const deflated = deflateEntry(name, data, target);
-        const packed = deflated === undefined ? data : target.subarray(0, deflated);
-        const entry = {
-          name: nameBytes,
-          bytes: data.length,
-          compressedBytes: packed.length,
-          method: deflated === undefined ? STORED : DEFLATED,
-          crc32: crc32(data),
-          offset: file.bytes,
-        };
-        await file.append(localHeader(entry));
-        await file.append(packed);
-        directory.push(directoryRecord(entry));
-        entries++;
-      }),
 
     addSegment: (bytes) =>
       inTurn(async () => {

@@ -40,11 +40,7 @@ export function entryName(name: string): Buffer {
     (name.split('/').some((part) => part === '' || part === '.') ? 'has an empty folder name, or “.”.' : undefined) ??
     (name.isWellFormed() ? undefined : 'has half a character in it.') ??
     (bytes.length > MAX_NAME_BYTES ? `is longer than ${MAX_NAME_BYTES} bytes.` : undefined);
-  if (fault !== undefined) throw nameFault(name, fault);
+  if (fault !== undefined)
+    throw new DiatomError('ZIP', `The archive can’t hold the entry ${quoteName(name)}: it ${fault}`);
   return bytes;
-}
-
-/** The error about a name that an archive can’t hold; `fault` is the rest of its sentence. */
-export function nameFault(name: string, fault: string): DiatomError {
-  return new DiatomError('ZIP', `The archive can’t hold the entry ${quoteName(name)}: it ${fault}`);
 }

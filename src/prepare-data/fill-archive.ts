@@ -36,7 +36,10 @@ export async function fillArchive(
   // Jobs that wait for room keep their zips on the disk.
   const ahead = room ? threads.count + 1 : JOBS_AHEAD;
   const results: Promise<Filled>[] = [];
-  const tell = async (result: Promise<Filled>) => onFilled?.(await result);
+  const tell = async (result: Promise<Filled>) => {
+    const filled = await result;
+    await onFilled?.(filled);
+  };
   /** Settles when the job before has its place. */
   let turn: Promise<void> = Promise.resolve();
 

@@ -102,8 +102,8 @@ const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 const PIECE_BYTES = 2 ** 20;
 
-/** A larger file that is no image is copied as it is, without being held in memory (of a manifest: about 25,000 images). */
-const MAX_DEFLATED_FILE = 4 * 2 ** 20;
+/** A larger file that is no image is copied as it is: deflating text takes longer than sending it does. */
+const MAX_DEFLATED_FILE = 2 ** 20;
 
 /** A job whose length is known. */
 interface Prepared {

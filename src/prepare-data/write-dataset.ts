@@ -15,7 +15,7 @@ import { archiveName } from './archive-name.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
-import type { Picture } from './fill-thread.ts';
+import type { FillJob, Picture } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
@@ -122,28 +122,28 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     }
     await manifest.finish();
     const warnings = [...selections.warnings, ...planning.warnings(), ...unreadableWarning(unreadable)];
-    const describe = async () => {
+    const descriptions = [manifest.path];
+    async function* texts(): AsyncGenerator<FillJob> {
+      yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST };
       const downloaded = await Promise.all(
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
       const { plan: options, imageExtensions } = inputs;
       const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings });
-      return {
+      const made = {
         [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
         [REPORT]: reportHtml(report),
       };
-    };
-    const manifestJob = { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST } as const;
-    const [, texts] = await Promise.all([fillArchive(archive, [manifestJob], { threads, signal }), describe()]);
-    const descriptions = [manifest.path];
-    for (const [fileName, text] of Object.entries(texts)) {
-      const description = join(dataDir.results, fileName);
-      await writeFile(description, text).catch((error: unknown) => {
-        throw diskFailure('write', description, error);
-      });
-      await archive.addBuffer(archiveFolder + fileName, Buffer.from(text));
-      descriptions.push(description);
+      for (const [fileName, text] of Object.entries(made)) {
+        const description = join(dataDir.results, fileName);
+        await writeFile(description, text).catch((error: unknown) => {
+          throw diskFailure('write', description, error);
+        });
+        descriptions.push(description);
+        yield { kind: 'file', path: description, name: archiveFolder + fileName };
+      }
     }
+    await fillArchive(archive, texts(), { threads, signal });
     const facts = await archive.finish();
     info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
     const [manifestPath, reportPath] = [manifest.path, join(dataDir.results, REPORT)];
