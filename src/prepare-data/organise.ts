@@ -73,7 +73,7 @@ async function fill(
       const { label, zipName } = source;
       // As they come: what the zip begins with can be worked on while the rest is on its way.
       const images = planned.images.toSorted((a, b) => a.image.headerOffset - b.image.headerOffset);
-      if (results !== undefined) await makeFolders(images, results);
+      if (results !== undefined) await makeFolders(images, results, label);
       for (const batch of batches(images)) {
         const packed = packImages(
           batch.map((one) => {
@@ -94,9 +94,10 @@ async function fill(
   await fillArchive(archive, jobs(), { threads, signal, room: saver?.room, onFilled });
 }
 
-async function makeFolders(images: readonly PlannedImage[], results: string): Promise<void> {
-  const folders = new Set(images.map(({ split, label }) => join(results, split, label)));
-  for (const folder of folders) {
+/** Of one label. */
+async function makeFolders(images: readonly PlannedImage[], results: string, label: string): Promise<void> {
+  for (const split of new Set(images.map((image) => image.split))) {
+    const folder = join(results, split, label);
     await mkdir(folder, { recursive: true }).catch((error: unknown) => {
       throw diskFailure('write', folder, error);
     });
