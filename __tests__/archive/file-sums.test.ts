@@ -45,6 +45,12 @@ test('a file that can’t be read is named, and costs the others nothing', async
   ]);
 });
 
+test('nothing begins once it is closed: nobody would end it', async () => {
+  const path = await fileOf('a.zip', randomBytes(10));
+  await sums.close();
+  await expect(sums.sha256(path)).rejects.toThrow('No more sums are made');
+});
+
 test('closing ends what is under way, and what waits for a thread, with a failure', async () => {
   const path = await fileOf('large.zip', Buffer.alloc(200 * 2 ** 20));
   const asked = Promise.allSettled(Array.from({ length: 5 }, () => sums.sha256(path)));

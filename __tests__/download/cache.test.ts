@@ -152,6 +152,29 @@ describe('with a cache', () => {
     expect(await files()).toEqual([cachedPath.slice(options.directory.length + 1)]);
   });
 
+  test('a run that is cancelled while it looks into the cache asks nobody for a sum', async () => {
+    const { run, url, options } = await cachedFixture({ etag: '"v1"' });
+    await run();
+    const stop = new AbortController();
+    const cache: DownloadCache = {
+      ...options.cache,
+      find: (key) => {
+        stop.abort();
+        return options.cache.find(key);
+      },
+    };
+    let asked = 0;
+    const sha256Of = async () => {
+      asked++;
+      return SUM;
+    };
+    const failure = await failureOf(
+      downloadFile({ url, fileName: 'a.zip', sha256: SUM }, { ...options, cache, sha256Of, signal: stop.signal }),
+    );
+    expect(failure).toMatchObject({ code: 'CANCELLED' });
+    expect(asked).toBe(0);
+  });
+
   test('a cancelled run looks for nothing in it', async () => {
     const { options, url } = await downloadFixture(() => {});
     const cache: DownloadCache = {

@@ -34,7 +34,7 @@ export interface ArchiveFileOptions {
   readonly withSha1?: boolean | undefined;
 }
 
-/** Small pieces (headers, texts) are written together: a call of the system costs more than they. */
+/** Small pieces (records) are written together: a call of the system costs more than they. */
 const BLOCK_BYTES = 2 ** 20;
 
 /** @throws DiatomError (here and in the methods) `DISK` when `path` exists or can't be written; `CANCELLED`. */

@@ -38,8 +38,7 @@ parentPort?.on('message', (request: DigestRequest) => {
   try {
     follow(request);
   } catch (error) {
-    if (current) closeSync(current.file);
-    current = undefined;
+    finish();
     reply({ failure: packFailure(diskFailure('read', request.path, error)) });
   }
 });
@@ -47,6 +46,12 @@ parentPort?.on('message', (request: DigestRequest) => {
 function begin(path: string) {
   const sha1 = withSha1 ? createHash('sha1') : undefined;
   return { file: openSync(path, 'r'), done: 0, sha256: createHash('sha256'), sha1 };
+}
+
+function finish(): void {
+  const file = current?.file;
+  current = undefined;
+  if (file !== undefined) closeSync(file);
 }
 
 function follow({ path, end, last }: DigestRequest): void {
@@ -66,8 +71,7 @@ function follow({ path, end, last }: DigestRequest): void {
     reply({ done: current.done });
     return;
   }
-  closeSync(file);
-  current = undefined;
+  finish();
   reply({ sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' });
 }
 

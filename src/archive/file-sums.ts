@@ -17,8 +17,10 @@ export interface FileSums {
 export function createFileSums(): FileSums {
   const data: DigestData = { withSha1: false };
   let pool: ThreadPool<DigestRequest, DigestReply> | undefined;
+  let closed = false;
   return {
     async sha256(path) {
+      if (closed) throw new Error('No more sums are made');
       pool ??= startThreadPool(Math.min(MAX_THREADS, availableParallelism()), () =>
         startThread('digest-thread', import.meta.url, data),
       );
@@ -26,6 +28,7 @@ export function createFileSums(): FileSums {
       return 'sha256' in reply ? reply.sha256 : outOfTurn();
     },
     async close() {
+      closed = true;
       await pool?.close();
     },
   };

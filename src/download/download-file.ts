@@ -191,6 +191,7 @@ async function copyCached(
   try {
     await removePart(paths);
     await linkOrCopy(cached.path, paths.file);
+    throwIfCancelled(signal);
     const found = await unlessCancelled(sha256Of(paths.file), signal);
     if (found !== sha256) throw new Error(`its SHA-256 is ${found}, expected ${sha256}`);
     bytes = (await stat(paths.file)).size;

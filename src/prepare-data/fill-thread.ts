@@ -172,7 +172,7 @@ function prepareImages(job: ImagesJob): Prepared {
 function packEntry(offset: number, { name, fileName, data, crc32 }: Unpacked): WrittenEntry {
   const start = offset + storedLength(name, 0);
   if (segment.length < start + data.length) {
-    const larger = Buffer.allocUnsafeSlow(2 * (start + data.length));
+    const larger = Buffer.allocUnsafeSlow(Math.ceil((start + data.length) / 2 ** 20) * 2 ** 20);
     larger.set(segment.subarray(0, offset));
     segment = larger;
   }
