@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageSet } from './images.ts';
 import type { Figures } from './measure.ts';
@@ -61,9 +61,20 @@ export async function inFreshFolder({ folder }: Bench, { site, run }: Omit<Varia
     execFileSync('sync');
     return await run(workspace);
   } finally {
-    await rm(workspace, { recursive: true, force: true });
+    emptyFiles(workspace);
     await emptyStorage(site);
   }
+}
+
+/**
+ * Gives the space of files back and lets the files be. ext4 without a journal looks at every file that was deleted in the
+ * last minutes before it makes a new one near it: who is measured after a deletion would be up to ten times slower.
+ */
+function emptyFiles(folder: string): void {
+  const files = [folder, '-type', 'f'];
+  // Those with a second name are somebody else's, too: the runner's tool cache.
+  execFileSync('find', [...files, '-links', '+1', '-delete']);
+  execFileSync('find', [...files, '-exec', 'truncate', '--size=0', '{}', '+']);
 }
 
 /** The variants where the action has an input, or what to say where it has not. */

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { cp, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { freemem, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -53,6 +52,8 @@ async function main(): Promise<void> {
     tmpfs: values.tmpfs === 'none' ? undefined : values.tmpfs,
   };
 
+  /** Folders of cases that were measured. On the disk they are deleted in the end (`emptyFiles` says why). */
+  const over: string[] = [];
   for (const name of cases) {
     const definition = CASE_DEFINITIONS[name];
     for (const place of definition.places) {
@@ -65,7 +66,8 @@ async function main(): Promise<void> {
       }
       console.log(`${label}:`);
       const start = performance.now();
-      await inOpenFolder(base, async (folder) => {
+      const folder = await makeOpenFolder(await mkdtemp(join(base, 'diatom-bench-run-')));
+      await inFolder(folder, async () => {
         const zips = async (set: ImageSet): Promise<string> => {
           const made = await makeZips(cache, set);
           if (place === 'disk') return made;
@@ -80,9 +82,12 @@ async function main(): Promise<void> {
         console.error(`${label}:`, error);
         process.exitCode = 1;
       });
+      if (place === 'tmpfs') await rm(folder, { recursive: true });
+      else over.push(folder);
       console.log(`${label}: ${Math.round((performance.now() - start) / 1_000)} s in all`);
     }
   }
+  for (const folder of over) await rm(folder, { recursive: true });
   const output = values.output ?? (quick ? join(cache, 'performance-quick.md') : join(ROOT, 'docs', 'performance.md'));
   await writeFile(output, performancePage(store.load(), { bundle: store.bundle, folder: cache, quick }));
   console.log(`Written to ${output}`);
@@ -101,27 +106,15 @@ async function hasRoom(folder: string, set: ImageSet): Promise<boolean> {
 }
 
 /** All that the programs keep for a time goes there too: what is measured is one place, not two. */
-async function inOpenFolder(base: string, use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await makeOpenFolder(await mkdtemp(join(base, 'diatom-bench-run-')));
-  spreadFolders(folder);
+async function inFolder(folder: string, use: () => Promise<void>): Promise<void> {
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = folder;
   try {
-    await use(folder);
+    await use();
   } finally {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
-    await rm(folder, { recursive: true, force: true });
   }
-}
-
-/**
- * On ext4, lets each folder in this one begin at a place of its own, as far as the system can. Else the files of a run come
- * where those of the run before were just deleted, and ext4 without a journal looks at each of these for every file that it
- * makes, for minutes: ten times slower, for whoever comes second.
- */
-function spreadFolders(folder: string): void {
-  spawnSync('chattr', ['+T', folder], { stdio: 'ignore' });
 }
 
 await main();
