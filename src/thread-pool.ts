@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { type ThreadFailure, unpackFailure } from './thread.ts';
+import { type Answer, unpackFailure } from './thread.ts';
 
 /** Asks a thread for something. @throws what the thread failed with */
 export type Ask<Request, Reply> = (request: Request) => Promise<Reply>;
@@ -43,7 +43,7 @@ export function outOfTurn(): never {
 function createMember<Request, Reply extends object>(thread: Worker) {
   let pending: PromiseWithResolvers<Reply> | undefined;
   let broken: unknown;
-  thread.on('message', (reply: Reply | { readonly failure: ThreadFailure }) => {
+  thread.on('message', (reply: Answer<Reply>) => {
     if ('failure' in reply) pending?.reject(unpackFailure(reply.failure));
     else pending?.resolve(reply);
   });

@@ -31,6 +31,9 @@ export interface ThreadFailure {
   readonly code: ErrorCode | undefined;
 }
 
+/** What comes from a thread: what was asked for, or why it can't be had. */
+export type Answer<Reply> = Reply | { readonly failure: ThreadFailure };
+
 export function packFailure(error: unknown): ThreadFailure {
   if (!(error instanceof DiatomError)) return { error, code: undefined };
   return { error: new Error(error.message, { cause: error.cause }), code: error.code };

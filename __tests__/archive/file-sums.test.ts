@@ -1,28 +1,24 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createFileSums, type FileSums } from '../../src/archive/file-sums.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
+import { sha256 } from '../helpers/served-zip.ts';
 
 let folder: string;
 let sums: FileSums;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'diatom-sums-'));
+beforeEach(() => {
+  folder = temporaryFolder('file-sums');
   sums = createFileSums();
 });
-afterEach(async () => {
-  await sums.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => sums.close());
 
 async function fileOf(name: string, data: Uint8Array): Promise<string> {
   const path = join(folder, name);
   await writeFile(path, data);
   return path;
 }
-
-const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
 
 test('more files than there are threads get each its own sum', async () => {
   const all = [0, 1, 2 ** 20, 3 * 2 ** 20 + 7, 500, 2 ** 20 + 1].map((bytes) => randomBytes(bytes));

@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
-import { startThread, type ThreadFailure, unpackFailure } from '../thread.ts';
+import { type Answer, startThread, unpackFailure } from '../thread.ts';
 import { createWaterline } from '../waterline.ts';
 import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
@@ -146,7 +146,7 @@ function startDigest(path: string, data: DigestData, onDigested: ArchiveFileOpti
   const thread = startThread('digest-thread', import.meta.url, data);
   const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
   promise.catch(() => undefined); // thrown by `finish`
-  thread.on('message', (reply: DigestReply | { readonly failure: ThreadFailure }) => {
+  thread.on('message', (reply: Answer<DigestReply>) => {
     if ('done' in reply) onDigested?.(reply.done);
     else if ('failure' in reply) reject(unpackFailure(reply.failure));
     else resolve(reply);

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { diskFailure } from '../disk-failure.ts';
-import { packFailure, type ThreadFailure } from '../thread.ts';
+import { type Answer, packFailure } from '../thread.ts';
 
 /** What the thread is started with. */
 export interface DigestData {
@@ -75,6 +75,6 @@ function follow({ path, end, last }: DigestRequest): void {
   reply({ sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' });
 }
 
-function reply(message: DigestReply | { readonly failure: ThreadFailure }): void {
+function reply(message: Answer<DigestReply>): void {
   parentPort?.postMessage(message);
 }

@@ -27,7 +27,7 @@ import { manifestLine } from '../dataset/manifest.ts';
 import type { Split } from '../dataset/split.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
-import { packFailure, type ThreadFailure } from '../thread.ts';
+import { type Answer, packFailure } from '../thread.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
 /** What is to be put into the archive, whole and without a gap. */
@@ -128,7 +128,7 @@ parentPort?.on('message', (request: FillRequest) => {
   answer(request).then(reply, (error: unknown) => reply({ failure: packFailure(error) }));
 });
 
-function reply(message: FillReply | { readonly failure: ThreadFailure }): void {
+function reply(message: Answer<FillReply>): void {
   parentPort?.postMessage(message);
 }
 
