@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/integration/**', '__tests__/e2e/**'],
+          exclude: ['__tests__/integration/**', '__tests__/e2e/**', '__tests__/year/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -42,6 +42,15 @@ export default defineConfig({
           testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
           fileParallelism: false,
+        },
+      },
+      // The pipeline run again and again: a test is a month, and the next one needs it.
+      {
+        test: {
+          name: 'year',
+          include: ['__tests__/year/**/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
         },
       },
     ],

@@ -29,6 +29,8 @@ export interface RunOptions {
   /** What a person fills in to start the workflow. */
   readonly inputs?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
+  /** A folder with the files of the user's repository. None: it has nothing but the workflow. */
+  readonly repository?: string;
   /** Variables of the user's repository. */
   readonly variables?: Readonly<Record<string, string>>;
   /** What a runner gives to every step. */
@@ -63,6 +65,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
     for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
     const repositories = { [ACTION]: actions, ...(await prepareWorkflows(join(actions, '.github', 'workflows'))) };
     const repository = join(base, 'repository');
+    if (options.repository !== undefined) await cp(options.repository, repository, { recursive: true });
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
     await writeFile(file, workflow);

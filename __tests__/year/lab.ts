@@ -1,0 +1,152 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFailed } from 'vitest';
+import { runWorkflow, type WorkflowRun } from '../helpers/act.ts';
+import { type ApacheServer, startApache } from '../helpers/apache.ts';
+import { startArtifactServer } from '../helpers/artifact-server.ts';
+import { pythonImage } from '../helpers/base-image.ts';
+import { run } from '../helpers/commands.ts';
+import { containersNamed, startDocker } from '../helpers/docker.ts';
+import { startRegistry } from '../helpers/registry.ts';
+import { type Collection, openCollection } from './collection.ts';
+
+const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates', 'workflows');
+const IMAGE = 'lab/diatoms';
+const APACHE_MODULES = '/usr/lib/apache2/modules';
+
+/** A log of what is asked for, and a switch that makes the server answer as an ownCloud does whose account is full. */
+const CONFIGURATION = `
+LoadModule rewrite_module ${APACHE_MODULES}/mod_rewrite.so
+CustomLog "@DIRECTORY@/../access.log" "%m %>s %B %U"
+RewriteEngine On
+RewriteCond "@DIRECTORY@/../full" -f
+RewriteRule ^/dav/ - [C]
+RewriteCond %{REQUEST_METHOD} =PUT
+RewriteRule .* - [R=507]
+`;
+
+export interface Request {
+  readonly method: string;
+  readonly status: number;
+  /** Of the answer. */
+  readonly bytes: number;
+  /** Path on the server, decoded. */
+  readonly path: string;
+}
+
+export interface Start {
+  /** Which template; `pipeline.yml` when nothing else is said. */
+  readonly template?: string;
+  /** What a person fills in to start the run. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** What a person has changed in the template below `with:`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The artifact service refuses to take anything. */
+  readonly artifactsRefused?: boolean;
+}
+
+export interface Month extends WorkflowRun {
+  /** What the server was asked for meanwhile. */
+  readonly requests: readonly Request[];
+  /** Names of the artifacts that the run has left. */
+  readonly artifacts: readonly string[];
+}
+
+/** A group with its zips and servers, and a repository with `model/` and the template. */
+export interface Lab {
+  readonly server: ApacheServer;
+  readonly collection: Collection;
+  /** The digest of the image in the registry that `latest` names. */
+  imageDigest(): Promise<string | undefined>;
+  start(options?: Start): Promise<Month>;
+  /** The account has no space left while something goes on. */
+  whileFull<T>(meanwhile: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export async function openLab(): Promise<Lab> {
+  const base = await mkdtemp(join(tmpdir(), 'year-'));
+  await chmod(base, 0o755);
+  const docker = await startDocker();
+  const baseName = await pythonImage();
+  const server = await startApache({ zips: base, configuration: CONFIGURATION });
+  const registry = await startRegistry();
+  const collection = openCollection(base);
+  const state = join(server.directory, '..');
+  let runs = 0;
+
+  async function requests(): Promise<Request[]> {
+    const lines = (await readFile(join(state, 'access.log'), 'utf8')).trim().split('\n');
+    return lines.map((line) => {
+      const [, method = '', status, bytes, path = ''] = /^(\S+) (\d+) (\d+) (.*)$/.exec(line) ?? [];
+      return { method, status: Number(status), bytes: Number(bytes), path };
+    });
+  }
+
+  async function start({ template = 'pipeline.yml', inputs = {}, settings = {}, artifactsRefused }: Start = {}) {
+    const before = (await requests()).length;
+    // The artifacts of one run are no other's.
+    const { environment, artifacts } = await startArtifactServer({ refuse: artifactsRefused === true });
+    // act gives all runs the same number unless it is told one.
+    const GITHUB_RUN_ID = String(++runs);
+    const text = await readFile(join(TEMPLATES, template), 'utf8');
+    const filledIn = { 'owncloud-url': server.url, 'owncloud-username': server.username, gate: 'accuracy >= 0.5' };
+    const result = await runWorkflow(withSettings(text, { ...filledIn, ...settings }), {
+      inputs,
+      repository: join(import.meta.dirname, 'repository'),
+      secrets: {
+        FILE_LIST: collection.fileList(server.zipsUrl),
+        OWNCLOUD_PASSWORD: server.password,
+        REGISTRY_PASSWORD: registry.password,
+      },
+      variables: {
+        REGISTRY: registry.host,
+        REGISTRY_USERNAME: registry.username,
+        IMAGE_NAME: IMAGE,
+        BUILD_ARGS: `BASE_IMAGE=${baseName}`,
+        GPUS: 'none',
+      },
+      environment: { ...environment, GITHUB_RUN_ID },
+    });
+    onTestFailed(() => console.log(`Run ${GITHUB_RUN_ID}:\n${result.log}`));
+    for (const { password } of [server, registry]) expect(result.log).not.toContain(password);
+    expect(result.log).not.toContain(server.zipsUrl);
+    expect(result.leftovers).toEqual([]);
+    expect(await containersNamed(`diatom-${GITHUB_RUN_ID}-`)).toEqual([]);
+    return { ...result, requests: (await requests()).slice(before), artifacts: [...artifacts.keys()] };
+  }
+
+  return {
+    server,
+    collection,
+    imageDigest: () => registry.digestOf(IMAGE, 'latest'),
+    start,
+    whileFull: async (meanwhile) => {
+      const flag = join(state, 'full');
+      await writeFile(flag, '');
+      try {
+        return await meanwhile();
+      } finally {
+        await rm(flag);
+      }
+    },
+    close: async () => {
+      const images = await run('docker', ['images', '--quiet', `${registry.host}/${IMAGE}`]);
+      if (images !== '') await run('docker', ['image', 'rm', '--force', ...new Set(images.trim().split('\n'))]);
+      await registry.close();
+      await server.close();
+      await docker.close();
+      await rm(base, { recursive: true });
+    },
+  };
+}
+
+/** A template with other values below `with:`, or more of them. */
+function withSettings(template: string, settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings).reduce((text, [name, value]) => {
+    const line = `      ${name}: ${value}`;
+    const there = new RegExp(`^ {6}${name}: .*$`, 'm');
+    return there.test(text) ? text.replace(there, line) : text.replace(/^ {4}secrets:$/m, `${line}\n    secrets:`);
+  }, template);
+}
