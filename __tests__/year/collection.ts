@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildZip } from '../helpers/zip-builder.ts';
@@ -51,4 +52,9 @@ export function openCollection(directory: string): Collection {
 /** So many pictures of a species, beginning with the number `from`. */
 export function specimensOf(species: Species, from: number, count: number): Specimen[] {
   return Array.from({ length: count }, (_, index) => ({ species, number: from + index }));
+}
+
+/** The SHA-256 of a picture of the collection, by which manifests name it. */
+export function sha256Of({ species, number }: Specimen): string {
+  return createHash('sha256').update(drawPicture(species, number)).digest('hex');
 }

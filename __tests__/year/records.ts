@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { parseCsv } from '../../src/dataset/csv.ts';
 import { run } from '../helpers/commands.ts';
 
@@ -15,7 +16,7 @@ export interface Image {
 
 /** The names of the archives that lie on the server, the oldest first. */
 export async function archives(server: string): Promise<string[]> {
-  const names = await readdir(join(server, DATA_SETS));
+  const names = await readdir(join(server, DATA_SETS)).catch(() => []);
   return names.filter((name) => name.endsWith('.zip')).sort();
 }
 
@@ -42,4 +43,11 @@ export async function production(server: string): Promise<string> {
 /** A file of the model's folder. */
 export function textOf(server: string, ...path: string[]): Promise<string> {
   return readFile(join(server, MODEL, ...path), 'utf8');
+}
+
+const comparisonSchema = z.object({ n_test: z.number(), n_compared: z.number() });
+
+/** What a version's comparison with production says. */
+export async function comparison(server: string, version: string): Promise<z.infer<typeof comparisonSchema>> {
+  return comparisonSchema.parse(JSON.parse(await textOf(server, version, 'comparison.json')));
 }

@@ -1,26 +1,165 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { expectAllInOrder } from './checks.ts';
-import { specimensOf } from './collection.ts';
-import { type Lab, openLab } from './lab.ts';
+import { sha256Of, specimensOf } from './collection.ts';
+import { type Lab, type Month, openLab, type Start } from './lab.ts';
 import type { Species } from './pictures.ts';
-import { archives, production, versions } from './records.ts';
+import { archives, comparison, type Image, imagesOf, production, versions } from './records.ts';
 
 const FIRST: readonly Species[] = ['Achnanthidium', 'Cocconeis', 'Encyonema', 'Fragilaria', 'Navicula', 'Nitzschia'];
+/** Lies among the pictures of Navicula until somebody notices. */
+const MISFILED = { species: 'Nitzschia', number: 900 } as const;
 
 let lab: Lab;
+/** Where everything lies. */
+let server: string;
 
 beforeAll(async () => {
   lab = await openLab();
+  server = lab.server.directory;
   for (const species of FIRST) await lab.collection.put(`${species}.zip`, species, specimensOf(species, 0, 60));
+  await lab.collection.put('Navicula.zip', 'Navicula', [...specimensOf('Navicula', 0, 59), MISFILED]);
 });
 
 afterEach(() => expectAllInOrder(lab));
 
 afterAll(() => lab?.close());
 
+/** All that a run may change. */
+async function state() {
+  const current = await production(server).catch(() => undefined);
+  return { archives: await archives(server), versions: await versions(server), production: current };
+}
+
+/** A run that must make a data set and a model of it, and bring this into production. */
+async function expectNewModel(options?: Start): Promise<Month> {
+  const before = await state();
+  const month = await lab.start(options);
+  expect(errorsOf(month)).toEqual([]);
+  expect(month.exitCode).toBe(0);
+  const { archives, versions, production } = await state();
+  expect(archives).toEqual([...before.archives, expect.any(String)]);
+  expect(versions).toEqual([...before.versions, production]);
+  return month;
+}
+
+/** A run that must end red, and leave everything as it was. */
+async function expectRed(options?: Start): Promise<string[]> {
+  const before = await state();
+  const month = await lab.start(options);
+  expect(month.exitCode).toBe(1);
+  expect(await state()).toEqual(before);
+  return errorsOf(month);
+}
+
+/** A run that must store a version, and keep it out of production. */
+async function expectRefused(options?: Start): Promise<string> {
+  const before = await state();
+  const month = await lab.start(options);
+  expect(month.exitCode).toBe(1);
+  const after = await state();
+  expect(after.versions).toEqual([...before.versions, expect.any(String)]);
+  expect(after.production).toBe(before.production);
+  const [error = '', ...others] = errorsOf(month);
+  expect(others).toEqual([]);
+  return error;
+}
+
+function errorsOf({ log }: Month): string[] {
+  return [...log.matchAll(/::error::(.*)/g)].map(([, message = '']) => message);
+}
+
+/** The images of the newest data set. */
+async function newest(): Promise<Image[]> {
+  return imagesOf(server, (await archives(server)).at(-1) ?? '');
+}
+
+const testsAmong = (images: readonly Image[]) => images.filter(({ split }) => split === 'test').length;
+
+/** On which side each of these images is that are also among the others. */
+function sidesOf(images: readonly Image[], among: readonly Image[]): Map<string, string> {
+  const wanted = new Set(among.map(({ sha256 }) => sha256));
+  return new Map(images.flatMap(({ sha256, split }) => (wanted.has(sha256) ? [[sha256, split] as const] : [])));
+}
+
+/** How many bytes of the zips a run has fetched. */
+const fetched = ({ requests }: Month) =>
+  requests
+    .filter(({ method, path }) => method === 'GET' && path.startsWith('/zips/'))
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+
 test('January: the first run makes the first model', async () => {
+  await expectNewModel();
+  expect((await state()).versions).toHaveLength(1);
+  expect(testsAmong(await newest())).toBe(6 * 12);
+});
+
+test('February: new images go to both sides, and the models are compared on all test images', async () => {
+  const before = await newest();
+  for (const species of ['Cocconeis', 'Encyonema', 'Navicula'] as const) {
+    await lab.collection.put(`${species}-2.zip`, species, specimensOf(species, 100, 30));
+  }
+  await expectNewModel();
+  const after = await newest();
+  expect(sidesOf(after, before)).toEqual(sidesOf(before, before));
+  expect(testsAmong(after)).toBe(6 * 12 + 3 * 6);
+  expect(await comparison(server, await production(server))).toMatchObject({ n_test: 90, n_compared: 90 });
+});
+
+test('March: nothing new, nothing spent', async () => {
+  const before = [await state(), await lab.imageDigest()];
   const month = await lab.start();
-  expect(month).toMatchObject({ exitCode: 0, artifacts: ['model'] });
-  expect(await archives(lab.server.directory)).toHaveLength(1);
-  expect(await versions(lab.server.directory)).toEqual([await production(lab.server.directory)]);
+  expect(errorsOf(month)).toEqual([]);
+  expect(month).toMatchObject({ exitCode: 0, artifacts: [] });
+  expect([await state(), await lab.imageDigest()]).toEqual(before);
+  expect(fetched(month)).toBe(0);
+});
+
+test('April: an image under the wrong label is put right, and stays on its side', async () => {
+  const [was] = (await newest()).filter(({ sha256 }) => sha256 === sha256Of(MISFILED));
+  await lab.collection.put('Navicula.zip', 'Navicula', specimensOf('Navicula', 0, 59));
+  await lab.collection.put('Nitzschia.zip', 'Nitzschia', [...specimensOf('Nitzschia', 0, 60), MISFILED]);
+  await expectNewModel();
+  const [is] = (await newest()).filter(({ sha256 }) => sha256 === sha256Of(MISFILED));
+  expect([was?.label, is?.label]).toEqual(['Navicula', 'Nitzschia']);
+  expect(is?.split).toBe(was?.split);
+});
+
+test('May: a new species waits until somebody says that the classes may change', async () => {
+  await lab.collection.put('Ulnaria.zip', 'Ulnaria', specimensOf('Ulnaria', 0, 40));
+  const error = await expectRefused();
+  expect(error).toContain('The classes differ from production’s (new: Ulnaria).');
+  const { versions } = await state();
+  const allowed = { 'allow-class-change': 'true', 'no-worse-than-production': 'false' };
+  const month = await lab.start({ settings: allowed });
+  expect(month).toMatchObject({ exitCode: 0 });
+  expect(await state()).toMatchObject({ versions, production: versions.at(-1) });
+});
+
+test('June: a zip is gone, which is said, and the model is trained without it', async () => {
+  await lab.collection.remove('Cocconeis-2.zip');
+  const month = await expectNewModel();
+  expect(month.log).toMatch(/Cocconeis.*(lost|fewer|less)/);
+});
+
+test('July: its images return in two zips, to the sides where they were', async () => {
+  const february = await imagesOf(server, (await archives(server))[1] ?? '');
+  await lab.collection.put('Cocconeis-2a.zip', 'Cocconeis', specimensOf('Cocconeis', 100, 15));
+  await lab.collection.put('Cocconeis-2b.zip', 'Cocconeis', specimensOf('Cocconeis', 115, 15));
+  await expectNewModel();
+  const after = await newest();
+  expect(sidesOf(after, february)).toEqual(sidesOf(february, february));
+});
+
+test('August: the server is away, which is one sentence; then it is back', async () => {
+  await lab.collection.put('Fragilaria-2.zip', 'Fragilaria', specimensOf('Fragilaria', 100, 30));
+  const errors = await lab.server.whileAway(() => expectRed());
+  expect(errors).toEqual([expect.stringContaining('127.0.0.1')]);
+  await expectNewModel();
+});
+
+test('September: the account is full, and nothing is lost; then there is space', async () => {
+  await lab.collection.put('Nitzschia-2.zip', 'Nitzschia', specimensOf('Nitzschia', 100, 30));
+  const errors = await lab.whileFull(() => expectRed());
+  expect(errors).toEqual([expect.stringContaining('507')]);
+  await expectNewModel();
 });
