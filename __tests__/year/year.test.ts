@@ -163,3 +163,50 @@ test('September: the account is full, and nothing is lost; then there is space',
   expect(errors).toEqual([expect.stringContaining('507')]);
   await expectNewModel();
 });
+
+test('October: GitHub takes no artifact, so the result goes to ownCloud, is published from there, and deleted', async () => {
+  await lab.collection.put('Ulnaria-2.zip', 'Ulnaria', specimensOf('Ulnaria', 100, 30));
+  const month = await expectNewModel({ artifactsRefused: true });
+  expect(month.artifacts).toEqual([]);
+  expect(month.log).toMatch(/unpublished\/\d+-model/);
+});
+
+test('November: a worse model and one that lost a species stay out; one is promoted by hand, and rolled back', async () => {
+  const good = (await state()).production;
+  expect(await expectRefused({ inputs: { 'train-env': 'DETAIL=3' } })).toContain('worse than production');
+  expect(await expectRefused({ inputs: { 'train-env': 'BLIND_TO=Ulnaria' } })).toContain('Ulnaria');
+  const lost = (await state()).versions.at(-1) ?? '';
+  for (const [version, expected] of [
+    [lost, lost],
+    ['previous', good],
+  ] as const) {
+    expect(await lab.start({ template: 'roll-back.yml', inputs: { version } })).toMatchObject({ exitCode: 0 });
+    expect(await production(server)).toBe(expected);
+    await expectAllInOrder(lab);
+  }
+});
+
+test('December: a month without publishing; then its result is published without training', async () => {
+  await lab.collection.put('Achnanthidium-2.zip', 'Achnanthidium', specimensOf('Achnanthidium', 100, 30));
+  const before = await state();
+  const trained = await lab.start({ settings: { publish: 'false' } });
+  expect(trained).toMatchObject({ exitCode: 0 });
+  expect(await state()).toEqual({ ...before, archives: [...before.archives, expect.any(String)] });
+  await expectAllInOrder(lab);
+  const published = await lab.start();
+  expect(published).toMatchObject({ exitCode: 0, artifacts: [] });
+  const { versions, production } = await state();
+  expect(versions).toEqual([...before.versions, production]);
+});
+
+test('New Year’s Eve: two runs start at once, and what comes of it is what one of them has made', async () => {
+  await lab.collection.put('Encyonema-3.zip', 'Encyonema', specimensOf('Encyonema', 200, 30));
+  const before = await state();
+  const both = await Promise.all([lab.start(), lab.start()]);
+  const red = both.filter(({ exitCode }) => exitCode !== 0);
+  expect(red.length).toBeLessThan(2);
+  for (const month of red) expect(errorsOf(month)).toEqual([expect.stringContaining('start again')]);
+  const after = await state();
+  expect(after.versions.slice(0, before.versions.length)).toEqual(before.versions);
+  expect(before.versions).not.toContain(after.production);
+});
