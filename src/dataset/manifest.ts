@@ -24,7 +24,7 @@ export interface DatasetImage {
 }
 
 /** A source zip, without its address: that is a secret. */
-export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount'> {
+export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount' | 'knownCount'> {
   /** Hexadecimal. */
   readonly sha256: string;
 }
