@@ -21,7 +21,7 @@ const SHIPPED = [
   'train-model',
   'publish-model',
   'dist',
-  '.github/workflows',
+  '.github',
   'templates',
 ];
 
