@@ -104,7 +104,15 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
     fromVariables: ['owncloud-url', 'owncloud-username', 'owncloud-folder'],
   },
   'build-image': {
-    fromVariables: ['registry', 'registry-username', 'image-name', 'build-args'],
+    fromVariables: [
+      'registry',
+      'registry-username',
+      'registry-ca',
+      'image-name',
+      'build-args',
+      'buildkit-image',
+      'sbom-generator',
+    ],
     alsoInForm: ['build-args'],
   },
   'train-model': {
@@ -198,12 +206,17 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'build-timeout-minutes',
       'registry',
       'registry-username',
+      'registry-ca',
       'image-name',
       'image-tags',
       'build-args',
       'platforms',
       'build-cache',
       'attest',
+      'sbom',
+      'sbom-generator',
+      'provenance',
+      'buildkit-image',
       'engine',
       'gpus',
       'train-command',
@@ -231,6 +244,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   'archive-content': ['data', 'results'],
   attest: ['auto', 'true', 'false'],
   'build-cache': ['registry', 'gha', 'none'],
+  sbom: ['true', 'false'],
+  provenance: ['max', 'min', 'false'],
   engine: ['docker', 'podman', 'apptainer'],
 };
 

@@ -21,7 +21,7 @@ const SHIPPED = [
   'train-model',
   'publish-model',
   'dist',
-  '.github/workflows',
+  '.github',
   'templates',
 ];
 
@@ -68,7 +68,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
     if (options.repository !== undefined) await cp(options.repository, repository, { recursive: true });
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
-    await writeFile(file, workflow);
+    await writeFile(file, withoutQueues(workflow));
     await makeGitRepository(repository);
     const [home, temporary] = [join(base, 'home'), join(base, 'tmp')];
     // Without this file act asks which size of container to use.
@@ -105,16 +105,18 @@ async function prepareWorkflows(folder: string): Promise<Record<string, string>>
   const standIns: Record<string, string> = {};
   for (const name of await readdir(folder)) {
     const text = await readFile(join(folder, name), 'utf8');
-    const known = text
-      .replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`)
-      .replaceAll(/^ +queue: max\n/gm, '');
-    await writeFile(join(folder, name), known);
+    const known = text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`);
+    await writeFile(join(folder, name), withoutQueues(known));
     for (const [, action = '', ref = ''] of text.matchAll(/uses: ([\w-]+\/[\w-]+)@(\S+)/g)) {
       const standIn = join(STAND_INS, action);
       if (existsSync(standIn)) standIns[`${action}@${ref}`] = standIn;
     }
   }
   return standIns;
+}
+
+function withoutQueues(workflow: string): string {
+  return workflow.replaceAll(/^ +queue: max\n/gm, '');
 }
 
 /** A file that act reads as YAML; JSON is YAML as well, and YAML keeps every character. */

@@ -6,7 +6,11 @@ import { ROOT } from '../../scripts/action-metadata.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const permissions = z.record(z.string(), z.enum(['read', 'write', 'none']));
-const concurrency = z.object({ group: z.string() });
+const concurrency = z.object({
+  group: z.string(),
+  queue: z.optional(z.string()),
+  'cancel-in-progress': z.optional(scalar),
+});
 const inputs = z.record(
   z.string(),
   z.object({

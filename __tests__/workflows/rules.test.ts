@@ -50,6 +50,11 @@ function jobsOf(file: WorkflowFile): { readonly id: string; readonly job: Job }[
   return Object.entries(file.workflow.jobs).map(([id, job]) => ({ id, job }));
 }
 
+/** The queues in which a workflow and its jobs wait. */
+function concurrencyOf(file: WorkflowFile): NonNullable<Job['concurrency']>[] {
+  return [file.workflow, ...jobsOf(file).map(({ job }) => job)].flatMap(({ concurrency }) => concurrency ?? []);
+}
+
 /** The workflow of this repository that a job calls, from here or from elsewhere. */
 function calledBy({ uses = '' }: Job): WorkflowFile | undefined {
   return own.find(({ path }) => uses === `$/${path}` || (uses.includes(`/${path}@`) && !uses.startsWith('$')));
@@ -103,6 +108,13 @@ describe.each(all)('$path', (file) => {
   test('ends every job after some time', () => {
     for (const { id, job } of jobsOf(file)) {
       if (job.steps) expect({ [id]: job['timeout-minutes'] }).toEqual({ [id]: expect.anything() });
+    }
+  });
+
+  test('drops no run that waits, unless a newer one of the same change takes its place', () => {
+    for (const concurrency of concurrencyOf(file)) {
+      if (file.name === 'ci') expect(concurrency).toHaveProperty('cancel-in-progress');
+      else expect(concurrency).toMatchObject({ queue: 'max' });
     }
   });
 
@@ -160,7 +172,8 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
       const called = calledBy(job);
       if (called) expectAllGiven(called.name, Object.keys(called.workflow.on.workflow_call?.inputs ?? {}), job.with);
       for (const { uses = '', with: given } of job.steps ?? []) {
-        const action = /^\$\/(.+)/.exec(uses)?.[1];
+        // Not those that are parts of a workflow of ours, below .github.
+        const action = /^\$\/(\w.+)/.exec(uses)?.[1];
         if (action === undefined) continue;
         expectAllGiven(id === 'check' ? id : action, Object.keys(readActionMetadata(action).inputs), given);
       }
@@ -202,9 +215,8 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 
   test('never keys a concurrency group on its caller, with which it would wait for itself', () => {
     expect(text).not.toContain('github.workflow');
-    const groups = [workflow.concurrency, ...jobsOf(file).map(({ job }) => job.concurrency)].filter(Boolean);
-    const expected = name === 'publish-model' ? [{ group: `publish-model-\${{ inputs.model-name }}` }] : [];
-    expect(groups).toEqual(expected);
+    const groups = concurrencyOf(file).map(({ group }) => group);
+    expect(groups).toEqual(name === 'publish-model' ? [`publish-model-\${{ inputs.model-name }}`] : []);
   });
 
   test('gives back nothing that comes from the file list', () => {
