@@ -1,10 +1,10 @@
 import { messageOf } from '../errors.ts';
+import { PRODUCTION, VERSION_FILE } from '../model/model-folder.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
-import { PRODUCTION, VERSION_FILE } from './model-folder.ts';
 import type { Outcome } from './outcome.ts';
 import { promote } from './promote.ts';
 import { removeOlderCopies, removeOldVersions } from './tidy.ts';

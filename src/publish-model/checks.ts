@@ -1,9 +1,9 @@
 import type { Metrics } from '../model/metrics.ts';
+import { CLASSES_FILE } from '../model/model-folder.ts';
 import type { Comparison } from './comparison.ts';
 import { percent, withInterval } from './format-figure.ts';
 import { type Condition, evaluateGate, figureName, type Verdict } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
-import { CLASSES_FILE } from './model-folder.ts';
 import type { PublishedModel } from './production.ts';
 
 /** Whether something allows a promotion, and a sentence about it. */

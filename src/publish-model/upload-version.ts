@@ -1,4 +1,5 @@
 import { DiatomError, messageOf } from '../errors.ts';
+import { SUMS_FILE, uploadingName } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { ensureFolder } from '../owncloud/folder.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
@@ -9,7 +10,6 @@ import { putVerified, removeTemporary, textContent } from '../owncloud/store.ts'
 import { uploadFile } from '../owncloud/upload.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { digestText, type LocalModel, type ModelFile } from './model-dir.ts';
-import { SUMS_FILE, uploadingName } from './model-folder.ts';
 
 export interface VersionUpload {
   /** The model's folder. */
