@@ -99,7 +99,10 @@ export async function fetchUnpublished(
     );
   }
   for (const { name, sha256 } of sums) {
-    if (name.includes('/')) continue;
+    if (name.includes('/')) {
+      options.onWarning?.(`The file ${name} of the result is not published: it lies in a folder of its own.`);
+      continue;
+    }
     if (cannotBeStored(name)) throw new DiatomError('OWNCLOUD', `“${folder}” lists a file of the name “${name}”.`);
     const found = await saveRemote(remote, remotePath(folder, name), join(target, name), options);
     if (found === sha256) continue;

@@ -16,6 +16,7 @@ import type { Inputs, PublishTask } from './inputs.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
+import { bringUnpublished, discardUnpublished } from './unpublished-result.ts';
 import { uploadVersion } from './upload-version.ts';
 import { atWork, type Context, type Workplace } from './workplace.ts';
 
@@ -34,7 +35,7 @@ export async function publish(inputs: Inputs, context: Context): Promise<Outcome
   }
 }
 
-async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, context: Context) {
+async function readModel(inputs: Inputs, { source, rules }: PublishTask, context: Context) {
   const { signal, env, onWarning } = context;
   let folder: string;
   let close = async () => {};
@@ -46,7 +47,8 @@ async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, 
   }
   try {
     if ('artifact' in source) await downloadArtifact(source.artifact, folder);
-    const model = await readModelDir(folder, modelName, signal);
+    if ('unpublished' in source) await bringUnpublished(source.unpublished, folder, inputs, context);
+    const model = await readModelDir(folder, inputs.modelName, signal);
     // A gate that asks for a class the model does not have should show before anything is uploaded.
     evaluateGate(rules.gate, model.metrics, model.classes);
     for (const warning of model.warnings) onWarning(warning);
@@ -81,6 +83,7 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
+  if (task.unpublished !== undefined) await discardUnpublished(task.unpublished, files, version, place);
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
   return tidied(outcome, inputs, place);
