@@ -42,6 +42,11 @@ export function checkCandidate(candidate: Candidate, production: PublishedModel 
   return { verdicts, findings, passed: [...verdicts, ...findings].every(({ passed }) => passed) };
 }
 
+/** A version that is in production already is not asked whether it is worse than what it has replaced there. */
+export function rulesFor(version: string, production: PublishedModel | undefined, rules: Rules): Rules {
+  return production?.version === version ? { ...rules, noWorse: false } : rules;
+}
+
 /**
  * Whoever reads production knows the classes by their numbers, so another list, or another order, makes every answer of
  * the model mean something else.

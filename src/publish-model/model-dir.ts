@@ -7,7 +7,16 @@ import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { digestFile, type FileDigest } from '../model/digest-file.ts';
 import { type Metrics, parseMetrics } from '../model/metrics.ts';
-import { CARD_FILE, CLASSES_FILE, METRICS_FILE, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
+import {
+  CARD_FILE,
+  CLASSES_FILE,
+  METRICS_FILE,
+  PROVENANCE_FILE,
+  RECORD_FILE,
+  SUMS_FILE,
+  VERSION_FILE,
+  WEIGHTS_FILE,
+} from '../model/model-folder.ts';
 import { formatSums } from '../model/sums.ts';
 import { parseClasses } from './classes.ts';
 import { type Comparison, parseComparison } from './comparison.ts';
@@ -17,7 +26,6 @@ import { modelCard } from './model-card.ts';
 const MARKER = '.diatom-actions';
 const COMPARISON_FILE = 'comparison.json';
 const TRAINING_IMAGES_FILE = 'training-images.csv';
-const PROVENANCE_FILE = 'provenance.json';
 
 /** A file of a version. */
 export interface ModelFile extends FileDigest {
@@ -109,7 +117,7 @@ async function filesIn(folder: string): Promise<{ names: string[]; warnings: str
       warnings.push(`The folder ${name} in the model’s folder is not published: only files are.`);
     } else if (name.startsWith('.')) {
       warnings.push(`The file ${name} in the model’s folder is not published: it is hidden.`);
-    } else if (name === SUMS_FILE || name === VERSION_FILE) {
+    } else if (name === SUMS_FILE || name === VERSION_FILE || name === RECORD_FILE) {
       warnings.push(`The file ${name} in the model’s folder is not published: it is made anew.`);
     } else if (!entry.isFile()) {
       // A link could lead to any file of the runner, and whatever made the folder may come from anywhere.

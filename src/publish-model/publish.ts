@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes } from '../format.ts';
-import type { ModelFolder } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
@@ -10,14 +9,16 @@ import { downloadArtifact } from '../runner/download-artifact.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
-import { checkCandidate, classChange } from './checks.ts';
+import { checkCandidate, classChange, rulesFor } from './checks.ts';
 import { evaluateGate } from './gate.ts';
 import type { Inputs, PublishTask } from './inputs.ts';
+import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
 import { bringUnpublished, discardUnpublished } from './unpublished-result.ts';
-import { uploadVersion } from './upload-version.ts';
+import { uploadVersion, type VersionUpload } from './upload-version.ts';
+import { judgementOf, type VersionRecord } from './version-record.ts';
 import { atWork, type Context, type Workplace } from './workplace.ts';
 
 /**
@@ -70,9 +71,14 @@ async function publishVersion(
 ): Promise<Outcome> {
   const { remote, folder, content, production, options } = place;
   const { version, rules } = task;
-  const files = await group('Upload', () => uploadWithProgress({ folder, version, model, content }, remote, options));
+  const isThere = content.versions.includes(version);
+  const checks = checkCandidate(model, production, rulesFor(version, production, rules));
+  const judged = judgementOf(checks, rules, production, context.now());
+  const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [] };
+  const what = { folder, version, model, isThere, record };
+  const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
-  const checks = checkCandidate(model, production, rules);
+  if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
   const stored: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'publish',
@@ -90,24 +96,14 @@ async function publishVersion(
 }
 
 async function uploadWithProgress(
-  what: { folder: string; version: string; model: LocalModel; content: ModelFolder },
+  what: VersionUpload,
   remote: Remote,
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
-  const { folder, version, model, content } = what;
   const progress = createProgress('Uploading');
+  const onProgress = (done: number, total: number) => progress.update(done, total);
   try {
-    return await uploadVersion(
-      remote,
-      {
-        folder,
-        version,
-        model,
-        isThere: content.versions.includes(version),
-        onProgress: (done, total) => progress.update(done, total),
-      },
-      options,
-    );
+    return await uploadVersion(remote, { ...what, onProgress }, options);
   } finally {
     progress.end();
   }
