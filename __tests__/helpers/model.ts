@@ -4,9 +4,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
+import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
 import type { Inputs, PublishTask, RollBackTask } from '../../src/publish-model/inputs.ts';
 import type { Outcome } from '../../src/publish-model/outcome.ts';
 import { publish } from '../../src/publish-model/publish.ts';
+import { parseRecord, type VersionRecord } from '../../src/publish-model/version-record.ts';
 import type { Context } from '../../src/publish-model/workplace.ts';
 import { PASSWORD, SWIFT, temporaryFolder, USER } from './owncloud.ts';
 
@@ -110,22 +112,38 @@ export async function runPublish({
   return { ...outcome, warnings };
 }
 
-/** Names in the model's folder on the disk of the server, sorted, the lock's left out. */
+/** Names of the folders in the model's folder on the disk of the server, sorted, the lock's left out. */
 export function foldersOf(directory: string): string[] {
   const folder = join(directory, MODEL_FOLDER);
   return existsSync(folder)
-    ? readdirSync(folder)
-        .filter((name) => name !== '.publish-lock')
+    ? readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && entry.name !== '.publish-lock')
+        .map(({ name }) => name)
         .sort()
     : [];
 }
 
-/** The files of a folder below the model's folder, name → content; `undefined` when there is no such folder. */
+/** What the record of a version says, on the disk of the server. */
+export function recordOf(directory: string, version: string): VersionRecord {
+  return parseRecord(readFileSync(join(directory, MODEL_FOLDER, version, RECORD_FILE), 'utf8'), RECORD_FILE);
+}
+
+/** The page of all versions, on the disk of the server; `undefined` when there is none. */
+export function pageOf(directory: string): string | undefined {
+  const page = join(directory, MODEL_FOLDER, PAGE_FILE);
+  return existsSync(page) ? readFileSync(page, 'utf8') : undefined;
+}
+
+/**
+ * The files of a folder below the model's folder, name → content, but for the record, which changes; `undefined` when
+ * there is no such folder.
+ */
 export function filesOf(directory: string, name: string): Record<string, string> | undefined {
   const folder = join(directory, MODEL_FOLDER, name);
   if (!existsSync(folder)) return undefined;
   return Object.fromEntries(
     readdirSync(folder)
+      .filter((file) => file !== RECORD_FILE)
       .sort()
       .map((file) => [file, readFileSync(join(folder, file), 'utf8')]),
   );

@@ -129,8 +129,10 @@ test('when the promotion fails after the version was stored, outputs and summary
 
 describe('inputs', () => {
   test.each<[string, Record<string, string>, string]>([
-    ['no source', {}, 'Inputs model-dir and artifact-name: neither is set'],
-    ['two sources', { 'model-dir': 'a', 'artifact-name': 'b' }, 'both are set'],
+    ['no source', {}, 'Inputs model-dir, artifact-name and unpublished: none is set'],
+    ['two sources', { 'model-dir': 'a', 'artifact-name': 'b' }, 'two are set'],
+    ['a result and an artifact', { 'artifact-name': 'b', unpublished: 'a/unpublished/b' }, 'two are set'],
+    ['a version as a result', { unpublished: 'models/diatoms/v1' }, 'Input unpublished is “models/diatoms/v1”'],
     ['no name', { 'model-dir': 'a', 'model-name': '' }, 'Input model-name is missing'],
     ['a path as a name', { 'model-dir': 'a', 'model-name': 'a/b' }, 'Input model-name is “a/b”'],
     ['a hidden name', { 'model-dir': 'a', 'model-name': '.x' }, 'a name that does not begin with a dot'],

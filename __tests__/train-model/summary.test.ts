@@ -37,6 +37,7 @@ const RESULTS: Results = {
   metrics: METRICS,
   comparison: undefined,
   artifactName: 'model',
+  unpublished: '',
   warnings: [],
 };
 

@@ -1,9 +1,9 @@
 import type { Metrics } from '../model/metrics.ts';
+import { CLASSES_FILE } from '../model/model-folder.ts';
 import type { Comparison } from './comparison.ts';
 import { percent, withInterval } from './format-figure.ts';
 import { type Condition, evaluateGate, figureName, type Verdict } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
-import { CLASSES_FILE } from './model-folder.ts';
 import type { PublishedModel } from './production.ts';
 
 /** Whether something allows a promotion, and a sentence about it. */
@@ -40,6 +40,11 @@ export function checkCandidate(candidate: Candidate, production: PublishedModel 
     ...(rules.noWorse ? [checkComparison(candidate.comparison, production)] : []),
   ];
   return { verdicts, findings, passed: [...verdicts, ...findings].every(({ passed }) => passed) };
+}
+
+/** A version that is in production already is not asked whether it is worse than what it has replaced there. */
+export function rulesFor(version: string, production: PublishedModel | undefined, rules: Rules): Rules {
+  return production?.version === version ? { ...rules, noWorse: false } : rules;
 }
 
 /**

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { DiatomError } from '../errors.ts';
+import { defaultVersion, whyNoVersion } from '../model/model-folder.ts';
+import { UNPUBLISHED } from '../model/unpublished.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
@@ -13,12 +15,16 @@ import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import type { Rules } from './checks.ts';
 import { parseGate } from './gate.ts';
-import { defaultVersion, whyNoVersion } from './model-folder.ts';
 
-/** A new version, from a folder (absolute path) or a workflow artifact. */
+/** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
+export type Source = { readonly folder: string } | { readonly artifact: string } | { readonly unpublished: string };
+
+/** A new version. */
 export interface PublishTask {
   readonly kind: 'publish';
-  readonly source: { readonly folder: string } | { readonly artifact: string };
+  readonly source: Source;
+  /** The folder on the server that is not needed any more when the version is stored. */
+  readonly unpublished?: string | undefined;
   readonly version: string;
   readonly rules: Rules;
   /** Whether it goes to production when it passes. */
@@ -81,20 +87,37 @@ function publishTask(env: NodeJS.ProcessEnv, now: Date): PublishTask {
     noWorse: booleanInput('no-worse-than-production'),
     allowClassChange: booleanInput('allow-class-change'),
   };
-  return { kind: 'publish', source: sourceInput(env), version, rules, promote: booleanInput('promote') };
+  return { kind: 'publish', ...sourceInput(env), version, rules, promote: booleanInput('promote') };
 }
 
-function sourceInput(env: NodeJS.ProcessEnv): PublishTask['source'] {
+/** A training in the same job knows the folder, and what it stored on the server besides. */
+function sourceInput(env: NodeJS.ProcessEnv): Pick<PublishTask, 'source' | 'unpublished'> {
   const folder = textInput('model-dir');
   const artifact = textInput('artifact-name');
-  if ((folder === '') === (artifact === '')) {
-    const found = folder === '' ? 'neither is set' : 'both are set';
+  const unpublished = unpublishedInput();
+  const given = [folder, artifact, folder === '' ? (unpublished ?? '') : ''].filter((text) => text !== '');
+  if (given.length !== 1) {
+    const found = given.length === 0 ? 'none is set' : given.length === 2 ? 'two are set' : 'all are set';
     throw new DiatomError(
       'INPUT',
-      `Inputs model-dir and artifact-name: ${found}; set one of them: the folder with model.pth, or the artifact that train-model made of it.`,
+      `Inputs model-dir, artifact-name and unpublished: ${found}; set one of them: the folder with model.pth, the artifact that train-model made of it, or the folder in ownCloud where train-model put it instead.`,
     );
   }
-  return artifact === '' ? { folder: resolve(env['GITHUB_WORKSPACE'] || '.', folder) } : { artifact };
+  if (folder !== '') return { source: { folder: resolve(env['GITHUB_WORKSPACE'] || '.', folder) }, unpublished };
+  return { source: unpublished === undefined ? { artifact } : { unpublished }, unpublished };
+}
+
+/** It is deleted afterwards: no other folder, such as a version’s, may be taken for one. */
+function unpublishedInput(): string | undefined {
+  const folder = folderInput('unpublished');
+  if (folder === '') return undefined;
+  const parts = folder.split('/');
+  if (parts.length > 1 && parts.at(-2) === UNPUBLISHED) return folder;
+  throw invalidInput(
+    'unpublished',
+    folder,
+    `a folder as train-model names it, such as data sets/${UNPUBLISHED}/17-model`,
+  );
 }
 
 /** A roll-back takes what is on the server; a gate and `no-worse-than-production` are about new versions only. */
@@ -103,7 +126,7 @@ function rollBackTask(): RollBackTask {
   const fault = to === 'previous' ? undefined : whyNoVersion(to);
   if (fault !== undefined)
     throw invalidInput('roll-back-to', to, `previous or a version’s name, and this one ${fault}`);
-  const contradiction = ['model-dir', 'artifact-name', 'version'].find((name) => textInput(name) !== '');
+  const contradiction = ['model-dir', 'artifact-name', 'unpublished', 'version'].find((name) => textInput(name) !== '');
   if (contradiction !== undefined) {
     throw new DiatomError(
       'INPUT',

@@ -58,7 +58,8 @@ function originRows(json: string): string[][] {
   );
 }
 
-function parseProvenance(json: string): z.infer<typeof provenanceSchema> {
+/** @throws DiatomError `MODEL` when it is not what training should write */
+export function parseProvenance(json: string): z.infer<typeof provenanceSchema> {
   try {
     return provenanceSchema.parse(JSON.parse(json));
   } catch (cause) {

@@ -9,14 +9,16 @@ import { downloadArtifact } from '../runner/download-artifact.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
-import { checkCandidate, classChange } from './checks.ts';
+import { checkCandidate, classChange, rulesFor } from './checks.ts';
 import { evaluateGate } from './gate.ts';
 import type { Inputs, PublishTask } from './inputs.ts';
+import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
-import type { ModelFolder } from './model-folder.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
-import { uploadVersion } from './upload-version.ts';
+import { bringUnpublished, discardUnpublished } from './unpublished-result.ts';
+import { uploadVersion, type VersionUpload } from './upload-version.ts';
+import { judgementOf, type VersionRecord } from './version-record.ts';
 import { atWork, type Context, type Workplace } from './workplace.ts';
 
 /**
@@ -34,7 +36,7 @@ export async function publish(inputs: Inputs, context: Context): Promise<Outcome
   }
 }
 
-async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, context: Context) {
+async function readModel(inputs: Inputs, { source, rules }: PublishTask, context: Context) {
   const { signal, env, onWarning } = context;
   let folder: string;
   let close = async () => {};
@@ -46,7 +48,8 @@ async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, 
   }
   try {
     if ('artifact' in source) await downloadArtifact(source.artifact, folder);
-    const model = await readModelDir(folder, modelName, signal);
+    if ('unpublished' in source) await bringUnpublished(source.unpublished, folder, inputs, context);
+    const model = await readModelDir(folder, inputs.modelName, signal);
     // A gate that asks for a class the model does not have should show before anything is uploaded.
     evaluateGate(rules.gate, model.metrics, model.classes);
     for (const warning of model.warnings) onWarning(warning);
@@ -68,9 +71,14 @@ async function publishVersion(
 ): Promise<Outcome> {
   const { remote, folder, content, production, options } = place;
   const { version, rules } = task;
-  const files = await group('Upload', () => uploadWithProgress({ folder, version, model, content }, remote, options));
+  const isThere = content.versions.includes(version);
+  const checks = checkCandidate(model, production, rulesFor(version, production, rules));
+  const judged = judgementOf(checks, rules, production, context.now());
+  const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [] };
+  const what = { folder, version, model, isThere, record };
+  const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
-  const checks = checkCandidate(model, production, rules);
+  if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
   const stored: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'publish',
@@ -81,30 +89,21 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
+  if (task.unpublished !== undefined) await discardUnpublished(task.unpublished, files, version, place);
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
   return tidied(outcome, inputs, place);
 }
 
 async function uploadWithProgress(
-  what: { folder: string; version: string; model: LocalModel; content: ModelFolder },
+  what: VersionUpload,
   remote: Remote,
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
-  const { folder, version, model, content } = what;
   const progress = createProgress('Uploading');
+  const onProgress = (done: number, total: number) => progress.update(done, total);
   try {
-    return await uploadVersion(
-      remote,
-      {
-        folder,
-        version,
-        model,
-        isThere: content.versions.includes(version),
-        onProgress: (done, total) => progress.update(done, total),
-      },
-      options,
-    );
+    return await uploadVersion(remote, { ...what, onProgress }, options);
   } finally {
     progress.end();
   }

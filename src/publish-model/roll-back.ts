@@ -1,14 +1,14 @@
 import { DiatomError } from '../errors.ts';
+import { PRODUCTION, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
+import { parseSums } from '../model/sums.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { bringIn, previousVersion, tidied } from './bring-in.ts';
 import { checkClasses, classChange } from './checks.ts';
 import type { Inputs, RollBackTask } from './inputs.ts';
 import { digestText } from './model-dir.ts';
-import { PRODUCTION, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from './model-folder.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { readPublished } from './production.ts';
-import { parseSums } from './sums.ts';
 import type { Context, Workplace } from './workplace.ts';
 
 /**

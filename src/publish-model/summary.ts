@@ -1,10 +1,10 @@
 import type { Metrics } from '../model/metrics.ts';
+import { PRODUCTION } from '../model/model-folder.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
 import { percent, withInterval } from './format-figure.ts';
 import { figureName } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
-import { PRODUCTION } from './model-folder.ts';
 import type { Outcome } from './outcome.ts';
 
 /**

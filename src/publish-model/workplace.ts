@@ -2,14 +2,17 @@ import { DiatomError, messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { RetryPolicy } from '../http/retry.ts';
+import { LOCK, type ModelFolder, PRODUCTION, sortOut } from '../model/model-folder.ts';
 import { connect, type Remote } from '../owncloud/connect.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { type Lock, takeLock } from '../owncloud/lock.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
+import { remotePath } from '../owncloud/remote-path.ts';
+import { removeTemporary } from '../owncloud/store.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
-import { LOCK, type ModelFolder, PRODUCTION, sortOut } from './model-folder.ts';
+import { keepPage } from './keep-page.ts';
 import type { Outcome } from './outcome.ts';
 import { type PublishedModel, readPublished } from './production.ts';
 import { removeUnfinished } from './tidy.ts';
@@ -81,7 +84,10 @@ export async function atWork(
     const production = content.hasProduction
       ? await readPublished(remote, `${folder}/${PRODUCTION}`, options)
       : undefined;
-    return await work({ remote, folder, content, production, lock, options });
+    const place = { remote, folder, content, production, lock, options };
+    const outcome = await work(place);
+    await group('List all versions', () => keepPage(modelName, place));
+    return outcome;
   } finally {
     await lock.release();
   }
@@ -110,6 +116,7 @@ async function repaired(remote: Remote, folder: string, options: RemoteOptions):
     return repaired(remote, folder, options);
   }
   await removeUnfinished(remote, folder, content.unfinished, options);
+  for (const name of content.unfinishedFiles) await removeTemporary(remote, remotePath(folder, name), options);
   return content;
 }
 

@@ -1,7 +1,15 @@
 import { resolve } from 'node:path';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
-import { booleanInput, invalidInput, oneOfInput, safeNameInput, textInput } from '../runner/inputs.ts';
+import {
+  booleanInput,
+  folderInput,
+  invalidInput,
+  oneOfInput,
+  safeNameInput,
+  textInput,
+  wholeNumberInput,
+} from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
@@ -29,6 +37,10 @@ export interface Inputs {
   readonly timeoutMs: number | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** `undefined`: as long as the repository says. */
+  readonly retentionDays: number | undefined;
+  /** Of the server; `''` for its top folder. Takes a result that can't be stored as an artifact. */
+  readonly owncloudFolder: string;
   /** `''` when nothing is to be compared. */
   readonly compareWith: string;
 }
@@ -62,6 +74,8 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
     artifactName: safeNameInput('artifact-name', ''),
+    retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
+    owncloudFolder: folderInput('owncloud-folder'),
     compareWith: textInput('compare-with'),
   };
 }

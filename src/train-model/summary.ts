@@ -19,6 +19,8 @@ export interface Results {
   readonly comparison: Comparison | undefined;
   /** `''` when there is none. */
   readonly artifactName: string;
+  /** Folder in ownCloud that has the result instead; `''` when there is none. */
+  readonly unpublished: string;
   readonly warnings: readonly string[];
 }
 
@@ -28,7 +30,7 @@ export interface Results {
  * @param failure why the run failed, when it did
  */
 export function summaryMarkdown(results: Results, failure?: string): string {
-  const { metrics, comparison, history, warnings, artifactName } = results;
+  const { metrics, comparison, history, warnings, artifactName, unpublished } = results;
   const sections = [
     '## Diatom model',
     failure === undefined ? '' : `> [!CAUTION]\n> ${escapeMarkdown(failure)}`,
@@ -38,6 +40,9 @@ export function summaryMarkdown(results: Results, failure?: string): string {
     metrics && Object.keys(metrics.classes).length > 0 ? `### Classes\n\n${classTable(metrics)}` : '',
     metrics?.confusion ? `### Confusion matrix\n\n${matrixTable(metrics.confusion)}` : '',
     learningCurve(history),
+    unpublished === ''
+      ? ''
+      : `Model, evaluation and pictures are in ownCloud, in the folder “${escapeMarkdown(unpublished)}”.`,
     artifactName === '' ? '' : `Model, evaluation and pictures are in the artifact “${escapeMarkdown(artifactName)}”.`,
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
