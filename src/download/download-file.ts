@@ -175,6 +175,7 @@ async function findCached(
  * can.
  */
 async function linkOrCopy(from: string, to: string): Promise<void> {
+  if (from === to) return;
   await rm(to, { force: true });
   await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));
 }

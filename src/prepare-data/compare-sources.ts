@@ -1,5 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { FileListEntry } from '../dataset/file-list.ts';
 import { askWhetherChanged } from '../download/ask-whether-changed.ts';
 import { type CachedDownload, cacheKeyOf } from '../download/cache.ts';
@@ -15,20 +14,20 @@ import type { RecordedEntry } from './run-record.ts';
 export interface Comparison {
   readonly isSame: boolean;
   /** What had to be downloaded to find out, by `cacheKeyOf`, so that it need not come again. */
-  readonly here: ReadonlyMap<string, CachedDownload>;
+  readonly here: Map<string, CachedDownload>;
 }
 
 /**
  * Compares the zips of the file list with those of the last archive: by what their servers say of them, and only where
  * these say too little by their bytes. An address that gives nothing counts as new: the run then says why.
  *
- * @param folder where what has to be downloaded may lie
+ * @param directory where what has to be downloaded lies then, under its name
  * @throws DiatomError `CANCELLED`
  */
 export async function compareSources(
   inputs: Pick<Inputs, 'fileList' | 'concurrency' | 'lowDisk'>,
   recorded: readonly RecordedEntry[],
-  folder: string,
+  directory: string,
   options: { readonly http: HttpClient; readonly signal: AbortSignal },
 ): Promise<Comparison> {
   const { fileList, concurrency, lowDisk } = inputs;
@@ -54,20 +53,21 @@ export async function compareSources(
   );
   // With little disk, one at a time, and none stays.
   const parts = lowDisk ? unclear.map((one) => [one]) : [unclear];
-  for (const [index, part] of parts.entries()) {
-    const directory = join(folder, String(index));
-    await mkdir(directory, { recursive: true });
+  for (const part of parts) {
     const isSame = await download(part, directory, here, { ...options, concurrency }).catch(() => {
       throwIfCancelled(options.signal);
       return false;
     });
-    if (lowDisk) {
-      await rm(directory, { recursive: true });
-      here.clear();
-    }
+    if (lowDisk) await dropAll(here);
     if (!isSame) return { isSame: false, here };
   }
   return { isSame: true, here };
+}
+
+/** Deletes what was downloaded to find out. */
+export async function dropAll(here: Map<string, CachedDownload>): Promise<void> {
+  for (const { path } of here.values()) await rm(path, { force: true });
+  here.clear();
 }
 
 interface Pair {

@@ -1,13 +1,15 @@
-import { posix } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import type { ArchiveFolder } from '../owncloud/archive-folder.ts';
 import { runNameOf } from '../owncloud/archive-names.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { retrying } from '../owncloud/options.ts';
-import { readText } from '../owncloud/read-file.ts';
+import { readText, saveRemote } from '../owncloud/read-file.ts';
 import { lookUpIfThere } from '../owncloud/remote-file.ts';
 import { info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
+import type { StandingArchive } from './prepare.ts';
 import type { Base } from './previous.ts';
 import { agreesWith, parseRecord, type RunRecord } from './run-record.ts';
 
@@ -54,6 +56,24 @@ export async function findLastArchive(
     info(`Whether anything is new could not be found out: ${messageOf(error)}`);
     return undefined;
   }
+}
+
+/**
+ * @returns `undefined` when a copy was asked for, and the archive turns out not to be what was stored
+ * @throws DiatomError `OWNCLOUD`, `NETWORK`, `DISK`, `CANCELLED` when the copy can't be had
+ */
+export async function standingArchive(
+  { record, path, url }: LastArchive,
+  { inputs, remote, signal }: { readonly inputs: Inputs; readonly remote: Remote; readonly signal: AbortSignal },
+): Promise<StandingArchive | undefined> {
+  const { name, bytes, sha256 } = record.archive;
+  const local = inputs.keepArchive ? join(inputs.workspace, posix.basename(name)) : undefined;
+  if (local !== undefined && (await saveRemote(remote, path, local, { signal })) !== sha256) {
+    info(`“${name}” on the server is damaged: its SHA-256 is another than ${sha256}. A new archive is made.`);
+    await rm(local, { force: true });
+    return undefined;
+  }
+  return { name, url, bytes, sha256, server: remote.description, path: local, manifestPath: undefined };
 }
 
 async function readRecord(remote: Remote, path: string, signal: AbortSignal): Promise<RunRecord | undefined> {

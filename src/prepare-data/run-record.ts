@@ -1,7 +1,9 @@
 import * as z from 'zod/mini';
 import { formatNTest } from '../dataset/n-test.ts';
 import { RULES_VERSION } from '../dataset/rules.ts';
+import type { ClassCount } from '../dataset/tally.ts';
 import { cacheKeyOf } from '../download/cache.ts';
+import type { Downloaded } from '../download/download-file.ts';
 import { DiatomError } from '../errors.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -91,6 +93,36 @@ export function recordedList({ fileList, nTest }: Pick<Inputs, 'fileList' | 'nTe
     label: entry.speciesLabel,
     n_test: formatNTest(entry.nTest ?? nTest),
   }));
+}
+
+/** What a run has made, in the form of a record. */
+export function makeRecord(
+  inputs: Parameters<typeof recordedOptions>[0] & Parameters<typeof recordedList>[0],
+  made: {
+    readonly archive: RunRecord['archive'];
+    readonly sides: { readonly bytes: number; readonly sha256: string } | undefined;
+    readonly dataIdentity: string;
+    /** In the order of the file list. */
+    readonly zips: readonly Pick<Downloaded, 'bytes' | 'sha256' | 'validator'>[];
+    readonly classes: ReadonlyMap<string, ClassCount>;
+  },
+): RunRecord {
+  const { archive, sides, zips } = made;
+  const list = recordedList(inputs);
+  return {
+    format: 1,
+    rules: RULES_VERSION,
+    archive: { name: archive.name, bytes: archive.bytes, sha256: archive.sha256 },
+    sides: sides ? { bytes: sides.bytes, sha256: sides.sha256 } : null,
+    data_identity: made.dataIdentity,
+    options: recordedOptions(inputs),
+    entries: zips.flatMap(({ bytes, sha256, validator = null }, index) => {
+      const listed = list[index];
+      return listed ? [{ ...listed, bytes, sha256, validator }] : [];
+    }),
+    seed: inputs.plan.seed,
+    classes: Object.fromEntries(made.classes),
+  };
 }
 
 /** Whether a recorded archive was made by today's rules, with the same options, of a list of the same zips by name. */
