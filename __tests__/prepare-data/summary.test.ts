@@ -8,6 +8,7 @@ const ARCHIVE: ArchiveOutcome = {
   facts: { bytes: 1_440_000, sha256: 'ab'.repeat(32), sha1: 'cd'.repeat(20), entries: 7 },
   manifestPath: '/runner/data/results/manifest.csv',
   reportPath: '/runner/data/results/report.html',
+  sidesPath: undefined,
   delivery: undefined,
 };
 
@@ -30,6 +31,7 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     ]),
     leftOut: [],
     warnings: [],
+    changes: undefined,
     dataDir: '/runner/data',
     archive: ARCHIVE,
     ...changes,

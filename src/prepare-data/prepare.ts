@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
 import { adviseOnClasses } from '../dataset/advice.ts';
+import type { ClassChanges } from '../dataset/changes.ts';
 import { plansAllAtOnce } from '../dataset/plan.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { type ClassCount, createTally } from '../dataset/tally.ts';
@@ -14,11 +15,16 @@ import { openDataDir } from './data-dir.ts';
 import { type Downloads, startDownloads } from './download-zips.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
+import { comparedImage } from './kept-sides.ts';
+import { checkShrinking, createLine, type Line, logChanges } from './line.ts';
 import { requireHoles } from './low-disk.ts';
 import { createPlanning } from './plan-sources.ts';
 import { type Selections, selectSources } from './sources.ts';
 import { beginSending, type Delivery, deliver, type Sending } from './upload.ts';
 import { type WrittenDataset, writeDataset } from './write-dataset.ts';
+
+/** What a plan comes to. */
+type Planned = Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings' | 'changes'>;
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -26,6 +32,8 @@ export interface Outcome {
   readonly classes: ReadonlyMap<string, ClassCount>;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
+  /** Of each class against the data set before, where sides are kept and there is one. */
+  readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
   readonly dataDir: string;
   /** `undefined` in a dry run. */
   readonly archive: ArchiveOutcome | undefined;
@@ -38,6 +46,8 @@ export interface ArchiveOutcome {
   readonly facts: ArchiveFacts;
   readonly manifestPath: string;
   readonly reportPath: string;
+  /** Of the file beside the archive with the sides of all images; `undefined` where they are not kept. */
+  readonly sidesPath: string | undefined;
   /** `undefined` when nothing was to be uploaded. */
   readonly delivery: Delivery | undefined;
 }
@@ -59,6 +69,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   const remote = upload && (await group('Sign in', () => signIn({ upload, lowDisk }, context)));
   if (lowDisk) await requireHoles(inputs.workspace);
   const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: inputs.mode === 'dry-run' });
+  const line = inputs.plan.split === 'keep' ? createLine(undefined) : undefined;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const downloads = startDownloads(inputs, dataDir.downloads, { ...context, signal });
@@ -66,16 +77,14 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   /** An archive that is of no use to anybody when the run fails, as parts of it are gone. */
   let leftover: string | undefined;
   try {
-    const selections = await group('Plan', () => select(downloads, inputs));
-    const finish = (
-      { classes, leftOut, warnings }: Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>,
-      archive: ArchiveOutcome | undefined,
-    ): Outcome => {
+    const selections = await group('Plan', () => select(downloads, inputs, line));
+    const finish = ({ classes, leftOut, warnings, changes }: Planned, archive: ArchiveOutcome | undefined): Outcome => {
       const { seed } = inputs.plan;
       return {
         seed,
         classes,
         leftOut,
+        changes,
         dataDir: dataDir.path,
         archive,
         warnings: [...warnings, ...adviseOnClasses(classes)],
@@ -83,7 +92,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     };
     if (inputs.mode === 'dry-run') {
       for (const { begin } of downloads.zips) begin();
-      return finish(await group('Download and plan', () => planOnly(selections, inputs)), undefined);
+      return finish(await group('Download and plan', () => planOnly(selections, inputs, line)), undefined);
     }
 
     const written = await group('Download, organise and archive', () =>
@@ -91,6 +100,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
         inputs,
         dataDir,
         context: { ...context, signal },
+        line,
         downloads: downloads.all,
         onBegun: (archive) => {
           if (!remote || !upload) return;
@@ -104,6 +114,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     );
     const { descriptions, ...archive } = written;
     logClasses(written.classes, inputs);
+    logChanges(line);
     if (inputs.artifactName !== '') await uploadArtifact(inputs.artifactName, descriptions, dataDir.results);
     const archived = finish(written, { ...archive, delivery: undefined });
     const begun = sending;
@@ -141,34 +152,36 @@ async function signIn(
   return remote;
 }
 
-async function select(downloads: Downloads, inputs: Inputs): Promise<Selections> {
+async function select(downloads: Downloads, inputs: Inputs, line: Line | undefined): Promise<Selections> {
   const keepImages = plansAllAtOnce(
     inputs.fileList.map(({ downloadedFileName: zipName, nTest }) => ({ zipName, nTest: nTest ?? inputs.nTest })),
     inputs.plan,
   );
-  const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages });
+  const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages, line });
   const images = selections.sources.reduce((sum, { imageCount }) => sum + imageCount, 0);
   info(`Seed ${inputs.plan.seed}, ${images} images in ${selections.sources.length} zips.`);
-  return selections;
+  const shrunk = checkShrinking(line, inputs.shrink);
+  return { ...selections, warnings: [...selections.warnings, ...shrunk] };
 }
 
 /** Finds out which side every image goes to, and puts none there. */
-async function planOnly(
-  selections: Selections,
-  inputs: Inputs,
-): Promise<Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>> {
+async function planOnly(selections: Selections, inputs: Inputs, line: Line | undefined): Promise<Planned> {
   const threads = startFillThreads('', threadsFor('copying'));
   try {
-    const planning = await createPlanning(selections, inputs.plan, threads);
+    const planning = await createPlanning(selections, inputs.plan, threads, line?.known);
     const tally = createTally();
     const leftOut = [...selections.leftOut];
     for await (const { planned } of planning.sources()) {
       for (const image of planned.images) tally.add(image);
+      for (const image of planned.images) line?.comparison?.add(comparedImage(image));
       leftOut.push(...planned.leftOut);
     }
     const classes = tally.classes();
+    line?.comparison?.rest();
     logClasses(classes, inputs);
-    return { classes, leftOut, warnings: [...selections.warnings, ...planning.warnings()] };
+    logChanges(line);
+    const changes = line?.comparison?.classes();
+    return { classes, leftOut, changes, warnings: [...selections.warnings, ...planning.warnings()] };
   } finally {
     await threads.close();
   }
