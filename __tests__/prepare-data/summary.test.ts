@@ -8,7 +8,6 @@ const ARCHIVE: ArchiveOutcome = {
   facts: { bytes: 1_440_000, sha256: 'ab'.repeat(32), sha1: 'cd'.repeat(20), entries: 7 },
   manifestPath: '/runner/data/results/manifest.csv',
   reportPath: '/runner/data/results/report.html',
-  sidesPath: undefined,
   delivery: undefined,
 };
 
@@ -33,7 +32,9 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     warnings: [],
     changes: undefined,
     dataDir: '/runner/data',
+    dataIdentity: 'ef'.repeat(32),
     archive: ARCHIVE,
+    standing: undefined,
     ...changes,
   };
 }

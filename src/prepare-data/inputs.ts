@@ -47,8 +47,7 @@ export interface Inputs {
   readonly workspace: string;
   readonly fileList: readonly FileListEntry[];
   readonly nTest: NTest;
-  /** What it is made of, but for what the data set before tells. */
-  readonly plan: Omit<PlanOptions, 'known'>;
+  readonly plan: PlanOptions;
   /** Whether the seed was given, and not drawn for this run. */
   readonly isSeedGiven: boolean;
   readonly previous: PreviousInput;
@@ -93,15 +92,17 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   // A dry run uploads nothing, so that it needs no server either; what it is told of one, it reads.
   const mayUpload = booleanInput('upload');
   const upload = mayUpload && mode !== 'dry-run' ? uploadInputs() : undefined;
-  const server = upload ?? (mayUpload && textInput('owncloud-url') !== '' ? uploadInputs() : undefined);
   const archivePrefix = archivePrefixInput();
+  const [plan, previous] = [planInputs(env, archivePrefix), previousInput()];
+  const reads = plan.split === 'keep' && previous !== 'none' && mayUpload && textInput('owncloud-url') !== '';
+  const server = upload ?? (reads ? uploadInputs() : undefined);
   const inputs: Omit<Inputs, 'fileList'> = {
     mode,
     workspace,
     nTest: nTestInput(),
-    plan: planInputs(env, archivePrefix),
+    plan,
     isSeedGiven: textInput('seed') !== '',
-    previous: previousInput(),
+    previous,
     force: booleanInput('force'),
     shrink: oneOfInput('shrink', ['warn', 'error']),
     imageExtensions: imageExtensionsInput(),

@@ -1,4 +1,4 @@
-import { CHANGES, type Comparison, createComparison } from '../dataset/changes.ts';
+import { CHANGES, type ClassChanges, type Comparison, createComparison } from '../dataset/changes.ts';
 import { createKnownImages, type KnownImages } from '../dataset/known-images.ts';
 import type { KnownImage } from '../dataset/sides.ts';
 import { DiatomError } from '../errors.ts';
@@ -33,10 +33,9 @@ export function checkShrinking(line: Line | undefined, shrink: Inputs['shrink'])
   );
 }
 
-export function logChanges(line: Line | undefined): void {
-  if (!line?.comparison) return;
+export function logChanges(classes: ReadonlyMap<string, ClassChanges> | undefined): void {
+  if (!classes) return;
   info('Changes since the data set before:');
-  const classes = line.comparison.classes();
   if (classes.size === 0) info('  none');
   for (const [label, changes] of classes) {
     const told = CHANGES.filter(({ change }) => changes[change] > 0);
