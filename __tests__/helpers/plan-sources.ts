@@ -62,8 +62,8 @@ export function plan(
   base?: readonly KnownImage[],
 ): Plan {
   const given = { ...OPTIONS, ...options };
-  const prints = sources.flatMap(({ images }) => images.map(fingerprintOf));
-  const alike = new Set(prints.filter((print, index) => prints.indexOf(print) !== index));
+  const prints = sources.flatMap(({ images }) => images.map(fingerprintOf)).sort();
+  const alike = new Set(prints.filter((print, index) => prints[index - 1] === print));
   const isAlike = (image: FakeImage) => alike.has(fingerprintOf(image));
   const contentOf = (image: FakeImage) => (isAlike(image) ? image.content : undefined);
   const known = base && createKnownImages(base);
