@@ -5,6 +5,7 @@ import {
   booleanInput,
   folderInput,
   invalidInput,
+  oneOfInput,
   safeNameInput,
   textInput,
   wholeNumberInput,
@@ -79,6 +80,7 @@ function publishTask(env: NodeJS.ProcessEnv, now: Date): PublishTask {
   const rules: Rules = {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
+    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
     allowClassChange: booleanInput('allow-class-change'),
   };
   return { kind: 'publish', source: sourceInput(env), version, rules, promote: booleanInput('promote') };
@@ -97,7 +99,7 @@ function sourceInput(env: NodeJS.ProcessEnv): PublishTask['source'] {
   return artifact === '' ? { folder: resolve(env['GITHUB_WORKSPACE'] || '.', folder) } : { artifact };
 }
 
-/** A roll-back takes what is on the server; a gate and `no-worse-than-production` are about new versions only. */
+/** A roll-back takes what is on the server; a gate and the comparison with production are about new versions only. */
 function rollBackTask(): RollBackTask {
   const to = textInput('roll-back-to');
   const fault = to === 'previous' ? undefined : whyNoVersion(to);

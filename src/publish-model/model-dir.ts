@@ -6,6 +6,7 @@ import { compareCodePoints } from '../code-points.ts';
 import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
 import { type Metrics, parseMetrics } from '../model/metrics.ts';
 import { parseClasses } from './classes.ts';
 import { type Comparison, parseComparison } from './comparison.ts';
@@ -104,7 +105,7 @@ async function filesIn(folder: string): Promise<{ names: string[]; warnings: str
   const warnings: string[] = [];
   for (const entry of entries) {
     const { name } = entry;
-    if (name === MARKER) continue;
+    if (name === MARKER || name === BECAME_WRONG_FILE) continue;
     if (entry.isDirectory()) {
       warnings.push(`The folder ${name} in the model’s folder is not published: only files are.`);
     } else if (name.startsWith('.')) {
