@@ -1,3 +1,9 @@
+/**
+ * A page with the images that production has right and the candidate wrong. It belongs to a training's results, and is no
+ * part of a version: who may have the model need not be who may have the images.
+ */
+export const BECAME_WRONG_FILE = 'became_wrong.html';
+
 /** A test image that is new to two models, and what each of them takes it for. */
 export interface ComparedImage {
   /** In the data set, as its manifest has it: `test/<label>/<file name>`. */

@@ -22,6 +22,16 @@ const NEARLY_ALL = 0.75;
  */
 export type Fate = 'worse' | 'lost' | 'maybe' | 'few' | 'fell' | 'kept';
 
+/** What to say of a class to people; `''` when there is nothing to say. */
+export const FATE_WORDS: Readonly<Record<Fate, string>> = {
+  worse: 'worse beyond chance',
+  lost: 'more than half lost',
+  maybe: 'more than half lost, which may be chance',
+  few: 'too few to tell',
+  fell: 'within chance',
+  kept: '',
+};
+
 export interface JudgedClass extends ClassTally {
   readonly fate: Fate;
 }

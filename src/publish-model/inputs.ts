@@ -7,6 +7,7 @@ import {
   booleanInput,
   folderInput,
   invalidInput,
+  oneOfInput,
   safeNameInput,
   textInput,
   wholeNumberInput,
@@ -85,6 +86,7 @@ function publishTask(env: NodeJS.ProcessEnv, now: Date): PublishTask {
   const rules: Rules = {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
+    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
     allowClassChange: booleanInput('allow-class-change'),
   };
   return { kind: 'publish', ...sourceInput(env), version, rules, promote: booleanInput('promote') };
@@ -120,7 +122,7 @@ function unpublishedInput(): string | undefined {
   );
 }
 
-/** A roll-back takes what is on the server; a gate and `no-worse-than-production` are about new versions only. */
+/** A roll-back takes what is on the server; a gate and the comparison with production are about new versions only. */
 function rollBackTask(): RollBackTask {
   const to = textInput('roll-back-to');
   const fault = to === 'previous' ? undefined : whyNoVersion(to);

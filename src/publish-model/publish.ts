@@ -90,6 +90,7 @@ async function publishVersion(
   };
   context.onStored(stored);
   if (task.unpublished !== undefined) await discardUnpublished(task.unpublished, files, version, place);
+  for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
   return tidied(outcome, inputs, place);
