@@ -90,15 +90,29 @@ describe('build-image finds what to build', () => {
   });
 });
 
-test('build-image names the image by its digest, and shows it with its tags', async () => {
-  const image = `ghcr.io/lab/model@sha256:${'0'.repeat(64)}`;
-  const { outputs } = await runScript('build-image', 'Name the image by its digest', {
-    IMAGE: image,
-    TAGS: 'ghcr.io/lab/model:a\nghcr.io/lab/model:b',
+describe('build-image names the image by its digest', () => {
+  const name = 'ghcr.io/lab/model';
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const TAGS = `${name}:a\n${name}:b`;
+  const named = (env: Readonly<Record<string, string>>) =>
+    runScript('build-image', 'Name the image by its digest', { NAME: name, KNOWN_TAG: 'inputs-1', TAGS, ...env });
+  const summary = () => readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
+
+  test('and shows it with its tags', async () => {
+    const { outputs } = await named({ BUILT: digest, KNOWN: '' });
+    expect(outputs).toEqual({ image: `${name}@${digest}`, digest, built: 'true' });
+    for (const text of [`${name}@${digest}`, `${name}:a`, `${name}:b`]) {
+      expect(await summary()).toContain(`    ${text}\n`);
+    }
+    expect(await summary()).not.toContain('Nothing was built');
   });
-  expect(outputs).toEqual({ image });
-  const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
-  for (const text of [image, 'ghcr.io/lab/model:a', 'ghcr.io/lab/model:b']) expect(summary).toContain(`    ${text}\n`);
+
+  test('also when nothing was built, and says why', async () => {
+    const { outputs } = await named({ BUILT: '', KNOWN: digest });
+    expect(outputs).toEqual({ image: `${name}@${digest}`, digest, built: 'false' });
+    expect(await summary()).toMatch(/^Nothing was built: .* \(`inputs-1`\)/m);
+    expect(await summary()).toContain(`    ${name}:a\n`);
+  });
 });
 
 test.each([

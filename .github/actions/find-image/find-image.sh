@@ -101,7 +101,7 @@ read_dockerfile() {
   # The program that reads the Dockerfile is an image, too, where the first lines name one.
   syntax=$(sed -nE -e '/^#/!q' -e 's/^#[[:space:]]*[Ss][Yy][Nn][Tt][Aa][Xx][[:space:]]*=[[:space:]]*([^[:space:]]+).*$/\1/p' "$work/Dockerfile")
   if [ -n "$syntax" ]; then images+=("$syntax"); fi
-  while read -r instruction rest; do
+  while read -r instruction rest || [ -n "$instruction" ]; do
     read_instruction "$instruction" "$rest"
   done < <(sed '/^[[:space:]]*#/d' "$work/Dockerfile" | sed -e ':line' -e '/\\[[:space:]]*$/{N;s/\\[[:space:]]*\n/ /;b line' -e '}')
 }

@@ -8,7 +8,7 @@ case $CERTIFICATE in
     echo '::error::registry-ca holds a private key. Give only the certificate of the authority, and replace that key: it has been seen.'
     exit 1
     ;;
-  *-----BEGIN\ CERTIFICATE-----*-----END\ CERTIFICATE-----*) ;;
+  *-----BEGIN\ CERTIFICATE-----*$'\n'*-----END\ CERTIFICATE-----*) ;;
   *)
     echo '::error::registry-ca is no certificate. It must be the PEM text of the authority, from “-----BEGIN CERTIFICATE-----” to “-----END CERTIFICATE-----”, with its line ends.'
     exit 1
