@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
 import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
-import type { Inputs, PublishTask, RollBackTask } from '../../src/publish-model/inputs.ts';
+import type { Inputs, PublishTask, RollBackTask, Task } from '../../src/publish-model/inputs.ts';
 import type { Outcome } from '../../src/publish-model/outcome.ts';
 import { publish } from '../../src/publish-model/publish.ts';
 import { parseRecord, type VersionRecord } from '../../src/publish-model/version-record.ts';
@@ -62,7 +62,7 @@ export function comparison(productionVersion: string | null, changes: Readonly<R
 
 export interface RunOptions {
   readonly url: string;
-  readonly task: PublishTask | RollBackTask;
+  readonly task: Task;
   readonly inputs?: Partial<Inputs>;
   readonly context?: Partial<Context>;
 }

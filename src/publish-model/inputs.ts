@@ -31,6 +31,11 @@ export interface PublishTask {
   readonly promote: boolean;
 }
 
+/** A version that is on the server is judged as if it came from training now. */
+export interface JudgeTask extends Pick<PublishTask, 'version' | 'rules' | 'promote'> {
+  readonly kind: 'judge';
+}
+
 /** An old version back into production. */
 export interface RollBackTask {
   readonly kind: 'roll-back';
@@ -39,12 +44,14 @@ export interface RollBackTask {
   readonly allowClassChange: boolean;
 }
 
+export type Task = PublishTask | JudgeTask | RollBackTask;
+
 /** The inputs of the action, checked. */
 export interface Inputs {
   readonly owncloud: OwncloudSettings;
   readonly modelsFolder: string;
   readonly modelName: string;
-  readonly task: PublishTask | RollBackTask;
+  readonly task: Task;
   /** How many versions stay; `undefined`: all. */
   readonly keepVersions: number | undefined;
 }
@@ -61,7 +68,7 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
     owncloud: owncloudInputs('it is the address of the server with the models'),
     modelsFolder: folderInput('models-folder') || 'models',
     modelName: modelNameInput(),
-    task: textInput('roll-back-to') === '' ? publishTask(env, now) : rollBackTask(),
+    task: taskInput(env, now),
     keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
   };
 }
@@ -78,16 +85,43 @@ function modelNameInput(): string {
   return name;
 }
 
+function taskInput(env: NodeJS.ProcessEnv, now: Date): Task {
+  if (textInput('roll-back-to') !== '') return rollBackTask();
+  return textInput('judge-version') === '' ? publishTask(env, now) : judgeTask();
+}
+
 function publishTask(env: NodeJS.ProcessEnv, now: Date): PublishTask {
   const version = textInput('version') || defaultVersion(now, env['GITHUB_SHA']);
   const fault = whyNoVersion(version);
   if (fault !== undefined) throw invalidInput('version', version, `a name for a folder, and this one ${fault}`);
-  const rules: Rules = {
+  return { kind: 'publish', ...sourceInput(env), version, rules: rulesInput(), promote: booleanInput('promote') };
+}
+
+function rulesInput(): Rules {
+  return {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
     allowClassChange: booleanInput('allow-class-change'),
   };
-  return { kind: 'publish', ...sourceInput(env), version, rules, promote: booleanInput('promote') };
+}
+
+/** `version` names new versions only. */
+function judgeTask(): JudgeTask {
+  const version = textInput('judge-version');
+  const fault = whyNoVersion(version);
+  if (fault !== undefined) throw invalidInput('judge-version', version, `a version’s name, and this one ${fault}`);
+  refuseBeside('judge-version', ['model-dir', 'artifact-name', 'unpublished']);
+  return { kind: 'judge', version, rules: rulesInput(), promote: booleanInput('promote') };
+}
+
+/** What is on the server comes from nowhere else. */
+function refuseBeside(input: string, others: readonly string[]): void {
+  const contradiction = others.find((name) => textInput(name) !== '');
+  if (contradiction === undefined) return;
+  throw new DiatomError(
+    'INPUT',
+    `Inputs ${input} and ${contradiction} contradict each other: ${input} takes a version that is on the server. Leave ${contradiction} empty.`,
+  );
 }
 
 /** A training in the same job knows the folder, and what it stored on the server besides. */
@@ -126,13 +160,7 @@ function rollBackTask(): RollBackTask {
   const fault = to === 'previous' ? undefined : whyNoVersion(to);
   if (fault !== undefined)
     throw invalidInput('roll-back-to', to, `previous or a version’s name, and this one ${fault}`);
-  const contradiction = ['model-dir', 'artifact-name', 'unpublished', 'version'].find((name) => textInput(name) !== '');
-  if (contradiction !== undefined) {
-    throw new DiatomError(
-      'INPUT',
-      `Inputs roll-back-to and ${contradiction} contradict each other: a roll-back takes a version that is on the server. Leave ${contradiction} empty.`,
-    );
-  }
+  refuseBeside('roll-back-to', ['model-dir', 'artifact-name', 'unpublished', 'judge-version', 'version']);
   if (!booleanInput('promote')) {
     throw new DiatomError(
       'INPUT',

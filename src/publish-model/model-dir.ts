@@ -24,7 +24,7 @@ import { modelCard } from './model-card.ts';
 
 /** Left in it by `train-model`; of no meaning elsewhere. */
 const MARKER = '.diatom-actions';
-const COMPARISON_FILE = 'comparison.json';
+export const COMPARISON_FILE = 'comparison.json';
 const TRAINING_IMAGES_FILE = 'training-images.csv';
 
 /** A file of a version. */

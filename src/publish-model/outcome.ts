@@ -32,6 +32,8 @@ export interface Outcome {
   readonly replaced: string | undefined;
   /** Whether a roll-back from here changes the classes. */
   readonly classesDiffer: boolean;
+  /** Why there was nothing to judge, as a sentence: then the run is green whatever the checks say. */
+  readonly settled?: string | undefined;
   /** Versions that `keep-versions` deleted. */
   readonly removed: readonly string[];
 }
@@ -53,8 +55,8 @@ export function describePlace({ modelName }: Inputs, { remote, folder, productio
 }
 
 /** Why the version was not promoted, for the end of a red run; `undefined` when nothing kept it out. */
-export function refusalOf({ checks, production, version, kind, folder, server }: Outcome): string | undefined {
-  if (checks.passed) return undefined;
+export function refusalOf({ checks, production, version, kind, folder, server, settled }: Outcome): string | undefined {
+  if (checks.passed || settled !== undefined) return undefined;
   const lines = refusalLines(checks, production).map((line) => `- ${line}`);
   if (kind === 'roll-back') return [`The version ${version} was not put into production:`, ...lines].join('\n');
   return [

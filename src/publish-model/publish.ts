@@ -12,6 +12,7 @@ import { bringIn, tidied } from './bring-in.ts';
 import { checkCandidate, classChange, rulesFor } from './checks.ts';
 import { evaluateGate } from './gate.ts';
 import type { Inputs, PublishTask } from './inputs.ts';
+import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
@@ -28,6 +29,7 @@ import { atWork, type Context, type Workplace } from './workplace.ts';
 export async function publish(inputs: Inputs, context: Context): Promise<Outcome> {
   const { task } = inputs;
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
+  if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
   try {
     return await atWork(inputs, context, (place) => publishVersion(inputs, task, model, place, context));

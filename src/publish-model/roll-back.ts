@@ -1,14 +1,10 @@
 import { DiatomError } from '../errors.ts';
-import { PRODUCTION, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
-import { parseSums } from '../model/sums.ts';
-import { readText } from '../owncloud/read-file.ts';
-import { remotePath } from '../owncloud/remote-path.ts';
+import { PRODUCTION, VERSION_FILE } from '../model/model-folder.ts';
 import { bringIn, previousVersion, tidied } from './bring-in.ts';
 import { checkClasses, classChange } from './checks.ts';
 import type { Inputs, RollBackTask } from './inputs.ts';
-import { digestText } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
-import { readPublished } from './production.ts';
+import { readStoredVersion } from './stored-version.ts';
 import type { Context, Workplace } from './workplace.ts';
 
 /**
@@ -22,30 +18,14 @@ export async function rollBack(
   place: Workplace,
   context: Context,
 ): Promise<Outcome> {
-  const { remote, folder, production, options } = place;
+  const { production } = place;
   const version = await versionToRollBackTo(task, place);
-  const source = `${folder}/${version}`;
-  const text = await readText(remote, remotePath(source, SUMS_FILE), options);
-  if (text === undefined) {
-    throw new DiatomError(
-      'INPUT',
-      `Input roll-back-to: “${source}” at ${remote.rootUrl.host} is no whole version: it has no ${SUMS_FILE}.`,
-    );
-  }
-  const sums = parseSums(text, `${source}/${SUMS_FILE}`);
-  const weights = sums.find(({ name }) => name === WEIGHTS_FILE);
-  const { classes, metrics } = await readPublished(remote, source, options);
-  if (!weights || !classes) {
-    throw new DiatomError(
-      'MODEL',
-      `The version “${source}” at ${remote.rootUrl.host} can’t be put into production: it has no ${weights ? 'list of classes that can be read' : WEIGHTS_FILE}.`,
-    );
-  }
+  const { classes, metrics, sha256, files } = await readStoredVersion(place, version, 'roll-back-to');
   const finding = checkClasses(classes, production, task.allowClassChange);
   const outcome: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'roll-back',
-    sha256: weights.sha256,
+    sha256,
     checks: { verdicts: [], findings: [finding], passed: finding.passed },
     model: metrics && { metrics, comparison: undefined },
     promotionWanted: true,
@@ -53,7 +33,7 @@ export async function rollBack(
   };
   context.onStored(outcome);
   if (!finding.passed) return outcome;
-  return tidied(await bringIn(outcome, [...sums, digestText(SUMS_FILE, text)], place, context), inputs, place);
+  return tidied(await bringIn(outcome, files, place, context), inputs, place);
 }
 
 async function versionToRollBackTo({ to }: RollBackTask, place: Workplace): Promise<string> {

@@ -16,6 +16,8 @@ export function summaryMarkdown(
   outcome: Outcome,
   { warnings, failure }: { readonly warnings: readonly string[]; readonly failure: string | undefined },
 ): string {
+  if (outcome.settled !== undefined)
+    return `## ${escapeMarkdown(outcome.modelName)}: nothing new\n\n${escapeMarkdown(outcome.settled)}\n`;
   const sections = [
     `## ${escapeMarkdown(outcome.modelName)}: ${headline(outcome)}`,
     failure === undefined ? '' : `> [!CAUTION]\n${quoted(failure)}`,

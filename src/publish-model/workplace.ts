@@ -76,7 +76,7 @@ export async function atWork(
       `Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.`,
     );
   }
-  if (task.kind === 'roll-back') await requireModel(remote, modelsFolder, modelName, options);
+  if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
   const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, onWait: info };
   const lock = await takeLock(remote, request, options);
   try {
