@@ -13,6 +13,7 @@ import { modelCard } from './model-card.ts';
 import {
   CARD_FILE,
   CLASSES_FILE,
+  COMPARISON_FILE,
   METRICS_FILE,
   PROVENANCE_FILE,
   RECORD_FILE,
@@ -24,7 +25,6 @@ import { formatSums } from './sums.ts';
 
 /** Left in it by `train-model`; of no meaning elsewhere. */
 const MARKER = '.diatom-actions';
-const COMPARISON_FILE = 'comparison.json';
 const TRAINING_IMAGES_FILE = 'training-images.csv';
 
 /** A file of a version. Digests are hexadecimal. */
