@@ -57,7 +57,15 @@ interface Spec {
 const SECRET = 'a secret';
 const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
+const ALONE = 'a version that is there takes publish-model.yml alone';
 const ELSEWHERE = 'a job of its own checks';
+
+const PUBLISHING = {
+  'owncloud-password': SECRET,
+  'models-password': SECRET,
+  'model-dir': 'the workspace of this job is empty',
+  check: 'nothing is published by a check',
+};
 
 const GPU_SERVER: Target = {
   except: {
@@ -123,11 +131,28 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
   },
   'publish-model': {
     actions: {
-      'publish-model': {
-        except: { 'owncloud-password': SECRET, 'model-dir': 'the workspace of this job is empty' },
+      store: {
+        action: 'publish-model',
+        except: {
+          ...PUBLISHING,
+          promote: 'the next job promotes',
+          'promote-version': 'is stored already',
+          'roll-back-to': 'is stored already',
+          'check-again': 'is stored already',
+        },
+      },
+      promote: {
+        action: 'publish-model',
+        except: {
+          ...PUBLISHING,
+          'artifact-name': WIRED,
+          version: WIRED,
+          'promote-version': WIRED,
+          'check-again': WIRED,
+        },
       },
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'models-folder'],
+    fromVariables: ['owncloud-url', 'owncloud-username', 'models-username', 'models-folder'],
   },
   pipeline: {
     actions: {
@@ -146,6 +171,22 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'artifact-name': CHECKS,
         },
         renamed: { cache: 'prepare-cache' },
+      },
+      'check-publishing': {
+        action: 'publish-model',
+        except: {
+          'owncloud-password': SECRET,
+          'models-password': SECRET,
+          check: 'is true',
+          'model-dir': CHECKS,
+          'artifact-name': CHECKS,
+          version: CHECKS,
+          promote: CHECKS,
+          'promote-version': CHECKS,
+          'roll-back-to': CHECKS,
+          'check-again': CHECKS,
+          'keep-versions': CHECKS,
+        },
       },
     },
     workflows: {
@@ -172,7 +213,12 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         },
       },
       'publish-model': {
-        except: { 'artifact-name': WIRED, 'roll-back-to': 'rolling back takes publish-model.yml alone' },
+        except: {
+          'artifact-name': WIRED,
+          'promote-version': ALONE,
+          'roll-back-to': ALONE,
+          'check-again': ALONE,
+        },
         renamed: { 'timeout-minutes': 'publish-timeout-minutes', version: 'model-version' },
       },
     },
@@ -210,6 +256,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'publish-timeout-minutes',
       'environment',
       'model-name',
+      'models-username',
       'models-folder',
       'keep-versions',
       'train-env',

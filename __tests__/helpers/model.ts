@@ -75,7 +75,12 @@ export function publishTask(folder: string, version: string, changes: Partial<Pu
 }
 
 export function rollBackTask(to: string, allowClassChange = false): RollBackTask {
-  return { kind: 'roll-back', to, allowClassChange };
+  return { kind: 'roll-back', input: 'roll-back-to', to, allowClassChange, rules: undefined };
+}
+
+/** A version that was stored before, and goes to production if it passes rules once more. */
+export function promoteTask(to: string, rules: RollBackTask['rules'] = 'as-stored'): RollBackTask {
+  return { kind: 'roll-back', input: 'promote-version', to, allowClassChange: false, rules };
 }
 
 /** Runs the whole of the action but inputs and outputs. */
@@ -91,12 +96,14 @@ export async function runPublish({
   const outcome = await publish(
     {
       owncloud: { url, username: USER, password: PASSWORD },
+      training: undefined,
       modelsFolder: 'models',
       modelName: 'diatoms',
       keepVersions: undefined,
       task,
       ...inputs,
     },
+    task,
     {
       http,
       env: {},

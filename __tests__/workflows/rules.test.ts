@@ -20,7 +20,15 @@ const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
 
 const ours = repositoryName();
 const SECRETS = [
-  ...['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD', 'RUNNER_APP_KEY', 'RUNNER_TOKEN', 'SSH_KEY'],
+  ...[
+    'FILE_LIST',
+    'OWNCLOUD_PASSWORD',
+    'MODELS_PASSWORD',
+    'REGISTRY_PASSWORD',
+    'RUNNER_APP_KEY',
+    'RUNNER_TOKEN',
+    'SSH_KEY',
+  ],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
 ];
 
@@ -33,7 +41,8 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/start': { actions: 'read', 'id-token': 'write' },
   'train-model/train': { packages: 'read' },
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
-  'publish-model/publish': {},
+  'publish-model/store': {},
+  'publish-model/promote': {},
   'pipeline/check': { contents: 'read', packages: 'read' },
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
@@ -162,7 +171,10 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
       for (const { uses = '', with: given } of job.steps ?? []) {
         const action = /^\$\/(.+)/.exec(uses)?.[1];
         if (action === undefined) continue;
-        expectAllGiven(id === 'check' ? id : action, Object.keys(readActionMetadata(action).inputs), given);
+        const target = [id, `${id}-publishing`].find(
+          (one) => spec?.actions?.[one]?.action === action || one === action,
+        );
+        expectAllGiven(target ?? action, Object.keys(readActionMetadata(action).inputs), given);
       }
     }
   });
@@ -216,7 +228,47 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 });
 
 test('no template waits in the same group as a workflow that it calls', () => {
-  for (const { workflow } of templates) expect(workflow.concurrency?.group ?? '').not.toMatch(/^publish-model/);
+  for (const file of templates) {
+    const groups = [file.workflow.concurrency, ...jobsOf(file).map(({ job }) => job.concurrency)];
+    for (const group of groups) expect(group?.group ?? '').not.toMatch(/^publish-model/);
+  }
+});
+
+describe('consent to a promotion', () => {
+  const expression = (text: string) => `\${{ ${text} }}`;
+  const publishing = own.find(({ name }) => name === 'publish-model')?.workflow.jobs;
+
+  test('is asked for by the job that promotes only, when the version is stored and has passed', () => {
+    expect(publishing?.['store']).not.toHaveProperty('environment');
+    expect(publishing?.['store']?.steps?.[0]?.with).toMatchObject({ promote: false });
+    expect(publishing?.['promote']).toMatchObject({ needs: 'store', environment: expression('inputs.environment') });
+    expect(publishing?.['promote']?.if).toContain("needs.store.result == 'success' && inputs.promote");
+    for (const { workflow, name } of all) {
+      for (const [id, job] of Object.entries(workflow.jobs)) {
+        if (`${name}/${id}` !== 'publish-model/promote') expect(job).not.toHaveProperty('environment');
+      }
+    }
+  });
+
+  test('is waited for in no group that another run or a roll-back needs', () => {
+    expect(publishing?.['promote']).not.toHaveProperty('concurrency');
+    for (const file of all) {
+      for (const { job } of jobsOf(file)) {
+        if (job.with?.['environment'] === undefined || file.name === 'pipeline') continue;
+        expect([file.name, file.workflow.concurrency, job.concurrency]).toEqual([file.name, undefined, undefined]);
+      }
+    }
+    const template = templates.find(({ name }) => name === 'pipeline')?.workflow;
+    expect(template?.jobs['pipeline']?.with).toMatchObject({ promote: false });
+    expect(template?.jobs['promote']?.with).toMatchObject({ 'check-again': 'as-stored' });
+  });
+
+  test('is checked under the lock: what was stored is judged once more beside what is in production by then', () => {
+    expect(publishing?.['promote']?.steps?.[0]?.with).toMatchObject({
+      'promote-version': expression('needs.store.outputs.version || inputs.promote-version'),
+      'check-again': expression("needs.store.outputs.version && 'as-stored' || inputs.check-again"),
+    });
+  });
 });
 
 describe('a GPU server', () => {

@@ -5,12 +5,10 @@ import { remotePath } from '../owncloud/remote-path.ts';
 import { info } from '../runner/log.ts';
 import { bringIn, tidied } from './bring-in.ts';
 import { type Checks, checkCandidate, classChange } from './checks.ts';
-import { type Comparison, parseComparison } from './comparison.ts';
 import type { Inputs, JudgeTask } from './inputs.ts';
 import { keepRecord } from './keep-record.ts';
-import { COMPARISON_FILE } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
-import { readStoredVersion, type StoredVersion } from './stored-version.ts';
+import { comparisonOf, readStoredVersion, type StoredVersion } from './stored-version.ts';
 import { type Judgement, judgementOf, parseRecord, type VersionRecord } from './version-record.ts';
 import type { Context, Workplace } from './workplace.ts';
 
@@ -39,6 +37,7 @@ export async function judgeVersion(
   const outcome: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'publish',
+    decidedBy: 'checks',
     sha256: stored.sha256,
     checks,
     model,
@@ -63,18 +62,16 @@ export async function judgeVersion(
 async function judged(
   { classes, metrics }: StoredVersion,
   { version, rules }: JudgeTask,
-  { remote, folder, production, options }: Workplace,
+  place: Workplace,
 ): Promise<{ checks: Checks; model: NonNullable<Outcome['model']> }> {
-  const source = `${folder}/${version}`;
+  const { remote, folder, production } = place;
   if (!metrics) {
     throw new DiatomError(
       'MODEL',
-      `The version “${source}” at ${remote.rootUrl.host} can’t be judged: it has no ${METRICS_FILE} that can be read.`,
+      `The version “${folder}/${version}” at ${remote.rootUrl.host} can’t be judged: it has no ${METRICS_FILE} that can be read.`,
     );
   }
-  const text = await readText(remote, remotePath(source, COMPARISON_FILE), options);
-  const comparison: Comparison | undefined =
-    text === undefined ? undefined : parseComparison(text, `${source}/${COMPARISON_FILE}`);
+  const comparison = await comparisonOf(version, place);
   const checks = checkCandidate({ classes, metrics, comparison }, production, rules);
   return { checks, model: { metrics, comparison } };
 }
@@ -91,12 +88,14 @@ function whatIsKnown(outcome: Outcome, record: VersionRecord | undefined, now: J
   if (current === version) return `${version} is in production already.`;
   const before = record?.judged;
   if (record && record.promotions.length > 0) {
-    return `${version} was in production before, and is not now: a person has to bring it back (roll-back-to: ${version}).`;
+    return `${version} was in production before, and is not now: a person has to bring it back (promote-version: ${version}).`;
   }
   if (!before || !bySameRules(before, now)) return undefined;
   if (before.passed)
-    return promotionWanted ? undefined : `${version} has passed, and waits for a promotion (roll-back-to: ${version}).`;
-  return `${version} was refused before, on ${before.time.slice(0, 10)}, by the same rules: ${before.reasons.join(' ')} A person who decides otherwise can promote it (roll-back-to: ${version}).`;
+    return promotionWanted
+      ? undefined
+      : `${version} has passed, and waits for a promotion (promote-version: ${version}).`;
+  return `${version} was refused before, on ${before.time.slice(0, 10)}, by the same rules: ${before.reasons.join(' ')} A person who decides otherwise can promote it (promote-version: ${version}).`;
 }
 
 /** All but what came of it, and when. */

@@ -11,7 +11,7 @@ import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
 import { checkCandidate, classChange, rulesFor } from './checks.ts';
 import { evaluateGate } from './gate.ts';
-import type { Inputs, PublishTask } from './inputs.ts';
+import type { Inputs, PublishTask, Task } from './inputs.ts';
 import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
@@ -26,8 +26,7 @@ import { atWork, type Context, type Workplace } from './workplace.ts';
  * The whole of the action, from checked inputs to a model in production, or one that was kept out of it: then the
  * outcome's checks say why.
  */
-export async function publish(inputs: Inputs, context: Context): Promise<Outcome> {
-  const { task } = inputs;
+export async function publish(inputs: Inputs, task: Task, context: Context): Promise<Outcome> {
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
   if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
@@ -84,6 +83,7 @@ async function publishVersion(
   const stored: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'publish',
+    decidedBy: 'checks',
     sha256: model.sha256,
     checks,
     model,

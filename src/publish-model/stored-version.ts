@@ -1,10 +1,11 @@
 import { DiatomError } from '../errors.ts';
 import type { Metrics } from '../model/metrics.ts';
-import { SUMS_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
+import { COMPARISON_FILE, SUMS_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
 import { parseSums } from '../model/sums.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
+import { type Comparison, parseComparison } from './comparison.ts';
 import { digestText } from './model-dir.ts';
 import { readPublished } from './production.ts';
 import type { Workplace } from './workplace.ts';
@@ -48,4 +49,14 @@ export async function readStoredVersion(
     );
   }
   return { classes, metrics, sha256: weights.sha256, files: [...sums, digestText(SUMS_FILE, text)] };
+}
+
+/** How a stored version compared with production's in its training; `undefined` when it was not compared. */
+export async function comparisonOf(
+  version: string,
+  { remote, folder, options }: Workplace,
+): Promise<Comparison | undefined> {
+  const source = `${folder}/${version}`;
+  const text = await readText(remote, remotePath(source, COMPARISON_FILE), options);
+  return text === undefined ? undefined : parseComparison(text, `${source}/${COMPARISON_FILE}`);
 }

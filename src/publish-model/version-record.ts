@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { parseJsonAs } from '../model/parse-json.ts';
 import { type Checks, type Rules, refusalLines } from './checks.ts';
-import { formatGate } from './gate.ts';
+import { formatGate, parseGate } from './gate.ts';
 import type { PublishedModel } from './production.ts';
 
 const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/));
@@ -67,4 +67,13 @@ export function judgementOf(
     allow_class_change: rules.allowClassChange,
     production: production?.version ?? null,
   };
+}
+
+/** The rules of a judgement. */
+export function rulesOf({
+  gate,
+  no_worse_than_production: noWorse,
+  allow_class_change: allowClassChange,
+}: Judgement): Rules {
+  return { gate: parseGate(gate), noWorse, allowClassChange };
 }

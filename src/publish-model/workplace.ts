@@ -70,12 +70,7 @@ export async function atWork(
     info(`Signed in: ${signedIn.description}.`);
     return signedIn;
   });
-  if (remote.access !== 'full') {
-    throw new DiatomError(
-      'INPUT',
-      `Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.`,
-    );
-  }
+  requireFullAccess(remote);
   if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
   const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, onWait: info };
   const lock = await takeLock(remote, request, options);
@@ -91,6 +86,15 @@ export async function atWork(
   } finally {
     await lock.release();
   }
+}
+
+/** @throws DiatomError `INPUT` for a public link that only takes files */
+export function requireFullAccess({ access }: Pick<Remote, 'access'>): void {
+  if (access === 'full') return;
+  throw new DiatomError(
+    'INPUT',
+    'Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.',
+  );
 }
 
 /** A roll-back of a misspelt model should not make a folder for it. */
