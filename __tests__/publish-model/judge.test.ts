@@ -31,8 +31,11 @@ test('what was refused by the same rules is named with its reason, and is green;
   const server = await serverWithRefused();
   const before = filesOf(server.directory, 'v2');
   const outcome = await judge(server, 'v2');
-  expect(outcome).toMatchObject({ promoted: false, settled: expect.stringContaining('v2 was refused before') });
-  expect(outcome.settled).toContain('macro_f1: the model has 0.5, required is >= 0.85');
+  expect(outcome).toMatchObject({
+    promoted: false,
+    settled: { waits: false, sentence: expect.stringContaining('v2 was refused before') },
+  });
+  expect(outcome.settled?.sentence).toContain('macro_f1: the model has 0.5, required is >= 0.85');
   expect(refusalOf(outcome)).toBeUndefined();
   expect(summaryMarkdown(outcome, { warnings: [], failure: undefined })).toMatch(
     /^## diatoms: nothing new\n\nv2 was refused/,
@@ -46,7 +49,7 @@ test('by another gate it is judged anew: promoted when it passes', async () => {
   const outcome = await judge(server, 'v2', { rules: LAX });
   expect([outcome.promoted, outcome.settled]).toEqual([true, undefined]);
   expect(production(server)).toBe('v2');
-  expect((await judge(server, 'v2')).settled).toBe('v2 is in production already.');
+  expect((await judge(server, 'v2')).settled).toEqual({ sentence: 'v2 is in production already.', waits: false });
 });
 
 test('by another gate that it fails as well it is refused once, red, and from then on named', async () => {
@@ -55,7 +58,7 @@ test('by another gate that it fails as well it is refused once, red, and from th
   const first = await judge(server, 'v2', { rules });
   expect(refusalOf(first)).toContain('required is >= 0.6');
   const second = await judge(server, 'v2', { rules });
-  expect(second.settled).toContain('required is >= 0.6');
+  expect(second.settled?.sentence).toContain('required is >= 0.6');
   expect(refusalOf(second)).toBeUndefined();
   expect(production(server)).toBe('v1');
 });
@@ -86,7 +89,7 @@ test('what a person has rolled back is never promoted again by itself', async ()
   }
   await runPublish({ url: server.url, task: rollBackTask('v1') });
   const outcome = await judge(server, 'v2', { rules: LAX });
-  expect(outcome.settled).toContain('v2 was in production before');
+  expect(outcome.settled?.sentence).toContain('v2 was in production before');
   expect(production(server)).toBe('v1');
 });
 
@@ -96,7 +99,7 @@ test('what waits for a promotion is promoted when that is asked for, and only th
     url: server.url,
     task: publishTask(await modelDir('a'), 'v1', { rules: STRICT, promote: false }),
   });
-  expect((await judge(server, 'v1', { promote: false })).settled).toContain('v1 has passed, and waits');
+  expect((await judge(server, 'v1', { promote: false })).settled).toMatchObject({ waits: true });
   expect(production(server)).toBeUndefined();
   expect(await judge(server, 'v1')).toMatchObject({ promoted: true });
   expect(production(server)).toBe('v1');

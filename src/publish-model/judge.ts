@@ -48,7 +48,7 @@ export async function judgeVersion(
   const record = await recordOf(place, version);
   const known = whatIsKnown(outcome, record, judgement);
   if (known !== undefined) {
-    info(known);
+    info(known.sentence);
     const settled = { ...outcome, promoted: production?.version === version, settled: known };
     context.onStored(settled);
     return settled;
@@ -81,21 +81,25 @@ async function recordOf({ remote, folder, options }: Workplace, version: string)
   return text === undefined ? undefined : parseRecord(text, `${folder}/${version}/${RECORD_FILE}`);
 }
 
-/** One sentence on why there is nothing to judge; `undefined` when there is. */
-function whatIsKnown(outcome: Outcome, record: VersionRecord | undefined, now: Judgement): string | undefined {
+/** Why there is nothing to judge; `undefined` when there is. */
+function whatIsKnown(outcome: Outcome, record: VersionRecord | undefined, now: Judgement): Outcome['settled'] {
   const { version, production, promotionWanted } = outcome;
-  const current = production?.version;
-  if (current === version) return `${version} is in production already.`;
-  const before = record?.judged;
+  const over = (sentence: string) => ({ sentence, waits: false });
+  if (production?.version === version) return over(`${version} is in production already.`);
   if (record && record.promotions.length > 0) {
-    return `${version} was in production before, and is not now: a person has to bring it back (promote-version: ${version}).`;
+    return over(
+      `${version} was in production before, and is not now: a person has to bring it back (promote-version: ${version}).`,
+    );
   }
+  const before = record?.judged;
   if (!before || !bySameRules(before, now)) return undefined;
-  if (before.passed)
-    return promotionWanted
-      ? undefined
-      : `${version} has passed, and waits for a promotion (promote-version: ${version}).`;
-  return `${version} was refused before, on ${before.time.slice(0, 10)}, by the same rules: ${before.reasons.join(' ')} A person who decides otherwise can promote it (promote-version: ${version}).`;
+  if (!before.passed) {
+    return over(
+      `${version} was refused before, on ${before.time.slice(0, 10)}, by the same rules: ${before.reasons.join(' ')} A person who decides otherwise can promote it (promote-version: ${version}).`,
+    );
+  }
+  if (promotionWanted) return undefined;
+  return { sentence: `${version} has passed, and waits for its promotion (promote-version: ${version}).`, waits: true };
 }
 
 /** All but what came of it, and when. */

@@ -34,8 +34,8 @@ export interface Outcome {
   readonly replaced: string | undefined;
   /** Whether a roll-back from here changes the classes. */
   readonly classesDiffer: boolean;
-  /** Why there was nothing to judge, as a sentence: then the run is green whatever the checks say. */
-  readonly settled?: string | undefined;
+  /** Why there was nothing to judge: then the run is green whatever the checks say. */
+  readonly settled?: { readonly sentence: string; readonly waits: boolean } | undefined;
   /** Versions that `keep-versions` deleted. */
   readonly removed: readonly string[];
 }

@@ -17,7 +17,7 @@ import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
-import { bringUnpublished, discardUnpublished } from './unpublished-result.ts';
+import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
 import { judgementOf, type VersionRecord } from './version-record.ts';
 import { atWork, type Context, type Workplace } from './workplace.ts';
@@ -91,7 +91,10 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
-  if (task.unpublished !== undefined) await discardUnpublished(task.unpublished, files, version, place);
+  if (task.unpublished !== undefined) {
+    const signIn = () => signInToUnpublished(inputs, context);
+    await discardUnpublished(task.unpublished, { version, files }, place, signIn);
+  }
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
   return tidied(outcome, inputs, place);

@@ -65,13 +65,21 @@ async function runCheck(inputs: Inputs, context: Parameters<typeof check>[1]): P
   await writeSummary(checkMarkdown(findings));
 }
 
-function outputsOf({ decidedBy, version, url, promoted, production, checks, sha256 }: Outcome): Record<string, string> {
+function outputsOf(outcome: Outcome): Record<string, string> {
+  const { version, url, promoted, production, sha256 } = outcome;
   return {
     version,
     'version-url': url,
     promoted: String(promoted),
     'previous-version': production?.version ?? '',
-    'gate-passed': decidedBy === 'checks' ? String(checks.passed) : '',
+    'gate-passed': gatePassed(outcome),
     sha256,
   };
+}
+
+/** Whoever promotes in a job of its own goes by it: not `true` for what was promoted already. */
+function gatePassed({ decidedBy, checks, settled }: Outcome): string {
+  if (decidedBy === 'person') return '';
+  if (settled && !settled.waits) return checks.passed ? '' : 'false';
+  return String(checks.passed);
 }

@@ -17,7 +17,7 @@ export function summaryMarkdown(
   { warnings, failure }: { readonly warnings: readonly string[]; readonly failure: string | undefined },
 ): string {
   if (outcome.settled !== undefined)
-    return `## ${escapeMarkdown(outcome.modelName)}: nothing new\n\n${escapeMarkdown(outcome.settled)}\n`;
+    return `## ${escapeMarkdown(outcome.modelName)}: nothing new\n\n${escapeMarkdown(outcome.settled.sentence)}\n`;
   const sections = [
     `## ${escapeMarkdown(outcome.modelName)}: ${headline(outcome)}`,
     failure === undefined ? '' : `> [!CAUTION]\n${quoted(failure)}`,
