@@ -31,7 +31,9 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     leftOut: [],
     warnings: [],
     dataDir: '/runner/data',
+    dataIdentity: 'ef'.repeat(32),
     archive: ARCHIVE,
+    standing: undefined,
     ...changes,
   };
 }

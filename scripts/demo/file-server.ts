@@ -58,7 +58,7 @@ function headerText(value: string | string[] | undefined): string | undefined {
 }
 
 /** One range of bytes; a header that isn't one is ignored, as the RFC asks for. */
-function parseRange(
+export function parseRange(
   header: string | undefined,
   size: number,
 ): { start: number; end: number } | 'unsatisfiable' | undefined {

@@ -7,7 +7,7 @@ import type { LeftOut } from './select-images.ts';
 import { createSplitter, type Split, type SplitGroup, type SplitSource } from './split.ts';
 
 export interface PlanOptions {
-  readonly split: 'shuffle' | 'stable';
+  readonly split: 'shuffle' | 'stable' | 'keep';
   readonly seed: string;
   readonly groupBy: RegExp | undefined;
   readonly duplicates: 'keep-together' | 'drop' | 'error';

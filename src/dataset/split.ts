@@ -22,7 +22,7 @@ export interface SplitGroup<Image> {
 }
 
 export interface SplitOptions {
-  readonly split: 'shuffle' | 'stable';
+  readonly split: 'shuffle' | 'stable' | 'keep';
   readonly seed: string;
   /**
    * How many images each source has, when the `sizes` of every group tell all its sources; left out when a group is met

@@ -36,6 +36,8 @@ export interface WrittenDataset {
   readonly facts: ArchiveFacts;
   readonly manifestPath: string;
   readonly reportPath: string;
+  /** Of the file beside the archive; `undefined` where sides are not kept. */
+  readonly sidesPath: string | undefined;
   /** Paths of manifest, data set description and report. */
   readonly descriptions: string[];
   readonly classes: ReadonlyMap<string, ClassCount>;
@@ -147,7 +149,8 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     const facts = await archive.finish();
     info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
     const [manifestPath, reportPath] = [manifest.path, join(dataDir.results, REPORT)];
-    return { name, path, facts, manifestPath, reportPath, descriptions, classes: tally.classes(), leftOut, warnings };
+    const files = { name, path, facts, manifestPath, reportPath, sidesPath: undefined, descriptions };
+    return { ...files, classes: tally.classes(), leftOut, warnings };
   } catch (error) {
     // In this order: what is open can't be removed everywhere.
     await threads.close();
