@@ -59,6 +59,8 @@ const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
 const ALONE = 'a version that is there takes publish-model.yml alone';
 const ELSEWHERE = 'a job of its own checks';
+const DECIDES = 'the pipeline decides before it calls this workflow';
+const UNTRAINED = 'nothing is trained by a decision';
 
 const PUBLISHING = {
   'owncloud-password': SECRET,
@@ -123,13 +125,22 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'registry-username': 'follows from the registry',
           'registry-password': SECRET,
           'output-dir': 'nothing runs in this job after the action that could look into the folder',
+          decide: DECIDES,
+          'data-identity': DECIDES,
         },
         // An hour less than a GPU server lives at the most (max-hours), so that what was trained can be saved.
         defaults: { 'timeout-minutes': '660' },
       },
       'gpu-server': GPU_SERVER,
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'registry-username', ...SERVER_INPUTS],
+    fromVariables: [
+      'owncloud-url',
+      'owncloud-username',
+      'owncloud-folder',
+      'registry-username',
+      'retention-days',
+      ...SERVER_INPUTS,
+    ],
   },
   'publish-model': {
     actions: {
@@ -148,6 +159,8 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         except: {
           ...PUBLISHING,
           'artifact-name': WIRED,
+          unpublished: 'only what is stored already is promoted',
+          'judge-version': 'the job before judges',
           version: WIRED,
           'promote-version': WIRED,
           'check-again': WIRED,
@@ -184,6 +197,8 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           check: 'is true',
           'model-dir': CHECKS,
           'artifact-name': CHECKS,
+          unpublished: CHECKS,
+          'judge-version': CHECKS,
           version: CHECKS,
           promote: CHECKS,
           'promote-version': CHECKS,
@@ -191,6 +206,27 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'check-again': CHECKS,
           'keep-versions': CHECKS,
         },
+      },
+      decide: {
+        action: 'train-model',
+        except: {
+          'owncloud-password': SECRET,
+          'registry-username': UNTRAINED,
+          'registry-password': UNTRAINED,
+          image: WIRED,
+          dataset: WIRED,
+          'dataset-sha256': WIRED,
+          'data-identity': WIRED,
+          'compare-with': 'is production',
+          decide: 'is true',
+          engine: UNTRAINED,
+          'shm-size': UNTRAINED,
+          'output-dir': UNTRAINED,
+          'timeout-minutes': UNTRAINED,
+          'artifact-name': UNTRAINED,
+          'retention-days': UNTRAINED,
+        },
+        renamed: { env: 'train-env', network: 'train-network' },
       },
     },
     workflows: {
@@ -219,6 +255,8 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'publish-model': {
         except: {
           'artifact-name': WIRED,
+          unpublished: WIRED,
+          'judge-version': WIRED,
           'promote-version': ALONE,
           'roll-back-to': ALONE,
           'check-again': ALONE,
@@ -257,6 +295,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'shm-size',
       'train-timeout-minutes',
       'model-artifact-name',
+      'retention-days',
       'publish-timeout-minutes',
       'environment',
       'model-name',

@@ -44,6 +44,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'publish-model/store': {},
   'publish-model/promote': {},
   'pipeline/check': { contents: 'read', packages: 'read' },
+  'pipeline/decide': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
@@ -310,5 +311,49 @@ describe('a GPU server', () => {
       if: `needs.start.result == 'success' && ${isOurs.replace('==', '!=')}`,
       run: expect.stringContaining('exit 1'),
     });
+  });
+});
+
+describe('the pipeline trains only when something differs', () => {
+  const jobs = own.find(({ name }) => name === 'pipeline')?.workflow.jobs ?? {};
+
+  test('decides before any GPU server is started, on the runner of the small jobs, and knows what is trained', () => {
+    const { decide, train, check } = jobs;
+    expect(train?.needs).toContain('decide');
+    expect(decide?.['runs-on']).toEqual(check?.['runs-on']);
+    const given = decide?.steps?.[0]?.with ?? {};
+    const trained = train?.with ?? {};
+    const same = [
+      'image',
+      'dataset',
+      'dataset-sha256',
+      'gpus',
+      'train-command',
+      'test-command',
+      'env',
+      'network',
+      'owncloud-folder',
+    ];
+    for (const input of same) expect([input, given[input]]).toEqual([input, trained[input]]);
+  });
+
+  test('trains when the decision says so or is left out, and never when it failed', () => {
+    expect(jobs['train']?.if).toContain("(needs.decide.result == 'skipped' || needs.decide.outputs.train == 'true')");
+    expect(jobs['decide']?.if).toContain('!inputs.force');
+  });
+
+  test('publishes what a run before has left, wherever it lies', () => {
+    const { publish } = jobs;
+    expect(publish?.if).toContain("needs.decide.outputs.unpublished != ''");
+    expect(publish?.if).toContain("needs.decide.outputs.judge-version != ''");
+    expect(publish?.with).toMatchObject({
+      unpublished: expect.stringContaining('needs.train.outputs.unpublished || needs.decide.outputs.unpublished'),
+      'judge-version': expect.stringContaining('needs.decide.outputs.judge-version'),
+    });
+  });
+
+  test('asks for no consent to what was refused or is over', () => {
+    const { promote } = own.find(({ name }) => name === 'publish-model')?.workflow.jobs ?? {};
+    expect(promote?.if).toContain("needs.store.outputs.gate-passed == 'true'");
   });
 });
