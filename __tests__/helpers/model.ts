@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
 import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
+import type { Rules } from '../../src/publish-model/checks.ts';
 import type { Inputs, PublishTask, RollBackTask, Task } from '../../src/publish-model/inputs.ts';
 import type { Outcome } from '../../src/publish-model/outcome.ts';
 import { publish } from '../../src/publish-model/publish.ts';
@@ -79,7 +80,7 @@ export function rollBackTask(to: string, allowClassChange = false): RollBackTask
 }
 
 /** A version that was stored before, and goes to production if it passes rules once more. */
-export function promoteTask(to: string, rules: RollBackTask['rules'] = 'as-stored'): RollBackTask {
+export function promoteTask(to: string, rules: Rules | 'as-stored' = 'as-stored'): RollBackTask {
   return { kind: 'roll-back', input: 'promote-version', to, allowClassChange: false, rules };
 }
 

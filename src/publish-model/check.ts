@@ -7,7 +7,7 @@ import { lookUpIfThere, type RemoteFile } from '../owncloud/remote-file.ts';
 import { remoteFolder } from '../owncloud/remote-path.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import type { Inputs } from './inputs.ts';
-import { type Context, requireFullAccess } from './workplace.ts';
+import { type Context, requireFullAccess, signIn } from './workplace.ts';
 
 /** One line of the check. Only `bad` makes it red. */
 export interface CheckFinding {
@@ -23,8 +23,8 @@ type CheckContext = Pick<Context, 'http' | 'signal' | 'policy'>;
  * by itself. Of the first account, writing is tried with a tiny file; of the second one only asked what it may do.
  */
 export async function check(inputs: Inputs, context: CheckContext): Promise<CheckFinding[]> {
-  const { owncloud, training, modelsFolder, modelName } = inputs;
-  const publishing = await find('Publishing', context, () => canPublish(owncloud, modelsFolder, context));
+  const { training, modelsFolder, modelName } = inputs;
+  const publishing = await find('Publishing', context, () => canPublish(inputs, context));
   if (!training) {
     const sentence =
       'not protected from the training: it has the same account as publishing. With models-username and the secret MODELS_PASSWORD, publishing has one of its own, and the training’s needs to read production only';
@@ -56,10 +56,11 @@ async function find(subject: string, { signal }: CheckContext, look: () => Promi
   }
 }
 
-async function canPublish(owncloud: OwncloudSettings, models: string, context: CheckContext): Promise<Found> {
+async function canPublish(inputs: Inputs, context: CheckContext): Promise<Found> {
+  const models = inputs.modelsFolder;
   const warnings: string[] = [];
   const options = { ...context, onWarning: (message: string) => void warnings.push(message) };
-  const remote = await connect(owncloud, options);
+  const remote = await signIn(inputs, options);
   requireFullAccess(remote);
   await checkWriteAccess(remote, models, options);
   const sentence = `${remote.description}: signed in, wrote and deleted a file in “${models}”`;
