@@ -57,7 +57,17 @@ interface Spec {
 const SECRET = 'a secret';
 const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
+const ALONE = 'a version that is there takes publish-model.yml alone';
 const ELSEWHERE = 'a job of its own checks';
+const DECIDES = 'the pipeline decides before it calls this workflow';
+const UNTRAINED = 'nothing is trained by a decision';
+
+const PUBLISHING = {
+  'owncloud-password': SECRET,
+  'models-password': SECRET,
+  'model-dir': 'the workspace of this job is empty',
+  check: 'nothing is published by a check',
+};
 
 const GPU_SERVER: Target = {
   except: {
@@ -123,21 +133,49 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'registry-username': 'follows from the registry',
           'registry-password': SECRET,
           'output-dir': 'nothing runs in this job after the action that could look into the folder',
+          decide: DECIDES,
+          'data-identity': DECIDES,
         },
         // An hour less than a GPU server lives at the most (max-hours), so that what was trained can be saved.
         defaults: { 'timeout-minutes': '660' },
       },
       'gpu-server': GPU_SERVER,
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'registry-username', ...SERVER_INPUTS],
+    fromVariables: [
+      'owncloud-url',
+      'owncloud-username',
+      'owncloud-folder',
+      'registry-username',
+      'retention-days',
+      ...SERVER_INPUTS,
+    ],
   },
   'publish-model': {
     actions: {
-      'publish-model': {
-        except: { 'owncloud-password': SECRET, 'model-dir': 'the workspace of this job is empty' },
+      store: {
+        action: 'publish-model',
+        except: {
+          ...PUBLISHING,
+          promote: 'the next job promotes',
+          'promote-version': 'is stored already',
+          'roll-back-to': 'is stored already',
+          'check-again': 'is stored already',
+        },
+      },
+      promote: {
+        action: 'publish-model',
+        except: {
+          ...PUBLISHING,
+          'artifact-name': WIRED,
+          unpublished: 'only what is stored already is promoted',
+          'judge-version': 'the job before judges',
+          version: WIRED,
+          'promote-version': WIRED,
+          'check-again': WIRED,
+        },
       },
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'models-folder'],
+    fromVariables: ['owncloud-url', 'owncloud-username', 'models-username', 'models-folder'],
   },
   pipeline: {
     actions: {
@@ -158,6 +196,45 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         renamed: { cache: 'prepare-cache' },
         // As in the job that makes the data set.
         defaults: { split: 'keep', 'n-test': '20%' },
+      },
+      'check-publishing': {
+        action: 'publish-model',
+        except: {
+          'owncloud-password': SECRET,
+          'models-password': SECRET,
+          check: 'is true',
+          'model-dir': CHECKS,
+          'artifact-name': CHECKS,
+          unpublished: CHECKS,
+          'judge-version': CHECKS,
+          version: CHECKS,
+          promote: CHECKS,
+          'promote-version': CHECKS,
+          'roll-back-to': CHECKS,
+          'check-again': CHECKS,
+          'keep-versions': CHECKS,
+        },
+      },
+      decide: {
+        action: 'train-model',
+        except: {
+          'owncloud-password': SECRET,
+          'registry-username': UNTRAINED,
+          'registry-password': UNTRAINED,
+          image: WIRED,
+          dataset: WIRED,
+          'dataset-sha256': WIRED,
+          'data-identity': WIRED,
+          'compare-with': 'is production',
+          decide: 'is true',
+          engine: UNTRAINED,
+          'shm-size': UNTRAINED,
+          'output-dir': UNTRAINED,
+          'timeout-minutes': UNTRAINED,
+          'artifact-name': UNTRAINED,
+          'retention-days': UNTRAINED,
+        },
+        renamed: { env: 'train-env', network: 'train-network' },
       },
     },
     workflows: {
@@ -184,7 +261,14 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         },
       },
       'publish-model': {
-        except: { 'artifact-name': WIRED, 'roll-back-to': 'rolling back takes publish-model.yml alone' },
+        except: {
+          'artifact-name': WIRED,
+          unpublished: WIRED,
+          'judge-version': WIRED,
+          'promote-version': ALONE,
+          'roll-back-to': ALONE,
+          'check-again': ALONE,
+        },
         renamed: { 'timeout-minutes': 'publish-timeout-minutes', version: 'model-version' },
       },
     },
@@ -224,9 +308,11 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'shm-size',
       'train-timeout-minutes',
       'model-artifact-name',
+      'retention-days',
       'publish-timeout-minutes',
       'environment',
       'model-name',
+      'models-username',
       'models-folder',
       'keep-versions',
       'train-env',

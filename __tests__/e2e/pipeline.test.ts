@@ -56,8 +56,8 @@ afterAll(async () => {
 async function runTemplate(name: string, inputs: Record<string, string>, gate = ''): Promise<WorkflowRun> {
   const template = await readFile(join(TEMPLATES, name), 'utf8');
   const workflow = template
-    .replace(/owncloud-url: .*/, `owncloud-url: ${apache.url}`)
-    .replace(/owncloud-username: .*/, `owncloud-username: ${apache.username}`)
+    .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
+    .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
     .replace(/gate: .*/, `gate: ${gate}`);
   const result = await runWorkflow(workflow, {
     inputs,

@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
 import type { ComparedImage } from '../../src/model/compared-images.ts';
 import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
-import type { Inputs, PublishTask, RollBackTask } from '../../src/publish-model/inputs.ts';
+import type { Rules } from '../../src/publish-model/checks.ts';
+import type { Inputs, PublishTask, RollBackTask, Task } from '../../src/publish-model/inputs.ts';
 import type { Outcome } from '../../src/publish-model/outcome.ts';
 import { publish } from '../../src/publish-model/publish.ts';
 import { parseRecord, type VersionRecord } from '../../src/publish-model/version-record.ts';
@@ -84,7 +85,7 @@ export function comparison(productionVersion: string | null, changes: Readonly<R
 
 export interface RunOptions {
   readonly url: string;
-  readonly task: PublishTask | RollBackTask;
+  readonly task: Task;
   readonly inputs?: Partial<Inputs>;
   readonly context?: Partial<Context>;
 }
@@ -97,7 +98,12 @@ export function publishTask(folder: string, version: string, changes: Partial<Pu
 }
 
 export function rollBackTask(to: string, allowClassChange = false): RollBackTask {
-  return { kind: 'roll-back', to, allowClassChange };
+  return { kind: 'roll-back', input: 'roll-back-to', to, allowClassChange, rules: undefined };
+}
+
+/** A version that was stored before, and goes to production if it passes rules once more. */
+export function promoteTask(to: string, rules: Rules | 'as-stored' = 'as-stored'): RollBackTask {
+  return { kind: 'roll-back', input: 'promote-version', to, allowClassChange: false, rules };
 }
 
 /** Runs the whole of the action but inputs and outputs. */
@@ -113,12 +119,14 @@ export async function runPublish({
   const outcome = await publish(
     {
       owncloud: { url, username: USER, password: PASSWORD },
+      training: undefined,
       modelsFolder: 'models',
       modelName: 'diatoms',
       keepVersions: undefined,
       task,
       ...inputs,
     },
+    task,
     {
       http,
       env: {},

@@ -38,6 +38,7 @@ const job = z.object({
   permissions: z.optional(permissions),
   'timeout-minutes': z.optional(scalar),
   concurrency: z.optional(concurrency),
+  environment: z.optional(z.string()),
   uses: z.optional(z.string()),
   with: z.optional(z.record(z.string(), scalar)),
   secrets: z.optional(z.record(z.string(), z.string())),

@@ -90,7 +90,7 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     const better = await publish({ 'model-dir': 'better', version: 'better' });
     expect(better).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'previous-version': first } });
     expect(await production()).toBe('better\n');
-    const [, to = ''] = /`roll-back-to: ([^`]+)`/.exec(better.summary) ?? [];
+    const [, to = ''] = /`promote-version: ([^`]+)`/.exec(better.summary) ?? [];
     const back = await publish({ 'roll-back-to': to });
     expect(back).toMatchObject({ exitCode: 0, outputs: { version: first, 'previous-version': 'better' } });
     expect(await production()).toBe(`${first}\n`);

@@ -106,7 +106,7 @@ test('a failed gate leaves production alone, keeps the version, and shows model,
   expect(refusalOf(outcome)).toContain(
     `v2 is kept in the folder “models/diatoms/v2” on ownCloud 10.15.0 at ${new URL(server.url).host}.`,
   );
-  expect(refusalOf(outcome)).toContain('roll-back-to: v2');
+  expect(refusalOf(outcome)).toContain('promote-version: v2');
   expect(filesOf(server.directory, 'production')).toEqual(before);
   expect(foldersOf(server.directory)).toEqual(['production', 'v1', 'v2']);
 });

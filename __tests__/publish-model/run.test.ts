@@ -126,7 +126,7 @@ test('the summary of a replacement gives the exact input that rolls it back', as
   const second = await modelDir('b', { 'comparison.json': comparison('v1') });
   const result = await runAction(server.url, { 'model-dir': second, version: 'v2' });
   expect(result.summary).toMatch(/`v2`, in place of `v1`, which is kept as `production\.previous-[\d-]+-[0-9a-f]{8}`/);
-  expect(result.summary).toContain('`model-name: diatoms`, `roll-back-to: v1`');
+  expect(result.summary).toContain('`model-name: diatoms`, `promote-version: v1`');
   const back = await runAction(server.url, { 'roll-back-to': 'v1' });
   expect(back).toMatchObject({ exitCode: 0, outputs: { version: 'v1', 'previous-version': 'v2', 'gate-passed': '' } });
   expect(back.summary).toContain('## diatoms: rolled back');
@@ -158,6 +158,79 @@ test('when the promotion fails after the version was stored, outputs and summary
   expect(foldersOf(server.directory)).toEqual(['v1']);
 });
 
+test('a version stored without promotion goes to production by a second run, as for a team without reviewers', async () => {
+  const server = await ownServer();
+  const stored = await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1', promote: 'false' });
+  expect(stored).toMatchObject({ exitCode: 0, outputs: { promoted: 'false', 'gate-passed': 'true' } });
+  expect(stored.summary).toContain('## diatoms: stored, and fit for production');
+  expect(stored.summary).toContain('`promote-version: v1`');
+  const inputs = { 'promote-version': 'v1', 'roll-back-to': 'v1', 'check-again': 'as-stored' };
+  const promoted = await runAction(server.url, inputs);
+  expect(promoted).toMatchObject({ exitCode: 0, outputs: { version: 'v1', promoted: 'true', 'gate-passed': 'true' } });
+  expect(promoted.summary).toContain('## diatoms: in production');
+});
+
+describe('an account of its own for publishing', () => {
+  /** A server on which production has the permissions given, in ownCloud's letters; `undefined`: it tells none. */
+  async function serverWith(permissions: string | undefined) {
+    const server = await ownServer({
+      hook: async ({ method, path }, proceed) => {
+        if (method !== 'PROPFIND' || !/\/production\/?$/.test(path)) return undefined;
+        const answer = await proceed();
+        const shown = permissions === undefined ? '' : `<oc:permissions>${permissions}</oc:permissions>`;
+        return { ...answer, body: String(answer.body).replaceAll(/<oc:permissions>\w*<\/oc:permissions>/g, shown) };
+      },
+    });
+    await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+    return server;
+  }
+  const own = { check: 'true', 'models-username': USER, 'models-password': PASSWORD };
+
+  test('publishes, and the other account’s password is not even sent', async () => {
+    const server = await ownServer();
+    const result = await runAction(server.url, {
+      ...{ 'owncloud-username': 'trainer', 'owncloud-password': 'another secret' },
+      ...{ 'models-username': USER, 'models-password': PASSWORD, 'model-dir': await modelDir('a') },
+    });
+    expect(result).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    const log = result.log.replaceAll(/^::add-mask::.*$/gm, '');
+    for (const secret of [PASSWORD, 'another secret']) expect(log).not.toContain(secret);
+  });
+
+  test.each([
+    ['S', '✅', 'may read “models/diatoms/production” and not write it'],
+    ['RDNVCK', '⚠️', 'may write “models/diatoms/production” too'],
+    [undefined, '⚠️', 'can’t be told here'],
+  ])('is checked: production with the permissions %s for the training’s account', async (permissions, sign, words) => {
+    const server = await serverWith(permissions);
+    const before = filesOf(server.directory, 'production');
+    const result = await runAction(server.url, own);
+    expect(result.exitCode).toBe(0);
+    expect(result.summary).toMatch(new RegExp(`\\| ${sign} \\| Production \\| .*${words}`));
+    expect(result.summary).toContain('| ✅ | Publishing | ownCloud 10.15.0 at ');
+    expect(filesOf(server.directory, 'production')).toEqual(before);
+  });
+
+  test('is recommended by the check where there is none, and a sign-in that fails is red', async () => {
+    const server = await ownServer();
+    const shared = await runAction(server.url, { check: 'true' });
+    expect(shared.exitCode).toBe(0);
+    expect(shared.summary).toContain('| ⚠️ | Production | not protected from the training');
+    const { url } = await ownServer();
+    const wrong = await runAction(url, { ...own, 'models-password': 'wrong' });
+    expect(wrong.exitCode).toBe(1);
+    expect(wrong.summary).toContain('| ❌ | Publishing | With the account of models-username: The server ');
+    expect(wrong.summary).toContain('| ⚠️ | Production | the training’s account sees no folder “models” (yet)');
+    const publish = await runAction(url, {
+      ...own,
+      check: 'false',
+      'models-password': 'wrong',
+      'model-dir': await modelDir('a'),
+    });
+    expect(publish.log).toContain('With the account of models-username: The server ');
+  });
+});
+
 describe('inputs', () => {
   test.each<[string, Record<string, string>, string]>([
     ['no source', {}, 'Inputs model-dir, artifact-name and unpublished: none is set'],
@@ -177,6 +250,29 @@ describe('inputs', () => {
     ['no version kept', { 'model-dir': 'a', 'keep-versions': '0' }, 'Input keep-versions is “0”'],
     ['two tasks', { 'model-dir': 'a', 'roll-back-to': 'v1' }, 'roll-back-to and model-dir contradict each other'],
     ['a roll-back that is none', { 'roll-back-to': 'v1', promote: 'false' }, 'a roll-back is a promotion'],
+    [
+      'two versions',
+      { 'roll-back-to': 'v1', 'promote-version': 'v2' },
+      'promote-version (v2) and roll-back-to (v1) mean the',
+    ],
+    [
+      'a version and a model',
+      { 'model-dir': 'a', 'promote-version': 'v1' },
+      'promote-version and model-dir contradict',
+    ],
+    ['a check of nothing', { 'model-dir': 'a', 'check-again': 'anew' }, 'check-again is anew without promote-version'],
+    ['a wrong check', { 'promote-version': 'v1', 'check-again': 'true' }, 'allowed is as-stored or anew'],
+    [
+      'half an account',
+      { 'model-dir': 'a', 'models-username': 'p' },
+      'models-username is set and models-password is not',
+    ],
+    [
+      'the other half',
+      { 'model-dir': 'a', 'models-password': 'p' },
+      'models-password is set and models-username is not',
+    ],
+    ['a check of a wrong gate', { check: 'true', gate: 'f1 > 1' }, 'Input gate, line 1, column 4'],
     ['a wrong version to roll back to', { 'roll-back-to': 'production' }, 'Input roll-back-to is “production”'],
   ])('%s: red before the server hears of it', async (_, inputs, message) => {
     let requests = 0;

@@ -32,6 +32,8 @@ test('the defaults are those of action.yml', () => {
     retentionDays: 7,
     owncloudFolder: '',
     compareWith: '',
+    decide: false,
+    dataIdentity: undefined,
   });
 });
 

@@ -20,7 +20,15 @@ const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
 
 const ours = repositoryName();
 const SECRETS = [
-  ...['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD', 'RUNNER_APP_KEY', 'RUNNER_TOKEN', 'SSH_KEY'],
+  ...[
+    'FILE_LIST',
+    'OWNCLOUD_PASSWORD',
+    'MODELS_PASSWORD',
+    'REGISTRY_PASSWORD',
+    'RUNNER_APP_KEY',
+    'RUNNER_TOKEN',
+    'SSH_KEY',
+  ],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
 ];
 
@@ -33,8 +41,10 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/start': { actions: 'read', 'id-token': 'write' },
   'train-model/train': { packages: 'read' },
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
-  'publish-model/publish': {},
+  'publish-model/store': {},
+  'publish-model/promote': {},
   'pipeline/check': { contents: 'read', packages: 'read' },
+  'pipeline/decide': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
@@ -175,7 +185,10 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
         // Not those that are parts of a workflow of ours, below .github.
         const action = /^\$\/(\w.+)/.exec(uses)?.[1];
         if (action === undefined) continue;
-        expectAllGiven(id === 'check' ? id : action, Object.keys(readActionMetadata(action).inputs), given);
+        const target = [id, `${id}-publishing`].find(
+          (one) => spec?.actions?.[one]?.action === action || one === action,
+        );
+        expectAllGiven(target ?? action, Object.keys(readActionMetadata(action).inputs), given);
       }
     }
   });
@@ -228,7 +241,47 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 });
 
 test('no template waits in the same group as a workflow that it calls', () => {
-  for (const { workflow } of templates) expect(workflow.concurrency?.group ?? '').not.toMatch(/^publish-model/);
+  for (const file of templates) {
+    const groups = [file.workflow.concurrency, ...jobsOf(file).map(({ job }) => job.concurrency)];
+    for (const group of groups) expect(group?.group ?? '').not.toMatch(/^publish-model/);
+  }
+});
+
+describe('consent to a promotion', () => {
+  const expression = (text: string) => `\${{ ${text} }}`;
+  const publishing = own.find(({ name }) => name === 'publish-model')?.workflow.jobs;
+
+  test('is asked for by the job that promotes only, when the version is stored and has passed', () => {
+    expect(publishing?.['store']).not.toHaveProperty('environment');
+    expect(publishing?.['store']?.steps?.[0]?.with).toMatchObject({ promote: false });
+    expect(publishing?.['promote']).toMatchObject({ needs: 'store', environment: expression('inputs.environment') });
+    expect(publishing?.['promote']?.if).toContain("needs.store.result == 'success' && inputs.promote");
+    for (const { workflow, name } of all) {
+      for (const [id, job] of Object.entries(workflow.jobs)) {
+        if (`${name}/${id}` !== 'publish-model/promote') expect(job).not.toHaveProperty('environment');
+      }
+    }
+  });
+
+  test('is waited for in no group that another run or a roll-back needs', () => {
+    expect(publishing?.['promote']).not.toHaveProperty('concurrency');
+    for (const file of all) {
+      for (const { job } of jobsOf(file)) {
+        if (job.with?.['environment'] === undefined || file.name === 'pipeline') continue;
+        expect([file.name, file.workflow.concurrency, job.concurrency]).toEqual([file.name, undefined, undefined]);
+      }
+    }
+    const template = templates.find(({ name }) => name === 'pipeline')?.workflow;
+    expect(template?.jobs['pipeline']?.with).toMatchObject({ promote: false });
+    expect(template?.jobs['promote']?.with).toMatchObject({ 'check-again': 'as-stored' });
+  });
+
+  test('is checked under the lock: what was stored is judged once more beside what is in production by then', () => {
+    expect(publishing?.['promote']?.steps?.[0]?.with).toMatchObject({
+      'promote-version': expression('needs.store.outputs.version || inputs.promote-version'),
+      'check-again': expression("needs.store.outputs.version && 'as-stored' || inputs.check-again"),
+    });
+  });
 });
 
 describe('a GPU server', () => {
@@ -270,5 +323,49 @@ describe('a GPU server', () => {
       if: `needs.start.result == 'success' && ${isOurs.replace('==', '!=')}`,
       run: expect.stringContaining('exit 1'),
     });
+  });
+});
+
+describe('the pipeline trains only when something differs', () => {
+  const jobs = own.find(({ name }) => name === 'pipeline')?.workflow.jobs ?? {};
+
+  test('decides before any GPU server is started, on the runner of the small jobs, and knows what is trained', () => {
+    const { decide, train, check } = jobs;
+    expect(train?.needs).toContain('decide');
+    expect(decide?.['runs-on']).toEqual(check?.['runs-on']);
+    const given = decide?.steps?.[0]?.with ?? {};
+    const trained = train?.with ?? {};
+    const same = [
+      'image',
+      'dataset',
+      'dataset-sha256',
+      'gpus',
+      'train-command',
+      'test-command',
+      'env',
+      'network',
+      'owncloud-folder',
+    ];
+    for (const input of same) expect([input, given[input]]).toEqual([input, trained[input]]);
+  });
+
+  test('trains when the decision says so or is left out, and never when it failed', () => {
+    expect(jobs['train']?.if).toContain("(needs.decide.result == 'skipped' || needs.decide.outputs.train == 'true')");
+    expect(jobs['decide']?.if).toContain('!inputs.force');
+  });
+
+  test('publishes what a run before has left, wherever it lies', () => {
+    const { publish } = jobs;
+    expect(publish?.if).toContain("needs.decide.outputs.unpublished != ''");
+    expect(publish?.if).toContain("needs.decide.outputs.judge-version != ''");
+    expect(publish?.with).toMatchObject({
+      unpublished: expect.stringContaining('needs.train.outputs.unpublished || needs.decide.outputs.unpublished'),
+      'judge-version': expect.stringContaining('needs.decide.outputs.judge-version'),
+    });
+  });
+
+  test('asks for no consent to what was refused or is over', () => {
+    const { promote } = own.find(({ name }) => name === 'publish-model')?.workflow.jobs ?? {};
+    expect(promote?.if).toContain("needs.store.outputs.gate-passed == 'true'");
   });
 });

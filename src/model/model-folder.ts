@@ -5,6 +5,7 @@ import type { RemoteEntry } from '../owncloud/list-folder.ts';
 export const WEIGHTS_FILE = 'model.pth';
 export const CLASSES_FILE = 'classes.json';
 export const METRICS_FILE = 'metrics.json';
+export const COMPARISON_FILE = 'comparison.json';
 export const PROVENANCE_FILE = 'provenance.json';
 export const CARD_FILE = 'MODEL_CARD.md';
 /** The last file of a version to be stored: a folder that has it is a whole version. */

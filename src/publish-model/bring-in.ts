@@ -19,9 +19,8 @@ export async function bringIn(
   place: Workplace,
   { now }: Pick<Context, 'now'>,
 ): Promise<Outcome> {
-  const by = outcome.kind === 'publish' ? 'checks' : 'person';
   const { remote, folder, production, lock, options } = place;
-  const { version } = outcome;
+  const { version, decidedBy: by } = outcome;
   if (production?.version === version && (await isWhole(files, place))) {
     info(`${version} is in production already.`);
     return { ...outcome, promoted: true };

@@ -49,7 +49,7 @@ export function checkCandidate(candidate: Candidate, production: PublishedModel 
 
 /** A version that is in production already is not asked whether it is worse than what it has replaced there. */
 export function rulesFor(version: string, production: PublishedModel | undefined, rules: Rules): Rules {
-  return production?.version === version ? { ...rules, noWorse: false } : rules;
+  return production?.version === version ? { ...rules, noWorse: false, worseClasses: 'allow' } : rules;
 }
 
 /**

@@ -11,6 +11,7 @@ import { type Metrics, parseMetrics } from '../model/metrics.ts';
 import {
   CARD_FILE,
   CLASSES_FILE,
+  COMPARISON_FILE,
   METRICS_FILE,
   PROVENANCE_FILE,
   RECORD_FILE,
@@ -25,7 +26,6 @@ import { modelCard } from './model-card.ts';
 
 /** Left in it by `train-model`; of no meaning elsewhere. */
 const MARKER = '.diatom-actions';
-const COMPARISON_FILE = 'comparison.json';
 const TRAINING_IMAGES_FILE = 'training-images.csv';
 
 /** A file of a version. */

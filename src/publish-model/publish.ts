@@ -11,12 +11,13 @@ import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
 import { checkCandidate, classChange, rulesFor } from './checks.ts';
 import { evaluateGate } from './gate.ts';
-import type { Inputs, PublishTask } from './inputs.ts';
+import type { Inputs, PublishTask, Task } from './inputs.ts';
+import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
-import { bringUnpublished, discardUnpublished } from './unpublished-result.ts';
+import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
 import { judgementOf, type VersionRecord } from './version-record.ts';
 import { atWork, type Context, type Workplace } from './workplace.ts';
@@ -25,9 +26,9 @@ import { atWork, type Context, type Workplace } from './workplace.ts';
  * The whole of the action, from checked inputs to a model in production, or one that was kept out of it: then the
  * outcome's checks say why.
  */
-export async function publish(inputs: Inputs, context: Context): Promise<Outcome> {
-  const { task } = inputs;
+export async function publish(inputs: Inputs, task: Task, context: Context): Promise<Outcome> {
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
+  if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
   try {
     return await atWork(inputs, context, (place) => publishVersion(inputs, task, model, place, context));
@@ -82,6 +83,7 @@ async function publishVersion(
   const stored: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'publish',
+    decidedBy: 'checks',
     sha256: model.sha256,
     checks,
     model,
@@ -89,7 +91,10 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
-  if (task.unpublished !== undefined) await discardUnpublished(task.unpublished, files, version, place);
+  if (task.unpublished !== undefined) {
+    const signIn = () => signInToUnpublished(inputs, context);
+    await discardUnpublished(task.unpublished, { version, files }, place, signIn);
+  }
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;

@@ -19,6 +19,8 @@ export function summaryMarkdown(
   outcome: Outcome,
   { warnings, failure }: { readonly warnings: readonly string[]; readonly failure: string | undefined },
 ): string {
+  if (outcome.settled !== undefined)
+    return `## ${escapeMarkdown(outcome.modelName)}: nothing new\n\n${escapeMarkdown(outcome.settled.sentence)}\n`;
   const sections = [
     `## ${escapeMarkdown(outcome.modelName)}: ${headline(outcome)}`,
     failure === undefined ? '' : `> [!CAUTION]\n${quoted(failure)}`,
@@ -34,7 +36,7 @@ export function summaryMarkdown(
 function headline({ kind, promoted, promotionWanted, checks }: Outcome): string {
   if (promoted) return kind === 'roll-back' ? 'rolled back' : 'in production';
   if (!checks.passed) return kind === 'roll-back' ? 'not rolled back' : 'stored, not promoted';
-  return promotionWanted ? 'stored, not promoted' : 'stored; promotion was not asked for';
+  return promotionWanted ? 'stored, not promoted' : 'stored, and fit for production';
 }
 
 function factsTable(outcome: Outcome): string {
@@ -140,7 +142,7 @@ function rollBackSection({
 }: Outcome): string {
   if (!promoted) {
     if (checks.passed)
-      return `To promote this version, run this action with ${inputs(modelName, version, classesDiffer)}.`;
+      return `This job promotes nothing. Where none after it does, run this action to promote the version, with ${inputs(modelName, version, classesDiffer)}.`;
     return '';
   }
   if (replaced === undefined) return '';
@@ -152,7 +154,7 @@ function rollBackSection({
 
 function inputs(modelName: string, version: string, classesDiffer: boolean): string {
   const more = classesDiffer ? ' and `allow-class-change: true` (the classes differ)' : '';
-  return `${code(`model-name: ${modelName}`)}, ${code(`roll-back-to: ${version}`)}${more}`;
+  return `${code(`model-name: ${modelName}`)}, ${code(`promote-version: ${version}`)}${more}`;
 }
 
 /** Lines of a message as a quotation; a line that begins with “- ” is an item of a list. */

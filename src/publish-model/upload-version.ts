@@ -43,7 +43,7 @@ export async function uploadVersion(
     if ((await readText(remote, remotePath(target, SUMS_FILE), options)) !== model.sums) {
       throw new DiatomError(
         'INPUT',
-        `Input version: ${version} is there already at ${remote.rootUrl.host}, with other content, and a version is never overwritten. Choose another name; to promote the one that is there, run with roll-back-to: ${version}.`,
+        `Input version: ${version} is there already at ${remote.rootUrl.host}, with other content, and a version is never overwritten. Choose another name; to promote the one that is there, run with promote-version: ${version}.`,
       );
     }
     await verifyFolder(remote, target, expected, options);

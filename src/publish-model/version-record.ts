@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { parseJsonAs } from '../model/parse-json.ts';
 import { type Checks, type Rules, refusalLines } from './checks.ts';
-import { formatGate } from './gate.ts';
+import { formatGate, parseGate } from './gate.ts';
 import type { PublishedModel } from './production.ts';
 
 const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/));
@@ -12,6 +12,7 @@ const judgementSchema = z.object({
   reasons: z.array(z.string()),
   gate: z.string(),
   no_worse_than_production: z.boolean(),
+  worse_classes: z.enum(['error', 'warn', 'allow']),
   allow_class_change: z.boolean(),
   production: z.nullable(z.string()),
 });
@@ -64,7 +65,18 @@ export function judgementOf(
     reasons: refusalLines(checks, production),
     gate: formatGate(rules.gate),
     no_worse_than_production: rules.noWorse,
+    worse_classes: rules.worseClasses,
     allow_class_change: rules.allowClassChange,
     production: production?.version ?? null,
   };
+}
+
+/** The rules of a judgement. */
+export function rulesOf({
+  gate,
+  no_worse_than_production: noWorse,
+  worse_classes: worseClasses,
+  allow_class_change: allowClassChange,
+}: Judgement): Rules {
+  return { gate: parseGate(gate), noWorse, worseClasses, allowClassChange };
 }

@@ -3,7 +3,7 @@ import { formatDuration } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { RetryPolicy } from '../http/retry.ts';
 import { LOCK, type ModelFolder, PRODUCTION, sortOut } from '../model/model-folder.ts';
-import { connect, type Remote } from '../owncloud/connect.ts';
+import { type ConnectOptions, connect, type Remote } from '../owncloud/connect.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { type Lock, takeLock } from '../owncloud/lock.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
@@ -55,7 +55,7 @@ export async function atWork(
   context: Context,
   work: (place: Workplace) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const { modelsFolder, modelName, task, owncloud } = inputs;
+  const { modelsFolder, modelName, task } = inputs;
   const { http, signal, policy, onWarning, patience, now, env } = context;
   const folder = `${modelsFolder}/${modelName}`;
   const options: RemoteOptions = {
@@ -66,17 +66,12 @@ export async function atWork(
       info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),
   };
   const remote = await group('Sign in', async () => {
-    const signedIn = await connect(owncloud, { http, signal, policy, onWarning });
+    const signedIn = await signIn(inputs, { http, signal, policy, onWarning });
     info(`Signed in: ${signedIn.description}.`);
     return signedIn;
   });
-  if (remote.access !== 'full') {
-    throw new DiatomError(
-      'INPUT',
-      `Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.`,
-    );
-  }
-  if (task.kind === 'roll-back') await requireModel(remote, modelsFolder, modelName, options);
+  requireFullAccess(remote);
+  if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
   const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, onWait: info };
   const lock = await takeLock(remote, request, options);
   try {
@@ -91,6 +86,28 @@ export async function atWork(
   } finally {
     await lock.release();
   }
+}
+
+/** Signs in with the account that publishes, and tells which one it is where there are two. */
+export async function signIn(
+  { owncloud, training }: Pick<Inputs, 'owncloud' | 'training'>,
+  options: ConnectOptions,
+): Promise<Remote> {
+  try {
+    return await connect(owncloud, options);
+  } catch (error) {
+    if (!training || !(error instanceof DiatomError)) throw error;
+    throw new DiatomError(error.code, `With the account of models-username: ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws DiatomError `INPUT` for a public link that only takes files */
+export function requireFullAccess({ access }: Pick<Remote, 'access'>): void {
+  if (access === 'full') return;
+  throw new DiatomError(
+    'INPUT',
+    'Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.',
+  );
 }
 
 /** A roll-back of a misspelt model should not make a folder for it. */

@@ -43,6 +43,10 @@ export interface Inputs {
   readonly owncloudFolder: string;
   /** `''` when nothing is to be compared. */
   readonly compareWith: string;
+  /** Whether nothing is trained, and only said whether that would bring anything new. */
+  readonly decide: boolean;
+  /** Lower-case hex. */
+  readonly dataIdentity: string | undefined;
 }
 
 /** The longest that a job on a self-hosted runner may take: five days. */
@@ -61,7 +65,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     workspace,
     image: imageInput(),
     dataset: datasetInput(),
-    datasetSha256: sha256Input(),
+    datasetSha256: sha256Input('dataset-sha256'),
     owncloud: textInput('owncloud-url') === '' ? undefined : owncloudInputs('it is needed to sign in'),
     registry: registryInputs(),
     engine: oneOfInput('engine', ['docker', 'podman', 'apptainer']),
@@ -77,6 +81,8 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
     owncloudFolder: folderInput('owncloud-folder'),
     compareWith: textInput('compare-with'),
+    decide: booleanInput('decide'),
+    dataIdentity: sha256Input('data-identity'),
   };
 }
 
@@ -104,11 +110,11 @@ function requiredInput(name: string, what: string): string {
   throw new DiatomError('INPUT', `Input ${name} is missing: ${what}.`);
 }
 
-function sha256Input(): string | undefined {
-  const text = textInput('dataset-sha256');
+function sha256Input(name: string): string | undefined {
+  const text = textInput(name);
   if (text === '') return undefined;
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-  throw invalidInput('dataset-sha256', text, 'a SHA-256 of 64 hexadecimal digits');
+  throw invalidInput(name, text, 'a SHA-256 of 64 hexadecimal digits');
 }
 
 function registryInputs(): Inputs['registry'] {

@@ -14,6 +14,7 @@ import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { type KeepContext, type Kept, keepResult } from './keep-result.ts';
 import { isRegularFile } from './output-dir.ts';
+import { runDecision } from './run-decision.ts';
 import { type Results, summaryMarkdown } from './summary.ts';
 import { train } from './train.ts';
 
@@ -56,6 +57,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   // A container's user has to read what is unpacked here, however strict the runner's own mask is.
   process.umask(0o022);
   const inputs = readInputs(env);
+  if (inputs.decide) return runDecision(inputs);
   const { cancel, release } = cancelOnSignals();
   const deadline = setDeadline(inputs.timeoutMs, cancel);
   const http = createHttpClient({ proxyFor });

@@ -92,9 +92,9 @@ function openEngine({ engine, workspace }: Inputs, workDir: string): Promise<Eng
 /** Trains, checks what came of it, and adds what the model's images and origin are. */
 async function trainModel(station: Station): Promise<DatasetImage[]> {
   const { inputs, context, image, dataset } = station;
-  const { outputDir, trainCommand, testCommand, engine } = inputs;
+  const { outputDir } = inputs;
   const images = await readImages(dataset.folder, context.signal);
-  const provenance = { image: inputs.image, imageDigest: image.digest, dataset, engine, trainCommand, testCommand };
+  const provenance = { inputs, imageDigest: image.digest, dataset };
   try {
     await runCommand(station, { input: 'train-command', outputDir });
   } finally {
