@@ -4,6 +4,7 @@ import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
 import { type Architecture, isNewEnough } from '../github/runner-software.ts';
 import { invalidInput, oneOfInput, textInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
+import { trainingKey } from '../training-key.ts';
 import type { CommandSettings } from './command-driver.ts';
 import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
 import type { SshSettings } from './host.ts';
@@ -25,7 +26,7 @@ export interface Inputs {
   readonly mode: Mode;
   readonly driver: DriverInputs;
   readonly run: RunIdentity;
-  /** The name of this run's server. */
+  /** The name of this training's server. */
   readonly name: string;
   /** `owner/name`. */
   readonly repository: string;
@@ -73,6 +74,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   const run = {
     runId: variable(env, 'GITHUB_RUN_ID', /^\d+$/),
     attempt: Number(variable(env, 'GITHUB_RUN_ATTEMPT', /^\d+$/)),
+    key: trainingKey(textInput('key')),
   };
   return {
     mode,

@@ -3,6 +3,7 @@ import { cancelOnSignals } from '../runner/cancellation.ts';
 import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { ServerTaken } from './driver.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { reap, reapRegistrations } from './reap.ts';
 import { openSession, type Session } from './session.ts';
@@ -91,7 +92,10 @@ async function runStart(
     keepForPost(STATE, DONE);
     return [startedSection(started, session.driver.description, inputs)];
   } catch (error) {
-    if (isMade) await cleanUp(inputs, env, cancel.signal, onWarning);
+    if (error instanceof ServerTaken) {
+      keepForPost(STATE, DONE);
+      setOutputs({ refused: 'true' });
+    } else if (isMade) await cleanUp(inputs, env, cancel.signal, onWarning);
     throw error;
   } finally {
     clearTimeout(timer);
