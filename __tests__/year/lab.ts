@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFailed } from 'vitest';
@@ -6,9 +6,10 @@ import { runWorkflow, type WorkflowRun } from '../helpers/act.ts';
 import { type ApacheServer, startApache } from '../helpers/apache.ts';
 import { startArtifactServer } from '../helpers/artifact-server.ts';
 import { pythonImage } from '../helpers/base-image.ts';
+import { buildxPlugin } from '../helpers/buildkit-image.ts';
 import { run } from '../helpers/commands.ts';
 import { containersNamed, startDocker } from '../helpers/docker.ts';
-import { startRegistry } from '../helpers/registry.ts';
+import { type Registry, startRegistry } from '../helpers/registry.ts';
 import { type Collection, openCollection } from './collection.ts';
 
 const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates', 'workflows');
@@ -25,8 +26,6 @@ RewriteRule ^/dav/ - [C]
 RewriteCond %{REQUEST_METHOD} =PUT
 RewriteRule .* - [R=507]
 `;
-
-const REMEMBERING = { split: 'stable', seed: 'year', 'n-test': '"20%"' };
 
 export interface Request {
   readonly method: string;
@@ -71,9 +70,11 @@ export async function openLab(): Promise<Lab> {
   const base = await mkdtemp(join(tmpdir(), 'year-'));
   await chmod(base, 0o755);
   const docker = await startDocker();
-  const baseName = await pythonImage();
+  const plugin = await buildxPlugin();
   const server = await startApache({ zips: base, configuration: CONFIGURATION });
   const registry = await startRegistry();
+  const files = await repositoryFiles();
+  const baseImage = await pushBaseImage(registry);
   const collection = openCollection(base);
   const state = join(server.directory, '..');
   let runs = 0;
@@ -95,9 +96,10 @@ export async function openLab(): Promise<Lab> {
     const text = await readFile(join(TEMPLATES, template), 'utf8');
     const gate = template === 'pipeline.yml' ? { gate: 'accuracy >= 0.5' } : {};
     const filledIn = { 'owncloud-url': server.url, 'owncloud-username': server.username, ...gate };
-    const result = await runWorkflow(withSettings(text, { ...filledIn, ...REMEMBERING, ...settings }), {
+    const result = await runWorkflow(withSettings(text, { ...filledIn, ...settings }), {
       inputs,
-      repository: join(import.meta.dirname, 'repository'),
+      files,
+      dockerPlugins: [plugin],
       secrets: {
         FILE_LIST: collection.fileList(server.zipsUrl),
         OWNCLOUD_PASSWORD: server.password,
@@ -107,7 +109,7 @@ export async function openLab(): Promise<Lab> {
         REGISTRY: registry.host,
         REGISTRY_USERNAME: registry.username,
         IMAGE_NAME: IMAGE,
-        BUILD_ARGS: `BASE_IMAGE=${baseName}`,
+        BUILD_ARGS: `BASE_IMAGE=${baseImage}`,
         GPUS: 'none',
       },
       environment: { ...environment, GITHUB_RUN_ID },
@@ -135,8 +137,7 @@ export async function openLab(): Promise<Lab> {
       }
     },
     close: async () => {
-      const images = await run('docker', ['images', '--quiet', `${registry.host}/${IMAGE}`]);
-      if (images !== '') await run('docker', ['image', 'rm', '--force', ...new Set(images.trim().split('\n'))]);
+      await removeImages(registry);
       await registry.close();
       await server.close();
       await docker.close();
@@ -152,4 +153,33 @@ function withSettings(template: string, settings: Readonly<Record<string, string
     const there = new RegExp(`^ {6}${name}: .*$`, 'm');
     return there.test(text) ? text.replace(there, line) : text.replace(/^ {4}secrets:$/m, `${line}\n    secrets:`);
   }, template);
+}
+
+/** What the user's repository has beside the workflow: the programs that train and test. */
+async function repositoryFiles(): Promise<Record<string, string>> {
+  const folder = join(import.meta.dirname, 'model');
+  const texts = (await readdir(folder)).map(
+    async (name) => [`model/${name}`, await readFile(join(folder, name), 'utf8')] as const,
+  );
+  return Object.fromEntries(await Promise.all(texts));
+}
+
+/** Puts the image that all others are made from into the registry, where it has a digest. */
+async function pushBaseImage({ host, username, password }: Registry): Promise<string> {
+  const name = `${host}/base/python:1`;
+  await run('docker', ['tag', await pythonImage(), name]);
+  await run('docker', ['login', '--username', username, '--password', password, host]);
+  try {
+    await run('docker', ['push', '--quiet', name]);
+  } finally {
+    await run('docker', ['logout', host]);
+  }
+  return name;
+}
+
+/** Of the registry, from the engine. */
+async function removeImages({ host }: Registry): Promise<void> {
+  const images = await run('docker', ['images', '--format', '{{.Repository}}:{{.Tag}}']);
+  const names = images.split('\n').filter((name) => name.startsWith(`${host}/`) && !name.endsWith(':<none>'));
+  if (names.length > 0) await run('docker', ['image', 'rm', '--force', ...names]);
 }
