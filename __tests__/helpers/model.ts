@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
+import type { ComparedImage } from '../../src/model/compared-images.ts';
 import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
 import type { Rules } from '../../src/publish-model/checks.ts';
 import type { Inputs, PublishTask, RollBackTask, Task } from '../../src/publish-model/inputs.ts';
@@ -46,17 +47,38 @@ export function metrics(changes: Readonly<Record<string, unknown>> = {}, labels:
   };
 }
 
+/** What two models say to the images of some classes, of which each has so many right: the first ones. */
+export function comparedImages(
+  classes: readonly {
+    readonly label: string;
+    readonly images: number;
+    readonly production: number;
+    readonly candidate: number;
+  }[],
+): ComparedImage[] {
+  return classes.flatMap(({ label, images, production, candidate }) =>
+    Array.from({ length: images }, (_, index) => ({
+      path: `test/${label}/${index}.png`,
+      sha256: createHash('sha256').update(`${label} ${index}`).digest('hex'),
+      label,
+      candidate: index < candidate ? label : 'other',
+      production: index < production ? label : 'other',
+    })),
+  );
+}
+
 /** A comparison.json of two equally good models. */
 export function comparison(productionVersion: string | null, changes: Readonly<Record<string, unknown>> = {}) {
   const both = metrics();
   const sides = { candidate: both, production: both };
   return {
-    format: 1,
+    format: 2,
     production_version: productionVersion,
     n_test: 20,
     n_compared: 18,
     too_few: false,
     ...sides,
+    images: comparedImages(CLASSES.map((label) => ({ label, images: 9, production: 9, candidate: 9 }))),
     ...changes,
   };
 }
@@ -71,7 +93,7 @@ export interface RunOptions {
 export const MODEL_FOLDER = 'models/diatoms';
 
 export function publishTask(folder: string, version: string, changes: Partial<PublishTask> = {}): PublishTask {
-  const rules = { gate: [], noWorse: false, allowClassChange: false };
+  const rules = { gate: [], noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
   return { kind: 'publish', source: { folder }, version, rules, promote: true, ...changes };
 }
 

@@ -69,6 +69,19 @@ cat > "$OUTPUT_DIR/metrics.json" <<END
 END
 `;
 
+/** Adds what the template's test.py writes, too: of one class, the new weights have nothing right. */
+const PREDICT = `
+cd "$DATA_DIR"
+{
+  echo path,label,predicted
+  for file in test/*/*; do
+    label=\${file#test/}; label=\${label%/*}; predicted=$label
+    [ $label = Hannaea ] && ! grep -q old "$WEIGHTS" && predicted=Gomphonema
+    echo "$file,$label,$predicted"
+  done
+} > "$OUTPUT_DIR/predictions.csv"
+`;
+
 let base: string;
 let docker: DockerEngine;
 let owncloud: ApacheServer;
@@ -418,7 +431,8 @@ describe('an image in a registry that wants a sign-in', () => {
 
 describe('compared with the model in production', () => {
   const place = 'models/diatoms/production';
-  const compare = () => runAction(options({ 'output-dir': 'compared', 'compare-with': place }));
+  const compare = (inputs: Readonly<Record<string, string>> = {}) =>
+    runAction(options({ 'output-dir': 'compared', 'compare-with': place, ...inputs }));
   /** Test images 0 to 4 of one class were in the old model's training, and so was the group of another image. */
   const trainedOn = [
     ...IMAGES.filter(({ path }) => /^test\/Hannaea\/[0-4]\./.test(path)).map(({ content }) => `${sha256(content)},`),
@@ -451,17 +465,41 @@ describe('compared with the model in production', () => {
     const result = await compare();
     expect(result).toMatchObject({ exitCode: 0 });
     expect(JSON.parse(read('comparison.json', 'compared'))).toMatchObject({
-      format: 1,
+      format: 2,
       production_version: '20261101-120000-abcdef1',
       n_test: 40,
       n_compared: 34,
       too_few: false,
       candidate: { accuracy: 0.9, accuracy_ci: [0.7, 0.95] },
       production: { accuracy: 0.8 },
+      images: null,
     });
+    expect(result.stdout).toMatch(/::warning::.*whether a class was lost is not known: .* writes no predictions\.csv/);
+    expect(readdirSync(join(workspace, 'compared'))).not.toContain('became_wrong.html');
     expect(JSON.parse(read('metrics.json', 'compared'))).toMatchObject({ n_test: 40 });
     expect(result.summary).toContain('34 of 40 test images are new to both models.');
     expect(result.summary).toMatch(/\| Accuracy \| 90\.0 % .*\| 80\.0 %/);
+  });
+
+  test('a class that the new model has lost is seen image by image, and shown', async () => {
+    publish(PRODUCTION);
+    const result = await compare({ 'test-command': `${TEST}\n${PREDICT}` });
+    expect(result).toMatchObject({ exitCode: 0 });
+    const { images } = JSON.parse(read('comparison.json', 'compared'));
+    expect(images).toHaveLength(34);
+    expect(images.filter(({ path }: { path: string }) => path === 'test/Hannaea/5.png')).toEqual([
+      {
+        path: 'test/Hannaea/5.png',
+        sha256: sha256('test Hannaea 5'),
+        label: 'Hannaea',
+        candidate: 'Gomphonema',
+        production: 'Hannaea',
+      },
+    ]);
+    expect(result.summary).toContain('| Hannaea | 15 | 15 | 0 | 15 | 0 | 🔻 **worse beyond chance** |');
+    expect(read('became_wrong.html', 'compared')).toContain(Buffer.from('test Hannaea 5').toString('base64'));
+    // What the whole test set is taken for is there, too.
+    expect(read('predictions.csv', 'compared').trim().split('\n')).toHaveLength(41);
   });
 
   test('too few images are said', async () => {

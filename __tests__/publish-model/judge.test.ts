@@ -8,7 +8,12 @@ import { failureOf } from '../helpers/failure.ts';
 import { comparison, filesOf, metrics, modelDir, publishTask, rollBackTask, runPublish } from '../helpers/model.ts';
 import { ownServer } from '../helpers/owncloud.ts';
 
-const STRICT = { gate: parseGate('macro_f1 >= 0.85'), noWorse: false, allowClassChange: false };
+const STRICT = {
+  gate: parseGate('macro_f1 >= 0.85'),
+  noWorse: false,
+  worseClasses: 'error' as const,
+  allowClassChange: false,
+};
 const LAX = { ...STRICT, gate: parseGate('macro_f1 >= 0.4') };
 
 const judge = (server: OwncloudServer, version: string, changes: Partial<JudgeTask> = {}) =>

@@ -14,7 +14,12 @@ import {
 } from '../helpers/model.ts';
 import { ownServer } from '../helpers/owncloud.ts';
 
-const STRICT = { gate: parseGate('macro_f1 >= 0.85'), noWorse: false, allowClassChange: false };
+const STRICT = {
+  gate: parseGate('macro_f1 >= 0.85'),
+  noWorse: false,
+  worseClasses: 'error' as const,
+  allowClassChange: false,
+};
 
 /** A folder with v1, and v2 that a gate has refused. */
 async function twoVersions(url: string): Promise<void> {
@@ -52,6 +57,7 @@ test('the reason of a refusal lies with the version, with the rules it was judge
       reasons: ['macro_f1: the model has 0.4, required is >= 0.85, production has 0.9 (gate).'],
       gate: 'macro_f1 >= 0.85',
       no_worse_than_production: false,
+      worse_classes: 'error',
       allow_class_change: false,
       production: 'v1',
     },

@@ -19,7 +19,12 @@ import {
 } from '../helpers/model.ts';
 import { ownServer } from '../helpers/owncloud.ts';
 
-const RULES = { gate: parseGate('macro_f1 >= 0.85'), noWorse: true, allowClassChange: false };
+const RULES = {
+  gate: parseGate('macro_f1 >= 0.85'),
+  noWorse: true,
+  worseClasses: 'error' as const,
+  allowClassChange: false,
+};
 
 /** Stores a version that was compared with the one given, as a run does whose promotion has to wait. */
 async function store(url: string, version: string, compared: string | null, changes: Record<string, unknown> = {}) {

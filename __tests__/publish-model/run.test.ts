@@ -8,7 +8,7 @@ import { parseOutputs } from '../../scripts/run-action.ts';
 import { run } from '../../src/publish-model/run.ts';
 import { uploadArtifact } from '../../src/runner/artifact.ts';
 import { startArtifactServer } from '../helpers/artifact-server.ts';
-import { comparison, filesOf, foldersOf, metrics, modelDir } from '../helpers/model.ts';
+import { CLASSES, comparedImages, comparison, filesOf, foldersOf, metrics, modelDir } from '../helpers/model.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
 import { captureOutput, commandFile, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
@@ -85,8 +85,39 @@ test('a failed gate is red, and shows the figures side by side in message and su
   expect(result.summary).toContain('> [!CAUTION]');
   expect(result.summary).toContain('| ❌ | macro\\_f1 | 0.5 | &gt;= 0.85 | 0.9 |');
   expect(result.summary).toContain('On the 18 of 20 test images that neither was trained on:');
-  expect(result.summary).toContain('| Macro-F1 | 51.0 % (84.0 % to 96.0 %) | 90.0 % (84.0 % to 96.0 %) |');
+  expect(result.summary).toContain('| Macro-F1 | 51.0 % (84.0 % to 96.0 %) | 90.0 % (84.0 % to 96.0 %) | 🔻 |');
   expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
+});
+
+test('a lost species is red although the figures over all classes are no worse, and every row that fell is marked', async () => {
+  const server = await ownServer();
+  await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+  const [first = '', second = ''] = CLASSES;
+  const both = { images: 30, production: 27 };
+  const images = comparedImages([
+    { label: first, ...both, candidate: 29 },
+    { label: second, ...both, candidate: 2 },
+  ]);
+  const figures = { precision: 0.9, recall: 0.07, f1: 0.1, support: 30 };
+  const candidate = metrics({ classes: { ...metrics().classes, [second]: figures } });
+  const folder = await modelDir('b', { 'comparison.json': comparison('v1', { candidate, images }) });
+  const result = await runAction(server.url, {
+    'model-dir': folder,
+    version: 'v2',
+    'no-worse-than-production': 'true',
+  });
+  expect(result).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
+  expect(result.log).toContain('(of 30 images production has 27 right, the model 2: worse beyond chance)');
+  expect(result.summary).toContain('- ✅ The model is no worse than production’s');
+  expect(result.summary).toContain('- ❌ Worse than in production: hannea, the arc (of 30 images');
+  expect(result.summary).toContain('| Recall of hannea, the arc | 7.0 % | 90.0 % | 🔻 **worse beyond chance** |');
+  expect(result.summary).toContain('| Recall of achnanthes | 90.0 % | 90.0 % |  |');
+  expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
+
+  const warned = await runAction(server.url, { 'model-dir': folder, version: 'v3', 'worse-classes': 'warn' });
+  expect(warned).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+  expect(warned.log).toContain('::warning::Worse than in production: hannea, the arc');
+  expect(warned.summary).toContain('- ⚠️ Worse than in production');
 });
 
 test('the summary of a replacement gives the exact input that rolls it back', async () => {

@@ -44,7 +44,12 @@ test('a result that lies in ownCloud becomes a version, and its folder is gone t
 
 test('also one that its gate refuses is a version, and its folder is gone', async () => {
   const { server, folder } = await serverWithResult();
-  const rules = { gate: parseGate('accuracy > 0.99'), noWorse: false, allowClassChange: false };
+  const rules = {
+    gate: parseGate('accuracy > 0.99'),
+    noWorse: false,
+    worseClasses: 'error' as const,
+    allowClassChange: false,
+  };
   const outcome = await runPublish({ url: server.url, task: task('v1', { rules }) });
   expect(outcome).toMatchObject({ promoted: false });
   expect(foldersOf(server.directory)).toEqual(['v1']);

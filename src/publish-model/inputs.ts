@@ -132,6 +132,7 @@ function rulesInput(): Rules {
   return {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
+    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
     allowClassChange: booleanInput('allow-class-change'),
   };
 }

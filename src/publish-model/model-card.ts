@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
+import { percent, withInterval } from '../model/format-figure.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
-import { percent, withInterval } from './format-figure.ts';
 
 const text = z.optional(z.nullable(z.union([z.string(), z.number()])));
 const provenanceSchema = z.object({

@@ -5,6 +5,7 @@ import { compareCodePoints } from '../code-points.ts';
 import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
+import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
 import { digestFile, type FileDigest } from '../model/digest-file.ts';
 import { type Metrics, parseMetrics } from '../model/metrics.ts';
 import {
@@ -112,7 +113,7 @@ async function filesIn(folder: string): Promise<{ names: string[]; warnings: str
   const warnings: string[] = [];
   for (const entry of entries) {
     const { name } = entry;
-    if (name === MARKER) continue;
+    if (name === MARKER || name === BECAME_WRONG_FILE) continue;
     if (entry.isDirectory()) {
       warnings.push(`The folder ${name} in the model’s folder is not published: only files are.`);
     } else if (name.startsWith('.')) {

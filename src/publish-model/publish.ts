@@ -91,6 +91,7 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
+  for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {
     const signIn = () => signInToUnpublished(inputs, context);
     await discardUnpublished(task.unpublished, { version, files }, place, signIn);

@@ -12,6 +12,7 @@ const judgementSchema = z.object({
   reasons: z.array(z.string()),
   gate: z.string(),
   no_worse_than_production: z.boolean(),
+  worse_classes: z.enum(['error', 'warn', 'allow']),
   allow_class_change: z.boolean(),
   production: z.nullable(z.string()),
 });
@@ -64,6 +65,7 @@ export function judgementOf(
     reasons: refusalLines(checks, production),
     gate: formatGate(rules.gate),
     no_worse_than_production: rules.noWorse,
+    worse_classes: rules.worseClasses,
     allow_class_change: rules.allowClassChange,
     production: production?.version ?? null,
   };
@@ -73,7 +75,8 @@ export function judgementOf(
 export function rulesOf({
   gate,
   no_worse_than_production: noWorse,
+  worse_classes: worseClasses,
   allow_class_change: allowClassChange,
 }: Judgement): Rules {
-  return { gate: parseGate(gate), noWorse, allowClassChange };
+  return { gate: parseGate(gate), noWorse, worseClasses, allowClassChange };
 }

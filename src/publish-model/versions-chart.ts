@@ -1,5 +1,5 @@
 import { type Html, html } from '../dataset/html.ts';
-import { percent, withInterval } from './format-figure.ts';
+import { percent, withInterval } from '../model/format-figure.ts';
 import type { VersionHistory } from './version-history.ts';
 import { dayText } from './version-text.ts';
 

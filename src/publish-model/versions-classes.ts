@@ -1,5 +1,5 @@
 import { type Html, html } from '../dataset/html.ts';
-import { percent } from './format-figure.ts';
+import { percent } from '../model/format-figure.ts';
 import type { VersionHistory } from './version-history.ts';
 
 const [WIDTH, HEIGHT, EDGE] = [240, 28, 4];

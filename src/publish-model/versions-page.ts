@@ -1,6 +1,6 @@
 import { type Html, html } from '../dataset/html.ts';
 import { REPORT_STYLE } from '../dataset/report-style.ts';
-import { percent } from './format-figure.ts';
+import { percent } from '../model/format-figure.ts';
 import type { VersionFacts } from './version-facts.ts';
 import { historyOf, type InProduction, type Stay, type VersionHistory } from './version-history.ts';
 import { dayText } from './version-text.ts';
