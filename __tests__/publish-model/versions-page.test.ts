@@ -16,7 +16,7 @@ function version(month: number, fate: Fate = {}, changes: Partial<VersionFacts> 
   const time = `2026-${String(month).padStart(2, '0')}-01T03:17:00Z`;
   const judged: Judgement = {
     ...{ time, passed: true, reasons: [], gate: '', production: null },
-    ...{ no_worse_than_production: true, worse_classes: 'error' as const, allow_class_change: false },
+    ...{ no_worse_than_production: true, worse_classes: 'error', allow_class_change: false },
     ...fate.judged,
   };
   return {

@@ -91,11 +91,11 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
+  for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {
     const signIn = () => signInToUnpublished(inputs, context);
     await discardUnpublished(task.unpublished, { version, files }, place, signIn);
   }
-  for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
   return tidied(outcome, inputs, place);
