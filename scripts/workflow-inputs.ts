@@ -75,6 +75,7 @@ const GPU_SERVER: Target = {
   except: {
     mode: 'follows from the job',
     key: 'is by default the artifact’s name',
+    'aws-sign-in': 'comes from the step before',
     'github-token': 'the job’s own',
     'runner-token': SECRET,
     'app-private-key': SECRET,

@@ -31,6 +31,7 @@ test('the defaults are those of action.yml', () => {
   expect(read()).toEqual({
     mode: 'start',
     driver: { kind: 'local' },
+    isSignInRefused: false,
     run: { runId: '7', attempt: 2, key: '' },
     name: 'diatom-7-2',
     repository: 'example/diatoms',

@@ -25,6 +25,8 @@ export type DriverInputs =
 export interface Inputs {
   readonly mode: Mode;
   readonly driver: DriverInputs;
+  /** The step that signs in to AWS has failed, so that nothing can be asked there. */
+  readonly isSignInRefused: boolean;
   readonly run: RunIdentity;
   /** The name of this training's server. */
   readonly name: string;
@@ -79,6 +81,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   return {
     mode,
     driver: driverInputs(),
+    isSignInRefused: isSignInRefused(),
     run,
     name: serverName(run),
     repository,
@@ -109,6 +112,15 @@ function driverInputs(): DriverInputs {
   return kind === 'slurm'
     ? { kind, settings: slurmInputs(), ssh }
     : { kind, settings: commandInputs(ssh !== undefined), ssh };
+}
+
+/** The runner's words for what became of a step. */
+const OUTCOMES = ['success', 'failure', 'cancelled', 'skipped'];
+
+function isSignInRefused(): boolean {
+  const outcome = textInput('aws-sign-in');
+  if (outcome === '' || OUTCOMES.includes(outcome)) return textInput('driver') === 'ec2' && outcome === 'failure';
+  throw invalidInput('aws-sign-in', outcome, `the outcome of a step (${OUTCOMES.join(', ')}), or nothing`);
 }
 
 function commandInputs(isRemote: boolean): CommandSettings {

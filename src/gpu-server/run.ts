@@ -1,8 +1,10 @@
 import { DiatomError, failureMessage, messageOf } from '../errors.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
+import { identityOfJob } from '../runner/identity.ts';
 import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { AWS_AUDIENCE, signInFailure } from './aws-sign-in.ts';
 import { ServerTaken } from './driver.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { reap, reapRegistrations } from './reap.ts';
@@ -53,6 +55,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   let failure: string | undefined;
   let sections: string[] = [];
   try {
+    if (inputs.isSignInRefused) throw signInFailure(inputs, await identityOfJob(AWS_AUDIENCE));
     // A stop goes on when the run is cancelled: that is what it is for.
     const signal = inputs.mode === 'stop' ? new AbortController().signal : cancel.signal;
     sections =

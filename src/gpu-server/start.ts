@@ -63,7 +63,7 @@ function lifetime(deadline: Date | undefined, deadMansSwitch: string | undefined
     : `It lives until ${deadline.toISOString()} at the longest: ${deadMansSwitch}.`;
 }
 
-/** GitHub switches schedules off in a repository that is quiet for 60 days, so the reaper is not all that cleans up. */
+/** GitHub ends schedules at times, without a word in a run, so the reaper is not all that cleans up. */
 async function reapFirst(session: Session): Promise<readonly ReapedServer[]> {
   try {
     const reaped = await group('Looking for servers that were left behind', () => reap(session, { nameless: false }));
