@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFailed } from 'vitest';
@@ -45,6 +46,8 @@ export interface Start {
   readonly settings?: Readonly<Record<string, string>>;
   /** The artifact service refuses to take anything. */
   readonly artifactsRefused?: boolean;
+  /** The account has no space left from the moment when the run says this. */
+  readonly fullAfter?: RegExp;
 }
 
 export interface Month extends WorkflowRun {
@@ -61,8 +64,6 @@ export interface Lab {
   /** The digest of the image in the registry that `latest` names. */
   imageDigest(): Promise<string | undefined>;
   start(options?: Start): Promise<Month>;
-  /** The account has no space left while something goes on. */
-  whileFull<T>(meanwhile: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -77,6 +78,7 @@ export async function openLab(): Promise<Lab> {
   const baseImage = await pushBaseImage(registry);
   const collection = openCollection(base);
   const state = join(server.directory, '..');
+  const full = join(state, 'full');
   let runs = 0;
 
   async function requests(): Promise<Request[]> {
@@ -87,7 +89,13 @@ export async function openLab(): Promise<Lab> {
     });
   }
 
-  async function start({ template = 'pipeline.yml', inputs = {}, settings = {}, artifactsRefused }: Start = {}) {
+  async function start({
+    template = 'pipeline.yml',
+    inputs = {},
+    settings = {},
+    artifactsRefused,
+    fullAfter,
+  }: Start = {}) {
     const before = (await requests()).length;
     // The artifacts of one run are no other's.
     const { environment, artifacts } = await startArtifactServer({ refuse: artifactsRefused === true });
@@ -113,7 +121,11 @@ export async function openLab(): Promise<Lab> {
         GPUS: 'none',
       },
       environment: { ...environment, GITHUB_RUN_ID },
+      onOutput: (text) => {
+        if (fullAfter?.test(text)) writeFileSync(full, '');
+      },
     });
+    await rm(full, { force: true });
     onTestFailed(() => console.log(`Run ${GITHUB_RUN_ID}:\n${result.log}`));
     for (const { password } of [server, registry]) expect(result.log).not.toContain(password);
     expect(result.log).not.toContain(server.zipsUrl);
@@ -127,15 +139,6 @@ export async function openLab(): Promise<Lab> {
     collection,
     imageDigest: () => registry.digestOf(IMAGE, 'latest'),
     start,
-    whileFull: async (meanwhile) => {
-      const flag = join(state, 'full');
-      await writeFile(flag, '');
-      try {
-        return await meanwhile();
-      } finally {
-        await rm(flag);
-      }
-    },
     close: async () => {
       await removeImages(registry);
       await registry.close();
@@ -150,7 +153,7 @@ export async function openLab(): Promise<Lab> {
 function withSettings(template: string, settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings).reduce((text, [name, value]) => {
     const line = `      ${name}: ${value}`;
-    const there = new RegExp(`^ {6}${name}: .*$`, 'm');
+    const there = new RegExp(`^ {6}${name}: .*$`, 'gm');
     return there.test(text) ? text.replace(there, line) : text.replace(/^ {4}secrets:$/m, `${line}\n    secrets:`);
   }, template);
 }
