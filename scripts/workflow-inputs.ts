@@ -237,6 +237,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'output-dir': UNTRAINED,
           'timeout-minutes': UNTRAINED,
           'artifact-name': UNTRAINED,
+          'keep-unpublished': UNTRAINED,
           'retention-days': UNTRAINED,
         },
         renamed: { env: 'train-env', network: 'train-network' },
@@ -256,7 +257,13 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         renamed: { 'timeout-minutes': 'build-timeout-minutes', cache: 'build-cache', tags: 'image-tags' },
       },
       'train-model': {
-        except: { image: WIRED, dataset: WIRED, 'dataset-sha256': WIRED, 'compare-with': 'is production' },
+        except: {
+          image: WIRED,
+          dataset: WIRED,
+          'dataset-sha256': WIRED,
+          'compare-with': 'is production',
+          'keep-unpublished': 'follows from publish',
+        },
         renamed: {
           'runs-on': 'train-runs-on',
           'timeout-minutes': 'train-timeout-minutes',

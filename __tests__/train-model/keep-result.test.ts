@@ -102,6 +102,25 @@ test('what GitHub takes goes nowhere else, is kept for a week, and the log says 
   expect(log).toMatch(/ 400 kB {2}in all\n/);
 });
 
+describe('what a later run may publish', () => {
+  const inputs = { 'keep-unpublished': 'true' };
+
+  test('is in ownCloud, too, whole and marked', async () => {
+    const { kept, stored, warnings, service } = await keep({ inputs });
+    expect(kept).toMatchObject({ artifactName: 'model', unpublished: 'data sets/unpublished/4711-model' });
+    expect([...service.artifacts.keys()]).toEqual(['model']);
+    expectSound(stored(), 4);
+    expect(warnings).toEqual([]);
+  });
+
+  test('is in the artifact all the same when ownCloud does not take it, and that is said', async () => {
+    const full: Hook = ({ method }) => (method === 'PUT' ? { status: 507 } : undefined);
+    const { kept, warnings } = await keep({ inputs, owncloud: full });
+    expect(kept).toMatchObject({ artifactName: 'model', unpublished: '', failure: undefined });
+    expect(warnings.join('\n')).toContain('in the workflow artifact only');
+  });
+});
+
 describe('what GitHub does not take', () => {
   const call = (name: string, fault: typeof QUOTA_FULL) => (seen: string) => (seen === name ? fault : undefined);
 

@@ -38,6 +38,8 @@ export interface Inputs {
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
   /** `undefined`: as long as the repository says. */
+  /** Whether the result also goes where a later run can publish it from. */
+  readonly keepUnpublished: boolean;
   readonly retentionDays: number | undefined;
   /** Of the server; `''` for its top folder. Takes a result that can't be stored as an artifact. */
   readonly owncloudFolder: string;
@@ -78,6 +80,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
     artifactName: safeNameInput('artifact-name', ''),
+    keepUnpublished: booleanInput('keep-unpublished'),
     retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
     owncloudFolder: folderInput('owncloud-folder'),
     compareWith: textInput('compare-with'),

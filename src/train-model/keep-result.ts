@@ -51,7 +51,9 @@ export async function keepResult(inputs: Inputs, context: KeepContext): Promise<
   const limitMs = 15 * 60_000 + (bytes / SLOWEST) * 1_000;
   const patience = context.patience ?? { waitsMs: WAITS_MS, limitMs };
   const artifact = await group('Artifact', () => uploadPatiently({ name, files, root, retentionDays }, patience));
-  if (artifact.stored) return { ...NOWHERE, artifactName: artifact.name };
+  if (artifact.stored) {
+    return { ...NOWHERE, artifactName: artifact.name, unpublished: await saveForLater(inputs, files, context) };
+  }
   const { reason, hangs } = artifact;
   const noArtifact = `The result could not be stored as the workflow artifact “${name}”: ${reason}`;
   try {
@@ -69,6 +71,23 @@ export async function keepResult(inputs: Inputs, context: KeepContext): Promise<
     await markUnstored(root);
     const failure = `${noArtifact} Nor could it be stored in ownCloud: ${failureMessage(error)} All of it is in ${root}, of this machine only: copy it from there.`;
     return { ...NOWHERE, failure, hangs };
+  }
+}
+
+/**
+ * Stores what is safe already where a later run finds it.
+ *
+ * @returns the folder, `''` for none: then a later run trains again
+ */
+async function saveForLater(inputs: Inputs, files: readonly string[], context: KeepContext): Promise<string> {
+  if (!inputs.keepUnpublished) return '';
+  try {
+    return (await group('ownCloud', () => save(inputs, files, context))) ?? '';
+  } catch (error) {
+    context.onWarning(
+      `The result is in the workflow artifact only, as it could not be stored in ownCloud, too: ${failureMessage(error)} To publish it, train again.`,
+    );
+    return '';
   }
 }
 
