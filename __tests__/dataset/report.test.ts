@@ -21,6 +21,7 @@ function report(changes: Partial<ReportData> = {}): ReportData {
     warnings: ['Hannaea has few images.'],
     sources: [{ fileName: 'h.zip', sha256: 'ab'.repeat(32), label: 'Hannaea', images: 40, test: 10 }],
     unshowable: [{ extension: 'tif', count: 7 }],
+    changes: undefined,
     ...changes,
   };
 }
@@ -80,6 +81,7 @@ describe('the report', () => {
       warnings: [NASTY],
       sources: [{ fileName: NASTY, sha256: NASTY, label: NASTY, images: 1, test: 1 }],
       unshowable: [{ extension: NASTY, count: 1 }],
+      changes: undefined,
     });
     expect(page.match(/<img /g)).toHaveLength(1);
     expect(page).not.toContain('onerror="');

@@ -30,6 +30,7 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     ]),
     leftOut: [],
     warnings: [],
+    changes: undefined,
     dataDir: '/runner/data',
     dataIdentity: 'ef'.repeat(32),
     archive: ARCHIVE,

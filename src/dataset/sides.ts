@@ -25,7 +25,8 @@ interface ArchivedFile {
 }
 
 const COLUMNS = ['sha256', 'crc32', 'bytes', 'side', 'group', 'label'] as const;
-const HEADER = `${COLUMNS.join(',')}\n`;
+/** The first line of a sides file. */
+export const SIDES_HEADER = `${COLUMNS.join(',')}\n`;
 
 /**
  * `<archive>.sides.csv`: on which side every image lies that this line of data sets ever had. It holds no file name. The
@@ -34,11 +35,12 @@ const HEADER = `${COLUMNS.join(',')}\n`;
  * An image has one row; only one that lies under two labels, or in two groups, has a row for each.
  */
 export function formatSides(images: Iterable<KnownImage>): string {
-  const rows = Array.from(images, rowOf).sort(compareCodePoints);
-  return HEADER + rows.filter((row, index) => row !== rows[index - 1]).join('');
+  const rows = Array.from(images, sidesRow).sort(compareCodePoints);
+  return SIDES_HEADER + rows.filter((row, index) => row !== rows[index - 1]).join('');
 }
 
-function rowOf({ sha256 = '', crc32, bytes, side, group = '', label = '' }: KnownImage): string {
+/** One row. A file has them in code-point order, none twice. */
+export function sidesRow({ sha256 = '', crc32, bytes, side, group = '', label = '' }: KnownImage): string {
   return `${sha256},${formatCrc32(crc32)},${bytes},${side},${csvField(group)},${csvField(label)}\n`;
 }
 
@@ -55,7 +57,7 @@ export function formatCrc32(crc32: number): string {
  */
 export function parseSides(text: string, name: string): KnownImage[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  if (`${lines[0]}\n` !== HEADER) throw damaged(name, 1, `the columns ${COLUMNS.join(', ')}`);
+  if (`${lines[0]}\n` !== SIDES_HEADER) throw damaged(name, 1, `the columns ${COLUMNS.join(', ')}`);
   if (lines.at(-1) === '') lines.pop();
   const intern = createInterner();
   return lines.slice(1).map((line, index) => {
@@ -128,7 +130,7 @@ function readImage(fields: Fields, name: string, line: number, intern: (text: st
 
 /** Nearly every row has no quotes. */
 function fieldsOf(line: string): string[] {
-  return line.includes('"') ? [...(parseCsv(HEADER + line)[0]?.values() ?? [])] : line.split(',');
+  return line.includes('"') ? [...(parseCsv(SIDES_HEADER + line)[0]?.values() ?? [])] : line.split(',');
 }
 
 /** One string for equal texts: many images share a label and a group. */

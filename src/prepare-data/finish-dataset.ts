@@ -6,6 +6,7 @@ import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import { standingArchive } from './last-archive.ts';
+import { logChanges } from './line.ts';
 import { describeSides, removeArchive, writeRecord } from './local-archive.ts';
 import type { MakeRun } from './make-dataset.ts';
 import type { Outcome } from './prepare.ts';
@@ -13,7 +14,7 @@ import { formatRecord, makeRecord } from './run-record.ts';
 import { deliver, type Sending } from './upload.ts';
 import type { WrittenDataset } from './write-dataset.ts';
 
-export type Planned = Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>;
+export type Planned = Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings' | 'changes'>;
 
 /** A data set that is written, and perhaps on its way. */
 export interface WrittenRun extends MakeRun {
@@ -30,6 +31,7 @@ export async function finishDataset(run: WrittenRun): Promise<Outcome> {
   const { inputs, context, dataDir, signal, written, zips, remote, same } = run;
   const { descriptions, sidesPath, ...archive } = written;
   logClasses(written.classes, inputs);
+  logChanges(written.changes);
   const dataIdentity = (await hashOfFile(written.manifestPath, signal)).digest('hex');
   if (inputs.artifactName !== '') await uploadArtifact(inputs.artifactName, descriptions, dataDir.results);
   if (same && remote && dataIdentity === same.record.data_identity) {
@@ -61,13 +63,14 @@ export async function finishDataset(run: WrittenRun): Promise<Outcome> {
 
 export function outcomeOf(
   { inputs, dataDir, previous }: Pick<MakeRun, 'inputs' | 'dataDir' | 'previous'>,
-  { classes, leftOut, warnings }: Planned,
+  { classes, leftOut, warnings, changes }: Planned,
   made: Partial<Pick<Outcome, 'archive' | 'dataIdentity' | 'standing'>>,
 ): Outcome {
   return {
     seed: inputs.plan.seed,
     classes,
     leftOut,
+    changes,
     dataDir: dataDir.path,
     archive: made.archive,
     dataIdentity: made.dataIdentity,

@@ -53,6 +53,8 @@ export interface Inputs {
   readonly previous: PreviousInput;
   /** Whether a data set is made even when nothing is new. */
   readonly force: boolean;
+  /** What classes that have lost many images do to the run. */
+  readonly shrink: 'warn' | 'error';
   /** Lower-case, without dots. */
   readonly imageExtensions: readonly string[];
   /** Absolute path. Whether it may be used is `openDataDir`'s matter. */
@@ -102,6 +104,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     isSeedGiven: textInput('seed') !== '',
     previous,
     force: booleanInput('force'),
+    shrink: oneOfInput('shrink', ['warn', 'error']),
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
     archiveContent: oneOfInput('archive-content', ['data', 'results']),

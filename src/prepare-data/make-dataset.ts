@@ -9,7 +9,9 @@ import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Previous } from './find-previous.ts';
 import { finishDataset, logClasses, outcomeOf, type Planned } from './finish-dataset.ts';
 import type { Inputs } from './inputs.ts';
+import { comparedImage } from './kept-sides.ts';
 import type { LastArchive } from './last-archive.ts';
+import { checkShrinking, createLine, type Line, logChanges } from './line.ts';
 import { removeArchive } from './local-archive.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { Outcome, RunContext } from './prepare.ts';
@@ -36,6 +38,7 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const inputs = inputsOf(run);
+  const line = inputs.plan.split === 'keep' ? createLine(run.previous.base) : undefined;
   const downloads = startDownloads(inputs, dataDir.downloads, { ...context, signal }, here);
   let sending: Sending | undefined;
   /** An archive that is of no use to anybody when the run fails, as parts of it are gone. */
@@ -49,10 +52,10 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
     return sending;
   };
   try {
-    const selections = await group('Plan', () => select(downloads, inputs));
+    const selections = await group('Plan', () => select(downloads, inputs, line));
     if (inputs.mode === 'dry-run') {
       for (const { begin } of downloads.zips) begin();
-      const planned = await group('Download and plan', () => planOnly(selections, inputs));
+      const planned = await group('Download and plan', () => planOnly(selections, inputs, line));
       return outcomeOf(run, planned, {});
     }
     let begun: BegunArchive | undefined;
@@ -62,7 +65,14 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
       if (!run.same) send(archive);
     };
     const written = await group('Download, organise and archive', () =>
-      writeDataset(selections, { inputs, dataDir, context: { ...context, signal }, downloads: downloads.all, onBegun }),
+      writeDataset(selections, {
+        inputs,
+        dataDir,
+        context: { ...context, signal },
+        line,
+        downloads: downloads.all,
+        onBegun,
+      }),
     );
     const zips = await Promise.all(downloads.zips.map(({ file }) => file));
     return await finishDataset({
@@ -103,31 +113,38 @@ function beginSendingOf(
   return beginSending(remote, { folder: upload.folder, line }, archive, signal);
 }
 
-async function select(downloads: Downloads, inputs: Inputs): Promise<Selections> {
+async function select(downloads: Downloads, inputs: Inputs, line: Line | undefined): Promise<Selections> {
   const keepImages = plansAllAtOnce(
     inputs.fileList.map(({ downloadedFileName: zipName, nTest }) => ({ zipName, nTest: nTest ?? inputs.nTest })),
     inputs.plan,
   );
-  const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages });
+  const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages, line });
   const images = selections.sources.reduce((sum, { imageCount }) => sum + imageCount, 0);
   info(`Seed ${inputs.plan.seed}, ${images} images in ${selections.sources.length} zips.`);
-  return selections;
+  const shrunk = checkShrinking(line, inputs.shrink);
+  return { ...selections, warnings: [...selections.warnings, ...shrunk] };
 }
 
 /** Finds out which side every image goes to, and puts none there. */
-async function planOnly(selections: Selections, inputs: Inputs): Promise<Planned> {
+async function planOnly(selections: Selections, inputs: Inputs, line: Line | undefined): Promise<Planned> {
   const threads = startFillThreads('', threadsFor('copying'));
   try {
-    const planning = await createPlanning(selections, inputs.plan, threads);
+    const planning = await createPlanning(selections, inputs.plan, threads, line?.known);
     const tally = createTally();
     const leftOut = [...selections.leftOut];
     for await (const { planned } of planning.sources()) {
-      for (const image of planned.images) tally.add(image);
+      for (const image of planned.images) {
+        tally.add(image);
+        line?.comparison?.add(comparedImage(image));
+      }
       leftOut.push(...planned.leftOut);
     }
     const classes = tally.classes();
+    line?.comparison?.rest();
+    const changes = line?.comparison?.classes();
     logClasses(classes, inputs);
-    return { classes, leftOut, warnings: [...selections.warnings, ...planning.warnings()] };
+    logChanges(changes);
+    return { classes, leftOut, changes, warnings: [...selections.warnings, ...planning.warnings()] };
   } finally {
     await threads.close();
   }

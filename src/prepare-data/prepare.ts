@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
+import type { ClassChanges } from '../dataset/changes.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import type { HttpClient } from '../http/client.ts';
@@ -20,6 +21,8 @@ export interface Outcome {
   readonly classes: ReadonlyMap<string, ClassCount>;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
+  /** Of each class against the data set before, where sides are kept and there is one. */
+  readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
   readonly dataDir: string;
   /** SHA-256 of the manifest; `undefined` in a dry run. */
   readonly dataIdentity: string | undefined;
@@ -111,6 +114,7 @@ function standingOutcome(
     classes: new Map(Object.entries(record.classes)),
     leftOut: [],
     warnings: previous.warnings,
+    changes: previous.base && new Map(),
     dataDir: dataDir.path,
     dataIdentity: record.data_identity,
     archive: undefined,

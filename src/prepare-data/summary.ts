@@ -1,3 +1,4 @@
+import { CHANGES } from '../dataset/changes.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import { formatBytes } from '../format.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
@@ -14,7 +15,7 @@ const MAX_CHART_CLASSES = 60;
  * @param failure why the upload failed, when it did
  */
 export function summaryMarkdown(outcome: Outcome, failure?: string): string {
-  const { archive, standing, classes, seed, warnings, leftOut } = outcome;
+  const { archive, standing, classes, changes, seed, warnings, leftOut } = outcome;
   const sections = [
     archive || standing ? '## Diatom data set' : '## Diatom data set (dry run: nothing archived, nothing uploaded)',
     failure === undefined ? '' : cautionMarkdown(failure),
@@ -23,6 +24,7 @@ export function summaryMarkdown(outcome: Outcome, failure?: string): string {
     warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
     `### Classes\n\n${classTable(classes)}`,
     classChart(classes),
+    changes === undefined ? '' : `### Changes since the data set before\n\n${changesTable(changes)}`,
     leftOut.length === 0 ? '' : `### Left out\n\n${leftOutTable(leftOut)}`,
     `The same zips, options and seed \`${seed}\` give the same split again.`,
   ];
@@ -118,6 +120,16 @@ function classChart(classes: ReadonlyMap<string, ClassCount>): string {
     `  bar [${counts.map(({ test }) => test).join(', ')}]`,
     '```',
   ].join('\n');
+}
+
+function changesTable(changes: NonNullable<Outcome['changes']>): string {
+  if (changes.size === 0) return 'None: the same images in the same classes, on the same sides.';
+  const names = CHANGES.map(({ name }) => name);
+  const rows = [...changes].map(([label, ofClass]) => [
+    escapeMarkdown(label),
+    ...CHANGES.map(({ change }) => String(ofClass[change])),
+  ]);
+  return markdownTable(['Class', ...names], rows, names);
 }
 
 function leftOutTable(leftOut: Outcome['leftOut']): string {
