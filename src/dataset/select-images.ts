@@ -1,5 +1,6 @@
 import { compareCodePoints } from '../code-points.ts';
 import { findFolder } from './find-folder.ts';
+import { isSystemFile } from './system-files.ts';
 
 /** What is known of a file in a zip from the zip's directory alone. */
 export interface ZippedFile {
@@ -27,12 +28,9 @@ export interface Selection<File extends ZippedFile> {
   readonly folder: string;
 }
 
-/** Files that macOS and Windows add to folders and zips on their own. */
-const SYSTEM_FILE = /(^|\/)(__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._[^/]*$)/i;
-
 /** Whether a path ends like an image; `extensions` are lower-case, without the dot. */
 export function isImagePath(path: string, extensions: ReadonlySet<string>): boolean {
-  return !SYSTEM_FILE.test(path) && extensions.has(extensionOf(path));
+  return !isSystemFile(path) && extensions.has(extensionOf(path));
 }
 
 /** The part after the last dot of a path's last name, lower-case; `''` without one. */
@@ -51,7 +49,7 @@ export function selectImages<File extends ZippedFile>(
   options: { readonly zipName: string; readonly folder: string; readonly extensions: ReadonlySet<string> },
 ): Selection<File> {
   const { zipName, extensions } = options;
-  const candidates = files.filter(({ path }) => !SYSTEM_FILE.test(path));
+  const candidates = files.filter(({ path }) => !isSystemFile(path));
   const { folder, warning } = findFolder(
     options.folder,
     candidates.map(({ path }) => path),
@@ -74,7 +72,7 @@ export function selectImages<File extends ZippedFile>(
 }
 
 function whyLeftOut(file: ZippedFile, folder: string, extensions: ReadonlySet<string>): LeftOutReason | undefined {
-  if (SYSTEM_FILE.test(file.path)) return 'system file';
+  if (isSystemFile(file.path)) return 'system file';
   if (!extensions.has(extensionOf(file.path))) return 'not an image';
   if (folder !== '' && !file.path.startsWith(`${folder}/`)) return 'outside the folder';
   if (file.bytes === 0) return 'empty';
