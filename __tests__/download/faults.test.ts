@@ -171,7 +171,7 @@ describe('a download arrives', () => {
       (request, response, number) => (number === 1 ? void response.destroy() : sendFile(request, response, ZIP, {})),
       [undefined, undefined],
     ],
-    ...[408, 425, 429, 500, 502, 503, 504, 509].map((code): [string, Serve, undefined[]] => [
+    ...[408, 425, 429, 500, 502, 503, 504, 509, 520, 522].map((code): [string, Serve, undefined[]] => [
       `after a ${code}`,
       firstStatus(code),
       [undefined, undefined],
