@@ -3,6 +3,7 @@ import { isCompressedFormat } from '../archive/compressed-formats.ts';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
 import { createGallery, type Gallery } from '../dataset/gallery.ts';
+import { isIncompleteNote, MAX_NOTE_BYTES, requireComplete } from '../dataset/incomplete-notes.ts';
 import type { NTest } from '../dataset/n-test.ts';
 import type { PlanSource } from '../dataset/plan.ts';
 import { isImagePath, type LeftOut, type Selection, selectImages } from '../dataset/select-images.ts';
@@ -194,6 +195,7 @@ async function selectAhead(
   const readAhead = () => Promise.race([readRemote(remote, options), file.then(() => undefined)]);
   const ahead = await readAhead();
   const entries = ahead?.entries ?? (await readEntries());
+  await readNotes(entries, options, downloaded);
   const zipBytes = ahead?.zipBytes ?? (await file).bytes;
   const selection = select(entries);
   const directory = digestOf(entries);
@@ -227,6 +229,22 @@ async function selectAhead(
     return { images, path: () => path, reach: async () => undefined, whole: downloaded };
   }
   return { selection, zipBytes, downloaded, open };
+}
+
+/** Looks into the files in which some servers say what they left out: for them, the zip is waited for. */
+async function readNotes(
+  entries: readonly ZipEntry[],
+  { name }: Parameters<typeof openZip>[1],
+  downloaded: () => Promise<DownloadedZip>,
+): Promise<void> {
+  const notes = entries.filter(({ path, bytes }) => isIncompleteNote(path) && bytes <= MAX_NOTE_BYTES);
+  if (notes.length === 0) return;
+  const zip = await openZip((await downloaded()).path, { name, accept: isIncompleteNote });
+  try {
+    for (const note of notes) requireComplete(name, note.path, (await zip.read(note)).toString('utf8'));
+  } finally {
+    await zip.close();
+  }
 }
 
 /** @returns `undefined` for a zip that can't be read on its server */
