@@ -23,6 +23,8 @@ export interface Selection<File extends ZippedFile> {
   /** In code-point order of their paths. */
   readonly images: File[];
   readonly leftOut: LeftOut[];
+  /** Those of them that lie in the folder and are no image by their ending. */
+  readonly others: readonly LeftOut[];
   readonly warnings: string[];
   /** The folder as the zip spells it, `''` for the whole zip. */
   readonly folder: string;
@@ -68,13 +70,18 @@ export function selectImages<File extends ZippedFile>(
     const place = folder === '' ? 'the zip' : `the folder “${folder}”`;
     warnings.push(`${zipName}: no image was found in ${place}.`);
   }
-  return { images, leftOut, warnings, folder };
+  const others = leftOut.filter(({ reason, path }) => reason === 'not an image' && isInFolder(path, folder));
+  return { images, leftOut, others, warnings, folder };
+}
+
+function isInFolder(path: string, folder: string): boolean {
+  return folder === '' || path.startsWith(`${folder}/`);
 }
 
 function whyLeftOut(file: ZippedFile, folder: string, extensions: ReadonlySet<string>): LeftOutReason | undefined {
   if (isSystemFile(file.path)) return 'system file';
   if (!extensions.has(extensionOf(file.path))) return 'not an image';
-  if (folder !== '' && !file.path.startsWith(`${folder}/`)) return 'outside the folder';
+  if (!isInFolder(file.path, folder)) return 'outside the folder';
   if (file.bytes === 0) return 'empty';
   return undefined;
 }

@@ -253,7 +253,7 @@ async function missingEnd({ paths, url }: DownloadJob, bytes: number): Promise<s
   } finally {
     await file.close();
   }
-  return `What came from ${url.host} (${bytes} bytes) begins like a zip but has no end: it was cut off, on the way or when it was stored there. If this happens again, upload the zip there anew.`;
+  return `What came from ${url.host} (${bytes} bytes) begins like a zip but has no end: it was cut off, on the way or when it was stored there, or it is one part of a zip that was split into several files (.z01, .zip.001). If this happens again, upload the zip there anew, in one piece.`;
 }
 
 function wrongHash({ expected, url }: DownloadJob, sha256: string): string | undefined {

@@ -52,7 +52,15 @@ function describe(sample: Buffer, { asked, answered, contentType }: AnswerOrigin
   }
   const text = sample.toString('utf8');
   if (!/^text\/html\b/i.test(contentType ?? '') && !/^\s*<(!doctype|html|head|body|\?xml)/i.test(withoutMark(text))) {
-    return `What ${host} sends is no zip: it begins with the bytes ${hex(sample)}${kindOf(sample)}, a zip begins with 50 4B 03 04 (“PK”). Put the images into a .zip file and share that.`;
+    if (DIRECTORY_MARKS.some((mark) => sample.includes(mark, 0, 'latin1'))) {
+      return `What ${host} sends ends like a zip but does not begin like one: it is the last part of a zip that was split into several files (.z01, .z02 … .zip). Ask its owner for the zip in one piece.`;
+    }
+    const kind = kindOf(sample);
+    const part =
+      kind === ''
+        ? ' If it is one part of a zip that was split into several files (.z02, .zip.002), ask its owner for the zip in one piece.'
+        : '';
+    return `What ${host} sends is no zip: it begins with the bytes ${hex(sample)}${kind}, a zip begins with 50 4B 03 04 (“PK”). Put the images into a .zip file and share that.${part}`;
   }
   if (/quota exceeded|too many users have viewed or downloaded/i.test(text)) {
     return `${host} sends a page instead of the zip: too many downloads of this file within the last day, and Google Drive has closed it for up to 24 hours. Try again tomorrow, or share a copy of the file, or another place for it.`;
@@ -60,6 +68,9 @@ function describe(sample: Buffer, { asked, answered, contentType }: AnswerOrigin
   const service = shareServiceOf(answered) ?? shareServiceOf(asked) ?? serviceOfPage(text);
   return `${host} sends a web page instead of the zip, which looks like ${PAGE_OF[service ?? 'other']}. ${shareAdvice(service)}`;
 }
+
+/** What a zip's directory begins and ends with (APPNOTE.TXT 4.3.12, 4.3.16). */
+const DIRECTORY_MARKS = ['PK\x01\x02', 'PK\x05\x06'];
 
 const PAGE_OF: Readonly<Record<ShareService | 'other', string>> = {
   microsoft: 'the sign-in or error page of SharePoint or OneDrive: the link has expired, or is not open to everybody',
