@@ -1,6 +1,7 @@
 import { CookieJar } from 'tough-cookie';
 import { DiatomError } from '../errors.ts';
 import { type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
+import { redirectedShare } from './share-link.ts';
 
 /** curl and browsers allow 50 and 20; share links take one to four. */
 const MAX_REDIRECTS = 10;
@@ -56,7 +57,7 @@ export async function getFollowingRedirects(
       await cookies.setCookie(line, url.href, { ignoreError: true });
     }
     await response.body.dump();
-    url = redirectTarget(url, location);
+    url = redirectedShare(url, redirectTarget(url, location));
   }
   throw refused(start, `redirects more than ${MAX_REDIRECTS} times`);
 }
