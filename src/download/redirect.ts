@@ -14,7 +14,7 @@ export interface FollowedAnswer {
 }
 
 /**
- * GETs an address and follows its redirects. Cookies that a redirect sets go along (share links of SharePoint need
+ * Asks an address and follows its redirects. Cookies that a redirect sets go along (share links of SharePoint need
  * theirs), to the hosts and paths they were set for only (RFC 6265). A user name and password in the address become
  * Basic authentication for its own origin and are never sent to another.
  *
@@ -24,9 +24,14 @@ export interface FollowedAnswer {
 export async function getFollowingRedirects(
   start: URL,
   headers: Readonly<Record<string, string>>,
-  options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly http: HttpClient;
+    readonly signal?: AbortSignal | undefined;
+    /** Default GET. */
+    readonly method?: 'GET' | 'HEAD';
+  },
 ): Promise<FollowedAnswer> {
-  const { http, signal } = options;
+  const { http, signal, method = 'GET' } = options;
   const authorization = basicAuthorization(start);
   const cookies = new CookieJar();
   const seen = new Set<string>();
@@ -40,7 +45,7 @@ export async function getFollowingRedirects(
     }
     seen.add(visit);
     const response = await http.send({
-      method: 'GET',
+      method,
       url,
       headers: {
         accept: '*/*',
