@@ -56,8 +56,8 @@ describe('manifest.csv', () => {
       fc.property(text, text, text, (label, sourceZip, sourcePath) => {
         const rows = readCsv(manifestCsv([{ ...IMAGE, label, sourceZip, sourcePath }]));
         expect(rows).toHaveLength(2);
-        // A spreadsheet would run what begins with “=”.
-        const asText = (value: string) => (value.startsWith('=') ? `'${value}` : value);
+        // A spreadsheet would run what begins with “=” or a line end.
+        const asText = (value: string) => (/^[=\r]/.test(value) ? `'${value}` : value);
         expect(rows[1]).toEqual([
           IMAGE.path,
           asText(label),
