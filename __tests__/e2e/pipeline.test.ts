@@ -93,6 +93,8 @@ function expectNothingSecret(log: string): void {
 }
 
 const models = (...path: string[]) => join(apache.directory, 'models', 'diatoms', ...path);
+const archives = async () =>
+  (await readdir(join(apache.directory, 'data sets'))).filter((name) => name.endsWith('.zip'));
 const production = async () => (await readFile(models('production', 'VERSION'), 'utf8')).trim();
 const versions = async () => (await readdir(models())).filter((name) => /^\d{8}-/.test(name)).sort();
 
@@ -122,7 +124,7 @@ test('the pipeline of the template: zips become a published model; a second one 
   const [version = '', ...others] = await versions();
   expect(others).toEqual([]);
   expect(await production()).toBe(version);
-  const [archive = '', ...more] = await readdir(join(apache.directory, 'data sets'));
+  const [archive = '', ...more] = await archives();
   expect(more).toEqual([]);
   await run('unzip', ['-q', join(apache.directory, 'data sets', archive), '-d', workDir]);
 
@@ -165,7 +167,17 @@ test('the pipeline of the template: zips become a published model; a second one 
   expect(comparison).toMatchObject({ production_version: version, n_compared: data.counts.test });
   expect(await production()).toBe(version);
   await expectSound('production');
-  expect(await readdir(join(apache.directory, 'data sets'))).toEqual([archive]);
+
+  expect(await archives()).toEqual([archive]);
+
+  // The same again: it is not trained, and what the gate has refused is named, by a run that is green.
+  const third = await runTemplate('pipeline.yml', inputs, 'accuracy > 1');
+  expect(third).toMatchObject({ exitCode: 0 });
+  expect(third.log).toContain(`data, image, commands, GPUs and settings are those of version ${gated}`);
+  expect(third.log).toContain(`${gated} was refused before`);
+  expect(third.log).not.toContain('Running in the container');
+  expect(await versions()).toEqual([version, gated]);
+  expect(await production()).toBe(version);
 
   for (const [to, expected] of [
     [gated, gated],

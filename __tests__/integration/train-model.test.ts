@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ActionResult, runAction, startAction } from '../../scripts/run-action.ts';
 import { type ApacheServer, startApache } from '../helpers/apache.ts';
@@ -541,5 +542,64 @@ describe('compared with the model in production', () => {
     const result = await compare();
     expect(result.exitCode).toBe(1);
     expect(result.stdout).toContain('::error::The file model.pth of the model');
+  });
+});
+
+describe('a result that GitHub does not take (there is no artifact service here)', () => {
+  const place = `data sets/unpublished/${RUN_ID}-model`;
+  const onServer = (...path: string[]) => join(owncloud.directory, ...path);
+  const server = () => ({
+    'owncloud-url': owncloud.url,
+    'owncloud-username': owncloud.username,
+    'owncloud-password': owncloud.password,
+  });
+  const publish = (inputs: Readonly<Record<string, string>>) =>
+    runAction({
+      action: 'publish-model',
+      workspace,
+      inputs: { ...server(), 'model-name': 'rescued', 'models-folder': 'rescued models', ...inputs },
+      env: { RUNNER_TEMP: runnerTemp },
+    });
+
+  /** Large enough that its upload can be ended in the middle. */
+  const LARGE = `${TRAIN}\nhead -c 300000000 /dev/zero >> "$OUTPUT_DIR/model.pth"`;
+
+  test('of a run that is killed in the middle of storing it has no mark, and is never published', async () => {
+    const inputs = { 'artifact-name': 'model', 'owncloud-folder': 'data sets', 'train-command': LARGE };
+    const running = startAction(options(inputs));
+    while (!existsSync(onServer(place))) await sleep(20);
+    running.kill('SIGKILL');
+    const { state } = await running.result;
+    await runAction({ ...options({}), state });
+    expect(readdirSync(onServer(place))).not.toContain('SHA256SUMS');
+    const refused = await publish({ unpublished: place });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stdout).toContain('holds no complete result');
+    expect(existsSync(onServer('rescued models', 'rescued', 'production'))).toBe(false);
+    rmSync(onServer('data sets'), { recursive: true });
+  });
+
+  test('is in ownCloud when the run ends, whole, and from there it is published and deleted', async () => {
+    const result = await runAction(options({ 'artifact-name': 'model', 'owncloud-folder': 'data sets' }));
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'artifact-name': '', unpublished: place } });
+    expect(result.stdout).toContain(`complete, in the folder “${place}”`);
+    const checked = await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: onServer(place) });
+    expect(checked.match(/: OK$/gm)).toHaveLength(readdirSync(onServer(place)).length - 1);
+    const published = await publish({ unpublished: result.outputs['unpublished'] ?? '' });
+    expect(published).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    const weights = readFileSync(onServer('rescued models', 'rescued', 'production', 'model.pth'), 'utf8');
+    expect(weights).toBe(read('model.pth'));
+    expect(readdirSync(onServer('data sets', 'unpublished'))).toEqual([]);
+  });
+
+  test('and the server neither, is red, names the folder, and stays there through the next run', async () => {
+    const inputs = { 'artifact-name': 'model', 'owncloud-folder': 'diatom_set.zip', 'output-dir': 'unstored' };
+    const result = await runAction(options(inputs));
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout).toMatch(/::error::The result could not be stored as the workflow artifact “model”/);
+    expect(result.stdout).toContain(`All of it is in ${join(workspace, 'unstored')}`);
+    expect(await runAction(options({ 'output-dir': 'unstored' }))).toMatchObject({ exitCode: 0 });
+    const [kept = ''] = readdirSync(workspace).filter((name) => name.startsWith('unstored.unstored-'));
+    expect(readdirSync(join(workspace, kept, 'unstored'))).toContain('model.pth');
   });
 });
