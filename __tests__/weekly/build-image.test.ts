@@ -173,6 +173,8 @@ ${given.join('')}    secrets:
     actions: ACTIONS,
     dockerPlugins: [plugin],
     files: { ...MODEL, ...files },
+    // The engine of this test, where it is not the usual one.
+    environment: { ...(process.env['DOCKER_HOST'] && { DOCKER_HOST: process.env['DOCKER_HOST'] }) },
     secrets: { REGISTRY_PASSWORD: registry.password },
     variables: {
       REGISTRY: registry.host,
