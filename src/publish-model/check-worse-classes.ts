@@ -29,7 +29,7 @@ export function checkWorseClasses(
       `Whether a class became worse is not known: the model was compared with version ${compared}, but ${production.version} is in production now.`,
     );
   }
-  if (!images) {
+  if (!images || images.length === 0) {
     return warning(
       'Whether a class became worse is not known: comparison.json does not say what the models take each image for, because the test-command wrote no predictions.csv that could be used.',
     );
@@ -38,20 +38,25 @@ export function checkWorseClasses(
   const refused = classes.filter(isRefused);
   const maybe = classes.filter(({ fate }) => fate === 'maybe');
   const few = classes.filter(({ fate }) => fate === 'few');
+  const missing = comparison.compared - images.length;
   const sentences = [
     refused.length === 0
       ? `No class is worse than in production, image by image on ${images.length} test images.`
-      : `Worse than in production: ${refused.map(described).join('; ')}. The images that became wrong are in ${BECAME_WRONG_FILE}, in the artifact of the training.`,
-    maybe.length === 0 ? '' : `To look at: ${maybe.map(described).join('; ')}.`,
+      : `Worse than in production: ${listed(refused.map(described), '; ')}. The images that became wrong are in ${BECAME_WRONG_FILE}, in the artifact of the training.`,
+    maybe.length === 0 ? '' : `To look at: ${listed(maybe.map(described), '; ')}.`,
     few.length === 0
       ? ''
-      : `With fewer than ${ENOUGH_OF_A_CLASS} images too few to tell: ${named(few.map(({ label }) => label))}.`,
+      : `With fewer than ${ENOUGH_OF_A_CLASS} images too few to tell: ${listed(
+          few.map(({ label }) => label),
+          ', ',
+        )}.`,
+    missing > 0 ? `Of ${missing} more test images it is not known what the models take them for.` : '',
     refused.length === 0 || mode === 'warn' ? '' : 'If that is to be accepted, publish with worse-classes: warn.',
   ];
   return [
     {
       passed: refused.length === 0 || mode === 'warn',
-      isWarning: refused.length > 0 || maybe.length > 0,
+      isWarning: refused.length > 0 || maybe.length > 0 || missing > 0,
       sentence: sentences.filter((sentence) => sentence !== '').join(' '),
     },
   ];
@@ -61,7 +66,7 @@ function described({ label, images, production, candidate, fate }: JudgedClass):
   return `${label} (of ${images} images production has ${production} right, the model ${candidate}: ${FATE_WORDS[fate]})`;
 }
 
-function named(labels: readonly string[]): string {
-  const more = labels.length - MAX_NAMES;
-  return more > 1 ? `${labels.slice(0, MAX_NAMES).join(', ')} and ${more} more` : labels.join(', ');
+function listed(items: readonly string[], separator: string): string {
+  const more = items.length - MAX_NAMES;
+  return more > 1 ? `${items.slice(0, MAX_NAMES).join(separator)} and ${more} more` : items.join(separator);
 }
