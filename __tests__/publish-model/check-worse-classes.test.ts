@@ -40,7 +40,7 @@ test('models that are equally good are no warning', () => {
     {
       passed: true,
       isWarning: false,
-      sentence: 'No class is worse than in production, image by image on 60 test images.',
+      sentence: 'No class is worse than in production beyond chance, image by image on 60 test images.',
     },
   ]);
 });
