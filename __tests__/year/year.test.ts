@@ -49,7 +49,10 @@ async function expectRed(options?: Start): Promise<string[]> {
   const month = await lab.start(options);
   expect(month.exitCode).toBe(1);
   expect(await state()).toEqual(before);
-  return errorsOf(month);
+  const errors = errorsOf(month);
+  // Data sets and models may be on two servers: each is checked, and each says what is wrong.
+  expect([1, 2]).toContain(errors.length);
+  return errors;
 }
 
 /** A run that must store a version, and keep it out of production. */
@@ -161,7 +164,7 @@ test('July: its images return in two zips, to the sides where they were', async 
 test('August: the server is away, which is one sentence; then it is back', async () => {
   await lab.collection.put('Fragilaria-2.zip', 'Fragilaria', specimensOf('Fragilaria', 100, 30));
   const errors = await lab.server.whileAway(() => expectRed());
-  expect(errors).toEqual([expect.stringContaining('127.0.0.1')]);
+  expect(errors).toEqual(errors.map(() => expect.stringContaining(new URL(lab.server.url).host)));
   await expectNewModel();
 });
 
@@ -169,7 +172,8 @@ test('September: the account is full, and nothing is lost; then there is space',
   await lab.collection.put('Nitzschia-2.zip', 'Nitzschia', specimensOf('Nitzschia', 100, 30));
   // As the check finds out in seconds; and when it fills up later.
   for (const fullAfter of [/./, /Pipeline\/Check\].*Job succeeded/]) {
-    expect(await expectRed({ fullAfter })).toEqual([expect.stringContaining('507')]);
+    const errors = await expectRed({ fullAfter });
+    expect(errors).toEqual(errors.map(() => expect.stringContaining('507')));
     await expectAllInOrder(lab);
   }
   await expectNewModel();
