@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { run } from '../helpers/commands.ts';
 import type { Lab } from './lab.ts';
-import { archives, DATA_SETS, imagesOf, MODEL, production, textOf, versions } from './records.ts';
-
-/** Where results wait that GitHub did not take. */
-const UNPUBLISHED = 'unpublished';
+import {
+  archives,
+  DATA_SETS,
+  imagesOf,
+  MODEL,
+  production,
+  textOf,
+  UNPUBLISHED,
+  unpublished,
+  versions,
+} from './records.ts';
 
 /** What must be true at the end of every month, whatever has happened. */
 export async function expectAllInOrder({ server: { directory } }: Lab): Promise<void> {
@@ -39,7 +46,7 @@ async function expectNothingLeftOver(server: string): Promise<void> {
   const names = (path: string) => readdir(join(server, path)).catch(() => []);
   expect((await names('')).filter((name) => name !== DATA_SETS && name !== 'models')).toEqual([]);
   expect((await names(DATA_SETS)).filter((name) => name !== UNPUBLISHED).sort()).toEqual(expected);
-  expect(await names(join(DATA_SETS, UNPUBLISHED))).toEqual([]);
+  expect(await unpublished(server)).toEqual([]);
   expect((await names(MODEL)).filter((name) => !folder.test(name))).toEqual([]);
   expect(await names(join(MODEL, '.publish-lock'))).toEqual([]);
 }

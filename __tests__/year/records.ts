@@ -5,6 +5,7 @@ import { parseCsv } from '../../src/dataset/csv.ts';
 import { run } from '../helpers/commands.ts';
 
 export const DATA_SETS = 'data sets';
+export const UNPUBLISHED = 'unpublished';
 export const MODEL = join('models', 'diatoms');
 
 /** An image as a manifest has it. */
@@ -18,6 +19,11 @@ export interface Image {
 export async function archives(server: string): Promise<string[]> {
   const names = await readdir(join(server, DATA_SETS)).catch(() => []);
   return names.filter((name) => name.endsWith('.zip')).sort();
+}
+
+/** The folders with results that are no version yet. */
+export function unpublished(server: string): Promise<string[]> {
+  return readdir(join(server, DATA_SETS, UNPUBLISHED)).catch(() => []);
 }
 
 /** What an archive's manifest says, read by a program that nobody here wrote. */

@@ -4,7 +4,7 @@ import { expectAllInOrder } from './checks.ts';
 import { sha256Of, specimensOf } from './collection.ts';
 import { type Lab, type Month, openLab, type Start } from './lab.ts';
 import type { Species } from './pictures.ts';
-import { archives, comparison, type Image, imagesOf, production, versions } from './records.ts';
+import { archives, comparison, type Image, imagesOf, production, unpublished, versions } from './records.ts';
 
 const FIRST: readonly Species[] = ['Achnanthidium', 'Cocconeis', 'Encyonema', 'Fragilaria', 'Navicula', 'Nitzschia'];
 /** Lies among the pictures of Navicula until somebody notices. */
@@ -219,7 +219,7 @@ test('December: a month without publishing; then its result is published without
   const trained = await lab.start({ settings: { publish: 'false' } });
   expect(trained).toMatchObject({ exitCode: 0 });
   expect(await state()).toEqual({ ...before, archives: [...before.archives, expect.any(String)] });
-  await expectAllInOrder(lab);
+  expect(await unpublished(server)).toHaveLength(1);
   const published = await lab.start();
   expect(published).toMatchObject({ exitCode: 0, artifacts: [] });
   const { versions, production } = await state();
@@ -232,7 +232,7 @@ test('New Year’s Eve: two runs start at once, and what comes of it is what one
   const both = await Promise.all([lab.start(), lab.start()]);
   const red = both.filter(({ exitCode }) => exitCode !== 0);
   expect(red.length).toBeLessThan(2);
-  for (const month of red) expect(errorsOf(month)).toEqual([expect.stringContaining('Start again')]);
+  for (const month of red) expect(errorsOf(month)).toEqual([expect.stringMatching(/Start again|already/)]);
   const after = await state();
   expect(after.versions.slice(0, before.versions.length)).toEqual(before.versions);
   expect(before.versions).not.toContain(after.production);
