@@ -184,6 +184,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
     fromVariables: [
       'runs-on',
       'train-runs-on',
+      'same-enterprise',
       'prepare-timeout-minutes',
       'duplicates',
       'label-conflicts',

@@ -34,7 +34,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/train': { packages: 'read' },
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
   'publish-model/publish': {},
-  'pipeline/check': { contents: 'read', packages: 'read' },
+  'pipeline/check': { contents: 'read', packages: 'write' },
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
