@@ -52,6 +52,8 @@ interface Spec {
   readonly fromVariables: readonly string[];
   /** Of these, what the form has nevertheless: what is left empty there comes from the variable. */
   readonly alsoInForm?: readonly string[];
+  /** What only a caller can give, and neither the form nor a variable, as it tells one call from another. */
+  readonly fromCaller?: readonly string[];
 }
 
 const SECRET = 'a secret';
@@ -72,6 +74,8 @@ const PUBLISHING = {
 const GPU_SERVER: Target = {
   except: {
     mode: 'follows from the job',
+    key: 'is by default the artifact’s name',
+    'aws-sign-in': 'comes from the step before',
     'github-token': 'the job’s own',
     'runner-token': SECRET,
     'app-private-key': SECRET,
@@ -141,6 +145,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'retention-days',
       ...SERVER_INPUTS,
     ],
+    fromCaller: ['key'],
   },
   'publish-model': {
     actions: {
@@ -224,6 +229,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'output-dir': UNTRAINED,
           'timeout-minutes': UNTRAINED,
           'artifact-name': UNTRAINED,
+          key: UNTRAINED,
           'retention-days': UNTRAINED,
         },
         renamed: { env: 'train-env', network: 'train-network' },
@@ -267,6 +273,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
     fromVariables: [
       'runs-on',
       'train-runs-on',
+      'same-enterprise',
       'prepare-timeout-minutes',
       'duplicates',
       'label-conflicts',
@@ -306,6 +313,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       ...SERVER_INPUTS,
     ],
     alsoInForm: ['train-env'],
+    fromCaller: ['key'],
   },
 };
 
@@ -437,14 +445,14 @@ function workflowInputs(name: string): Record<string, WorkflowInput> {
 
 function formOf(
   name: string,
-  { fromVariables, alsoInForm = [] }: Spec,
+  { fromVariables, alsoInForm = [], fromCaller = [] }: Spec,
   inputs: Readonly<Record<string, WorkflowInput>>,
 ): Record<string, WorkflowInput> {
-  for (const input of fromVariables) {
+  for (const input of [...fromVariables, ...fromCaller]) {
     if (inputs[input] === undefined) throw new Error(`${name} has no input ${input}`);
   }
   const shown = Object.entries(inputs).filter(
-    ([input]) => !fromVariables.includes(input) || alsoInForm.includes(input),
+    ([input]) => !fromCaller.includes(input) && (!fromVariables.includes(input) || alsoInForm.includes(input)),
   );
   if (shown.length > MAX_FORM_INPUTS) {
     throw new Error(`the form of ${name} has ${shown.length} inputs, and GitHub allows ${MAX_FORM_INPUTS}`);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireCommand, run } from './commands.ts';
@@ -12,6 +12,8 @@ export interface Registry {
   readonly password: string;
   /** What the registry has under a name and a tag or digest: its digest, or `undefined`. */
   digestOf(name: string, reference: string): Promise<string | undefined>;
+  /** What was begun to be uploaded, and neither finished nor cancelled. */
+  uploads(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -20,8 +22,10 @@ const USERNAME = 'builder';
 /**
  * Starts Debian's Docker registry (CNCF distribution) on a loopback port of its own, with sign-in for everything, and an
  * empty store in a temporary folder.
+ *
+ * @param options.readOnly lets nobody push, as its maintenance mode does
  */
-export async function startRegistry(): Promise<Registry> {
+export async function startRegistry({ readOnly = false } = {}): Promise<Registry> {
   requireCommand('docker-registry', 'on Debian “apt-get install docker-registry”');
   requireCommand('htpasswd', 'on Debian “apt-get install apache2-utils”', ['-h']);
   const base = await mkdtemp(join(tmpdir(), 'registry-'));
@@ -35,7 +39,7 @@ export async function startRegistry(): Promise<Registry> {
   const configuration = {
     version: '0.1',
     log: { level: 'warn' },
-    storage: { filesystem: { rootdirectory: store } },
+    storage: { filesystem: { rootdirectory: store }, maintenance: { readonly: { enabled: readOnly } } },
     http: { addr: host },
     auth: { htpasswd: { realm: 'Test', path: users } },
   };
@@ -52,6 +56,8 @@ export async function startRegistry(): Promise<Registry> {
       const response = await fetch(url, { method: 'HEAD', headers: { authorization, accept } });
       return response.headers.get('docker-content-digest') ?? undefined;
     },
+    // The store’s mark of an upload, which the registry takes away when it ends.
+    uploads: async () => (await readdir(store, { recursive: true })).filter((path) => path.endsWith('/startedat')),
     close: async () => {
       await daemon.stop();
       await rm(base, { recursive: true, force: true });

@@ -43,7 +43,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
   'publish-model/store': {},
   'publish-model/promote': {},
-  'pipeline/check': { contents: 'read', packages: 'read' },
+  'pipeline/check': { contents: 'read', packages: 'write' },
   'pipeline/decide': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
@@ -152,7 +152,7 @@ describe.each(all)('$path', (file) => {
 describe.each(reusable)('the reusable workflow $name', (file) => {
   const { workflow, name, text } = file;
   const { inputs = {}, outputs = {}, secrets = {} } = workflow.on.workflow_call ?? {};
-  const { fromVariables = [], alsoInForm = [] } = WORKFLOWS[name] ?? {};
+  const { fromVariables = [], alsoInForm = [], fromCaller = [] } = WORKFLOWS[name] ?? {};
 
   test('uses this repository by $/, which is the commit that it comes from itself', () => {
     expect(text).not.toContain('uses: ./');
@@ -188,7 +188,7 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
   test('takes from a variable what the form leaves out, and only that', () => {
     const form = Object.keys(workflow.on.workflow_dispatch?.inputs ?? {});
     const onlyFromVariables = fromVariables.filter((input) => !alsoInForm.includes(input));
-    expect([...form, ...onlyFromVariables].sort()).toEqual(Object.keys(inputs).sort());
+    expect([...form, ...onlyFromVariables, ...fromCaller].sort()).toEqual(Object.keys(inputs).sort());
     expect(fromVariables).toEqual(expect.arrayContaining([...alsoInForm]));
     for (const input of fromVariables) {
       const variable = variableOf(input);
@@ -288,7 +288,9 @@ describe('a GPU server', () => {
       expect(stop?.needs).toEqual(['start', ...Object.keys(others)]);
       expect(stop?.if).toMatch(/^(\$\{\{ )?always\(\)/);
       expect(settings(stop)).toMatchObject({ mode: 'stop' });
-      expect(JSON.stringify({ ...stop, needs: [] })).not.toContain('needs.');
+      // A start that was killed has said nothing, and is stopped.
+      const condition = stop?.if?.replace(/ && needs\.start\.outputs\.refused != 'true' \}\}$/, '');
+      expect(JSON.stringify({ ...stop, if: condition, needs: [] })).not.toContain('needs.');
     });
 
     test('is stopped by those who started it: same place, same sign-in, same settings', () => {
@@ -298,6 +300,17 @@ describe('a GPU server', () => {
       const signIn = (job?: Job) => job?.steps?.filter((step) => step.uses && !isServer(step));
       expect(signIn(stop)).toEqual(signIn(start));
     });
+  });
+
+  test('has the training’s key in its name, by default the artifact’s, which the pipeline hands on', () => {
+    const { start, stop } = withServer.find(({ name }) => name === 'train-model')?.workflow.jobs ?? {};
+    for (const job of [start, stop]) {
+      expect(job?.steps?.find(isServer)?.with).toMatchObject({ key: `\${{ inputs.key || inputs.artifact-name }}` });
+    }
+    expect(start?.outputs).toMatchObject({ refused: `\${{ steps.start.outputs.refused }}` });
+    const pipeline = own.find(({ name }) => name === 'pipeline')?.workflow;
+    expect(pipeline?.jobs['train']?.with).toMatchObject({ key: `\${{ inputs.key }}` });
+    expect(pipeline?.on.workflow_dispatch?.inputs).not.toHaveProperty('key');
   });
 
   test('can be left out, and must not be used by a later attempt of the run, when it is gone', () => {
