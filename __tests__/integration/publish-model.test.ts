@@ -37,7 +37,12 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
   let server: WebdavServer;
   const model = () => join(server.directory, MODELS, 'diatoms');
   const production = () => readFile(join(model(), 'production', 'VERSION'), 'utf8');
-  const folders = async () => (await readdir(model())).filter((name) => !name.startsWith('.')).sort();
+  const folders = async () =>
+    (await readdir(model(), { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+      .sort();
+  const page = () => readFile(join(model(), 'index.html'), 'utf8');
 
   const publish = (inputs: Readonly<Record<string, string>>): Promise<ActionResult> =>
     runAction({
@@ -83,6 +88,10 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     expect(await production()).toBe(`${version}\n`);
     for (const name of [version, 'weak', 'production']) expectSound(name);
     expect(await folders()).toEqual([version, 'production', 'weak']);
+    expect(await page()).toContain(`In production is ${version}, since `);
+    expect(await page()).toContain('macro_f1: the model has 0.4, required is &gt;= 0.85, production has 0.9 (gate).');
+    const { judged } = JSON.parse(await readFile(join(model(), 'weak', 'verdict.json'), 'utf8'));
+    expect(judged).toMatchObject({ passed: false, production: version });
   });
 
   test('a better model replaces it, and one run with the input from the summary rolls back', async () => {
@@ -99,6 +108,32 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     expect(again.outputs).toMatchObject({ version: 'better', promoted: 'true' });
     expectSound('production');
     expect((await folders()).filter((name) => name.startsWith('production'))).toHaveLength(2);
+    expect(await page()).toContain('In production is better, since ');
+    expect((await readdir(model())).filter((name) => name.includes('.uploading-'))).toEqual([]);
+  });
+
+  test('a version that waits for consent is stored at once, and a second run brings it in under the same rules', async () => {
+    const stored = await publish({ 'model-dir': 'good', version: 'waits', promote: 'false' });
+    expect(stored).toMatchObject({ exitCode: 0, outputs: { promoted: 'false', 'gate-passed': 'true' } });
+    expect(await production()).toBe('better\n');
+    const inputs = { 'promote-version': 'waits', 'check-again': 'as-stored', gate: '' };
+    expect(await publish(inputs)).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
+    expect(await production()).toBe('waits\n');
+    expectSound('production');
+    expect(await publish({ 'promote-version': 'better' })).toMatchObject({ exitCode: 0 });
+  });
+
+  test('the check leaves nothing behind, and tells what production is open to where the server says it', async () => {
+    const before = await readdir(model());
+    const account = { 'models-username': server.username, 'models-password': server.password };
+    const result = await publish({ check: 'true', ...account });
+    expect(result.exitCode).toBe(0);
+    expect(result.summary).toMatch(/\| ✅ \| Publishing \| .*wrote and deleted a file/);
+    const tells = result.summary.includes('ownCloud 10');
+    const found = tells ? 'the training’s account may write “' : 'can’t be told here: WebDAV server at ';
+    expect(result.summary).toContain(`| ⚠️ | Production | ${found}`);
+    expect(await readdir(model())).toEqual(before);
+    expect(await readdir(join(server.directory, MODELS))).toEqual(['diatoms']);
   });
 
   test('two at once wait for each other', async () => {

@@ -103,6 +103,24 @@ test.each([
   expect(pageOf(server.directory)).toBeUndefined();
 });
 
+test('a server that hangs while page or record is written ends neither run nor publication', async () => {
+  const never = new Promise<undefined>(() => {});
+  const hanging = async (name: RegExp) => {
+    const server = await ownServer({
+      hook: ({ method, path }) => (method === 'PUT' && name.test(path) ? never : undefined),
+    });
+    const patience = { staleMs: 3_600_000, waitMs: 0, pollMs: 5, sideLimitMs: 300 };
+    return runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1'), context: { patience } });
+  };
+  const late = 'the server took too long.';
+  const page = await hanging(/\/index\.html\./);
+  expect(page).toMatchObject({ promoted: true, warnings: [expect.stringContaining(late)] });
+  // In the model's folder, that is when it is replaced: with the version comes the first one.
+  const record = await hanging(/\/diatoms\/verdict\.json\./);
+  expect(record).toMatchObject({ promoted: true });
+  expect(record.warnings.join('\n')).toContain(`could not be written into its verdict.json: ${late}`);
+});
+
 test('versions that can’t be read at the moment are a line on the page and no reason to fail', async () => {
   let sick = false;
   const server = await ownServer({

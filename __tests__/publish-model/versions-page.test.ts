@@ -41,7 +41,9 @@ function page(versions: readonly VersionFacts[], production?: InProduction, unre
 
 /** What a person reads in the row of a version, with one space between words. */
 function rowOf(html: string, name: string): string {
-  const row = /<tr>(?:(?!<\/tr>).)*/gs.exec(html.slice(html.lastIndexOf('<tr>', html.indexOf(`code">${name}<`))))?.[0];
+  const row = /<tbody>(?:(?!<\/tbody>).)*/gs.exec(
+    html.slice(html.lastIndexOf('<tbody>', html.indexOf(`code">${name}<`))),
+  )?.[0];
   return (row ?? '').replaceAll(/<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ');
 }
 
@@ -76,7 +78,7 @@ test('of a version that was in production it is told from when to when, also twi
     { version: 'v5', since: new Date('2026-05-01T03:20:00Z') },
   );
   expect(rowOf(html, 'v1')).toContain(
-    'Was in production 1 Jan 2026 to 1 Mar 2026 since 1 Apr 2026, by a person’s decision',
+    'Was in production 1 Jan 2026 to 1 Mar 2026 from 1 Apr 2026, by a person’s decision',
   );
   expect(rowOf(html, 'v3')).toContain('Was in production Refused 1 Mar 2026 to 1 Apr 2026, by a person’s decision');
   expect(rowOf(html, 'v5')).toContain('In production since 1 May 2026');

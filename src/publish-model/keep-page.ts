@@ -1,5 +1,4 @@
-import { messageOf } from '../errors.ts';
-import { DEFAULT_RETRY_POLICY } from '../http/retry.ts';
+import { DiatomError } from '../errors.ts';
 import { PAGE_FILE, PRODUCTION, sortOut, VERSION_FILE } from '../model/model-folder.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { type RemoteOptions, retrying } from '../owncloud/options.ts';
@@ -8,6 +7,7 @@ import { lookUpIfThere } from '../owncloud/remote-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { replaceText } from '../owncloud/replace-file.ts';
 import { temporaryPath } from '../owncloud/store.ts';
+import { besides } from './besides.ts';
 import { readVersions } from './version-facts.ts';
 import type { InProduction } from './version-history.ts';
 import { PAGE_MARK, versionsHtml } from './versions-page.ts';
@@ -20,38 +20,29 @@ const MAX_VERSIONS = 120;
  * Makes the page of all versions anew from what the versions say of themselves. Whatever goes wrong here is a warning:
  * the page is for people, and the next run makes it again.
  */
-export async function keepPage(
-  modelName: string,
-  { remote, folder, lock, options }: Pick<Workplace, 'remote' | 'folder' | 'lock' | 'options'>,
-): Promise<void> {
-  const policy = options.policy ?? DEFAULT_RETRY_POLICY;
-  const brief: RemoteOptions = { ...options, policy: { ...policy, tries: Math.min(policy.tries, 3) } };
-  const path = remotePath(folder, PAGE_FILE);
-  try {
-    const entries = (await listFolder(remote, folder, brief)) ?? [];
-    const before = entries.some(({ name }) => name === PAGE_FILE) ? await readText(remote, path, brief) : undefined;
+export async function keepPage(modelName: string, place: Workplace): Promise<void> {
+  const { remote, folder } = place;
+  const failed = `The page of all versions, “${folder}/${PAGE_FILE}”, was not brought up to date`;
+  await besides(place, failed, async (options) => {
+    const path = remotePath(folder, PAGE_FILE);
+    const entries = (await listFolder(remote, folder, options)) ?? [];
+    const before = entries.some(({ name }) => name === PAGE_FILE) ? await readText(remote, path, options) : undefined;
     if (before !== undefined && !before.includes(PAGE_MARK)) {
-      throw new Error(
-        'the file of that name there was made by somebody else. Rename it, and the next run makes the page',
+      throw new DiatomError(
+        'OWNCLOUD',
+        'the file of that name was made by somebody else. Rename it, and the next run makes the page.',
       );
     }
     const { versions, hasProduction } = sortOut(entries);
-    // Names that begin with their time sort by it.
-    const read = versions.slice(-MAX_VERSIONS);
     const text = versionsHtml({
       modelName,
-      versions: await readVersions(remote, folder, read, brief),
-      production: hasProduction ? await inProduction({ remote, folder }, brief) : undefined,
+      // Names that begin with their time sort by it.
+      versions: await readVersions(remote, folder, versions.slice(-MAX_VERSIONS), options),
+      production: hasProduction ? await inProduction(place, options) : undefined,
       unread: versions.slice(0, -MAX_VERSIONS),
     });
-    if (text === before) return;
-    await lock.requireHeld();
-    await replaceText(remote, { path, temporary: temporaryPath(path), text }, brief);
-  } catch (error) {
-    options.onWarning?.(
-      `The page of all versions, “${folder}/${PAGE_FILE}”, was not brought up to date: ${messageOf(error)}`,
-    );
-  }
+    if (text !== before) await replaceText(remote, { path, temporary: temporaryPath(path), text }, options);
+  });
 }
 
 async function inProduction(

@@ -92,19 +92,18 @@ function versionsTable(history: readonly VersionHistory[]): Html {
     const [low, high] = metrics?.macroF1Interval ?? [];
     const interval = high === undefined ? html`` : html`<p class="soft">${percent(low)} to ${percent(high)}</p>`;
     const images = metrics?.images === undefined ? html`` : html`<p class="soft">on ${metrics.images} test images</p>`;
-    return html`<tr>
+    const details = recallDetails(version);
+    return html`<tbody><tr>
 <th scope="row" class="name">${stored ? dayText(stored) : 'Date unknown'}<span class="hash code">${name}</span></th>
 <td class="set code">${dataset ?? '–'}</td>
 <td class="score">${percent(metrics?.macroF1)}${interval}${images}</td>
-<td>${fateOf(version)}${recallDetails(version)}</td>
-</tr>
+<td>${fateOf(version)}</td>
+</tr>${details.markup === '' ? details : html`<tr class="more"><td colspan="4">${details}</td></tr>`}</tbody>
 `;
   });
   return html`<div class="panel"><table class="versions">
 <thead><tr><th scope="col">Version</th><th scope="col">Data set</th><th scope="col">Macro-F1, and its interval</th><th scope="col">What became of it</th></tr></thead>
-<tbody>
-${rows}</tbody>
-</table></div>`;
+${rows}</table></div>`;
 }
 
 function fateOf({ record, stays, isInProduction, faults }: VersionHistory): Html {
@@ -115,7 +114,10 @@ function fateOf({ record, stays, isInProduction, faults }: VersionHistory): Html
     ...(stays.length === 0 && judged?.passed ? [badge('other', 'Passed, not promoted')] : []),
     ...(stays.length === 0 && !judged ? [badge('other', 'Not written down')] : []),
   ];
-  const times = stays.map((stay) => html`<p>${stayText(stay)}</p>`);
+  const times = stays.map((stay, index) => {
+    const goesOn = isInProduction && index === stays.length - 1;
+    return html`<p>${stayText(stay, goesOn)}</p>`;
+  });
   const reasons = [
     ...(judged?.reasons ?? []),
     ...faults.map((fault) => `The version can’t be read whole: ${fault}`),
@@ -127,10 +129,9 @@ function badge(kind: 'now' | 'was' | 'refused' | 'other', text: string): Html {
   return html`<span class="badge ${kind}">${text}</span> `;
 }
 
-function stayText({ from, until, byPerson }: Stay): string {
-  const time = from
-    ? `${until ? '' : 'since '}${dayText(from)}${until ? ` to ${dayText(until)}` : ''}`
-    : 'since when is not known';
+function stayText({ from, until, byPerson }: Stay, goesOn: boolean): string {
+  const begin = from ? dayText(from) : 'a day that is not known';
+  const time = until ? `${begin} to ${dayText(until)}` : `${goesOn ? 'since' : 'from'} ${begin}`;
   return byPerson ? `${time}, by a person’s decision` : time;
 }
 

@@ -22,10 +22,12 @@ export const VERSIONS_STYLE = `
 .versions { min-width: 44rem; }
 .versions td ul { margin: .25rem 0 0; padding-left: 1.1rem; font-size: .9rem; }
 .versions .name { width: 21%; } .versions .set { width: 21%; } .versions .score { width: 18%; font-variant-numeric: tabular-nums; }
+.versions .more td { border-top: 0; padding-top: 0; } .versions tr:has(+ .more) > * { padding-bottom: .2rem; }
 .versions p { margin: .2rem 0 0; } .versions .score p { font-size: .85rem; margin: 0; }
 .jump { margin: 1.2rem 0 0; }
 .versions summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
-.recalls { columns: 13rem; column-gap: 1.5rem; list-style: none; padding: 0 !important; font-variant-numeric: tabular-nums; }
+.recalls { columns: 17rem; column-gap: 1.5rem; list-style: none; padding: 0 !important; font-variant-numeric: tabular-nums; }
+.recalls li span:last-child { white-space: nowrap; }
 .recalls li { display: flex; justify-content: space-between; gap: .8rem; break-inside: avoid; border-bottom: 1px solid var(--line); }
 .classes td, .classes th { vertical-align: middle; padding-top: .25rem; padding-bottom: .25rem; }
 .classes td.line { width: 16rem; }

@@ -22,6 +22,8 @@ export interface Patience {
   readonly staleMs: number;
   readonly waitMs: number;
   readonly pollMs: number;
+  /** How long what is done besides may take; see `besides`. */
+  readonly sideLimitMs?: number | undefined;
 }
 
 /** Publishing takes minutes, so a run that holds the folder for two hours is over, however it ended. */
@@ -47,6 +49,7 @@ export interface Workplace {
   readonly production: PublishedModel | undefined;
   readonly lock: Lock;
   readonly options: RemoteOptions;
+  readonly sideLimitMs?: number | undefined;
 }
 
 /** Signs in, takes the lock, repairs and tidies up what a run before left unfinished, and gives the lock back in the end. */
@@ -79,7 +82,7 @@ export async function atWork(
     const production = content.hasProduction
       ? await readPublished(remote, `${folder}/${PRODUCTION}`, options)
       : undefined;
-    const place = { remote, folder, content, production, lock, options };
+    const place = { remote, folder, content, production, lock, options, sideLimitMs: patience.sideLimitMs };
     const outcome = await work(place);
     await group('List all versions', () => keepPage(modelName, place));
     return outcome;
