@@ -1,4 +1,3 @@
-import { messageOf } from '../errors.ts';
 import { RECORD_FILE } from '../model/model-folder.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
