@@ -164,7 +164,8 @@ test('the pipeline of the template: zips become a published model; a second one 
   const [, gated = ''] = await versions();
   await expectSound(gated);
   const comparison = JSON.parse(await readFile(models(gated, 'comparison.json'), 'utf8'));
-  expect(comparison).toMatchObject({ production_version: version, n_compared: data.counts.test });
+  expect(comparison).toMatchObject({ format: 2, production_version: version, n_compared: data.counts.test });
+  expect(comparison.images, 'both say something to every image').toHaveLength(data.counts.test);
   expect(await production()).toBe(version);
   await expectSound('production');
 

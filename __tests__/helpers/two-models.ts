@@ -13,6 +13,8 @@ export interface EqualModels {
   readonly images: number;
   /** The share of images that one of the two has right and the other wrong. */
   readonly discordance: number;
+  /** The share of classes of which all images are hard; without it, all classes are equally hard. */
+  readonly hardClasses?: number;
 }
 
 /** What the figures are promised for. */
@@ -45,11 +47,11 @@ export function lostClassesThatPass(models: EqualModels, runs: number): number {
   return passed;
 }
 
-function drawTallies({ classes, images, discordance }: EqualModels, random: Random): ClassTally[] {
+function drawTallies({ classes, images, discordance, hardClasses = 0 }: EqualModels, random: Random): ClassTally[] {
   return Array.from({ length: classes }, (_, index) => {
     const tally = { label: `class ${index + 1}`, images, production: 0, candidate: 0, lost: 0, gained: 0 };
     for (let image = 0; image < images; image++) {
-      const isHard = random.chance(2 * discordance);
+      const isHard = index < hardClasses * classes || random.chance(2 * discordance);
       const [before, now] = [!isHard || random.chance(0.5), !isHard || random.chance(0.5)];
       if (before) tally.production++;
       if (now) tally.candidate++;

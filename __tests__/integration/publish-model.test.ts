@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { comparedImages } from '../helpers/model.ts';
 import { WEBDAV_SERVERS, type WebdavServer } from '../helpers/webdav-servers.ts';
 
 const MODELS = 'Models #1 äöü';
@@ -29,7 +30,25 @@ beforeAll(async () => {
     };
     for (const [file, content] of Object.entries(files)) await writeFile(join(workspace, name, file), content);
   }
+  await addForgetful();
 });
+
+/** A model that is as good as the one in production over all classes, and has nothing of one of them right. */
+async function addForgetful(): Promise<void> {
+  const metrics: unknown = JSON.parse(await readFile(join(workspace, 'better', 'metrics.json'), 'utf8'));
+  const images = [
+    { label: 'achnanthes', images: 30, production: 20, candidate: 30 },
+    { label: 'hannea', images: 10, production: 10, candidate: 0 },
+  ];
+  const comparison = {
+    ...{ format: 2, production_version: null, n_test: 40, n_compared: 40, too_few: false },
+    ...{ candidate: metrics, production: metrics, images: comparedImages(images) },
+  };
+  const folder = join(workspace, 'forgetful');
+  await cp(join(workspace, 'better'), folder, { recursive: true });
+  await writeFile(join(folder, 'comparison.json'), JSON.stringify(comparison));
+  await writeFile(join(folder, 'became_wrong.html'), 'pictures of the data set');
+}
 
 afterAll(() => rm(workspace, { recursive: true }));
 
@@ -134,6 +153,23 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     expect(result.summary).toContain(`| ⚠️ | Production | ${found}`);
     expect(await readdir(model())).toEqual(before);
     expect(await readdir(join(server.directory, MODELS))).toEqual(['diatoms']);
+  });
+
+  test('a model that has lost a species stays out of production, and a person can let it in', async () => {
+    const before = await production();
+    const lost = { 'model-dir': 'forgetful', version: 'forgetful', 'no-worse-than-production': 'true', gate: '' };
+    const refused = await publish(lost);
+    expect(refused).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
+    expect(refused.stdout).toMatch(
+      /::error::.*Worse than in production: hannea \(of 10 images production has 10 right/,
+    );
+    expect(await production()).toBe(before);
+    expect(await readdir(join(model(), 'forgetful'))).not.toContain('became_wrong.html');
+    const accepted = await publish({ ...lost, 'worse-classes': 'warn' });
+    expect(accepted).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    expect(await production()).toBe('forgetful\n');
+    expect(await publish({ 'roll-back-to': 'previous' })).toMatchObject({ exitCode: 0 });
+    expect(await production()).toBe(before);
   });
 
   test('two at once wait for each other', async () => {

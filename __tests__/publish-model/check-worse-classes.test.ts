@@ -9,7 +9,8 @@ const STEADY = Array.from({ length: 6 }, (_, index) => ({
 }));
 
 function compared(classes: Parameters<typeof comparedImages>[0], changes: Readonly<Record<string, unknown>> = {}) {
-  const content = comparison('v1', { images: comparedImages(classes), ...changes });
+  const images = comparedImages(classes);
+  const content = comparison('v1', { images, n_test: 2_000, n_compared: images.length, ...changes });
   return parseComparison(JSON.stringify(content), 'comparison.json');
 }
 
@@ -39,7 +40,7 @@ test('models that are equally good are no warning', () => {
     {
       passed: true,
       isWarning: false,
-      sentence: 'No class is worse than in production, image by image on 60 test images.',
+      sentence: 'No class is worse than in production beyond chance, image by image on 60 test images.',
     },
   ]);
 });
@@ -69,6 +70,7 @@ describe('when answers are missing', () => {
   test.each([
     ['a comparison of the first format', { format: 1, images: undefined }, 'comparison.json does not say'],
     ['tests that wrote no predictions', { images: null }, 'comparison.json does not say'],
+    ['predictions of none of the images', { images: [] }, 'comparison.json does not say'],
     [
       'another version in production',
       { production_version: 'v0' },
@@ -78,6 +80,12 @@ describe('when answers are missing', () => {
     const [finding] = check(compared([LOST], changes));
     expect(finding).toMatchObject({ passed: true, isWarning: true });
     expect(finding?.sentence).toContain(sentence);
+  });
+
+  test('images that the predictions lack are counted', () => {
+    const [finding] = check(compared(STEADY, { n_compared: 63 }));
+    expect(finding).toMatchObject({ passed: true, isWarning: true });
+    expect(finding?.sentence).toContain('Of 3 more test images it is not known');
   });
 
   test('without a comparison, or without a model in production, there is nothing to say', () => {

@@ -43,7 +43,8 @@ test('images that a list lacks are counted, and the others compared', async () =
 });
 
 test.each([
-  ['is not there', undefined, 'the test-command writes no predictions.csv.'],
+  ['is not there', undefined, 'the test-command writes no predictions.csv, or'],
+  ['is empty', 'path,label,predicted\n', 'the test-command writes no predictions.csv, or an empty one.'],
   ['lacks a column', 'path,label\ntest/c/2.png,c\n', 'image 1 has no predicted, expected is the columns path, label'],
   [
     'has other paths',

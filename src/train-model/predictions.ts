@@ -32,8 +32,8 @@ export async function readAnswers(
   try {
     const candidate = await readPredictions(folders.candidate, images, labels);
     const production = await readPredictions(folders.production, images, labels);
-    if (!candidate || !production) {
-      onWarning(`${onlyFigures}: the test-command writes no ${PREDICTIONS_FILE}.`);
+    if (!candidate?.size || !production?.size) {
+      onWarning(`${onlyFigures}: the test-command writes no ${PREDICTIONS_FILE}, or an empty one.`);
       return undefined;
     }
     const answered = images.flatMap(({ path, sha256, label }) => {
