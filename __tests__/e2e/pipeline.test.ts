@@ -58,7 +58,8 @@ async function runTemplate(name: string, inputs: Record<string, string>, gate = 
   const workflow = template
     .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
     .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
-    .replace(/gate: .*/, `gate: ${gate}`);
+    // The counts of the test data are for ten test images a zip.
+    .replace(/gate: .*/, `gate: ${gate}\n      n-test: "10"`);
   const result = await runWorkflow(workflow, {
     inputs,
     secrets: {
