@@ -59,7 +59,8 @@ async function runTemplate(name: string, inputs: Record<string, string>, gate = 
     .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
     .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
     // The counts of the test data are for ten test images a zip.
-    .replace(/gate: .*/, `gate: ${gate}\n      n-test: "10"`);
+    .replace(/n-test: .*/, 'n-test: "10"')
+    .replace(/gate: .*/, `gate: ${gate}`);
   const result = await runWorkflow(workflow, {
     inputs,
     secrets: {
