@@ -238,6 +238,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'timeout-minutes': UNTRAINED,
           'artifact-name': UNTRAINED,
           'keep-unpublished': UNTRAINED,
+          key: UNTRAINED,
           'retention-days': UNTRAINED,
         },
         renamed: { env: 'train-env', network: 'train-network' },
@@ -287,6 +288,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
     fromVariables: [
       'runs-on',
       'train-runs-on',
+      'same-enterprise',
       'prepare-timeout-minutes',
       'duplicates',
       'label-conflicts',

@@ -58,6 +58,8 @@ async function runTemplate(name: string, inputs: Record<string, string>, gate = 
   const workflow = template
     .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
     .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
+    // The counts of the test data are for ten test images a zip.
+    .replace(/n-test: .*/, 'n-test: "10"')
     .replace(/gate: .*/, `gate: ${gate}`);
   const result = await runWorkflow(workflow, {
     inputs,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, fetch } from 'undici';
@@ -14,6 +14,8 @@ export interface Registry {
   readonly password: string;
   /** What the registry has under a name and a tag or digest: its digest, or `undefined`. */
   digestOf(name: string, reference: string): Promise<string | undefined>;
+  /** What was begun to be uploaded, and neither finished nor cancelled. */
+  uploads(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -31,13 +33,19 @@ interface RegistryOptions {
   readonly address?: string;
   /** Who signs its certificate. Without one, it speaks no TLS. */
   readonly authority?: Authority;
+  /** Nobody may push, as in its maintenance mode. */
+  readonly readOnly?: boolean;
 }
 
 /**
  * Starts Debian's Docker registry (CNCF distribution) on a port of its own, with sign-in for everything, and an empty store
  * in a temporary folder.
  */
-export async function startRegistry({ address = '127.0.0.1', authority }: RegistryOptions = {}): Promise<Registry> {
+export async function startRegistry({
+  address = '127.0.0.1',
+  authority,
+  readOnly = false,
+}: RegistryOptions = {}): Promise<Registry> {
   requireCommand('docker-registry', 'on Debian “apt-get install docker-registry”');
   requireCommand('htpasswd', 'on Debian “apt-get install apache2-utils”', ['-h']);
   const base = await mkdtemp(join(tmpdir(), 'registry-'));
@@ -52,7 +60,7 @@ export async function startRegistry({ address = '127.0.0.1', authority }: Regist
   const configuration = {
     version: '0.1',
     log: { level: 'warn' },
-    storage: { filesystem: { rootdirectory: store } },
+    storage: { filesystem: { rootdirectory: store }, maintenance: { readonly: { enabled: readOnly } } },
     http: { addr: host, ...(tls && { tls }) },
     auth: { htpasswd: { realm: 'Test', path: users } },
   };
@@ -70,6 +78,8 @@ export async function startRegistry({ address = '127.0.0.1', authority }: Regist
       const response = await fetch(url, { method: 'HEAD', headers: { authorization, accept: MANIFESTS }, dispatcher });
       return response.headers.get('docker-content-digest') ?? undefined;
     },
+    // The store’s mark of an upload, which the registry takes away when it ends.
+    uploads: async () => (await readdir(store, { recursive: true })).filter((path) => path.endsWith('/startedat')),
     close: async () => {
       await daemon.stop();
       await dispatcher.close();

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -10,7 +10,9 @@ import { readInputs } from '../../src/train-model/inputs.ts';
 import { type KeepContext, keepResult } from '../../src/train-model/keep-result.ts';
 import { openOutputDir } from '../../src/train-model/output-dir.ts';
 import { type ArtifactServerOptions, QUOTA_FULL, startArtifactServer } from '../helpers/artifact-server.ts';
+import { failureOf } from '../helpers/failure.ts';
 import { filesBelow } from '../helpers/files-below.ts';
+import { publishTask, runPublish } from '../helpers/model.ts';
 import { ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
 import { captureOutput, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
@@ -232,4 +234,43 @@ test('nothing is stored when no artifact is wanted, or nothing is there', async 
   for (const { kept } of [first, second]) {
     expect(kept).toEqual({ artifactName: '', unpublished: '', failure: undefined, hangs: false });
   }
+});
+
+test('of a process that is killed in the middle no complete result is left, and nothing of it is ever published', async () => {
+  const killed = Promise.withResolvers<void>();
+  let child: ChildProcess | undefined;
+  const server = await ownServer({
+    hook: ({ method, path }) => {
+      // The weights are there by then.
+      if (method !== 'PUT' || !path.includes('classes.json')) return undefined;
+      child?.kill('SIGKILL');
+      return 'hang up';
+    },
+  });
+  const workspace = temporaryFolder();
+  await mkdir(join(workspace, 'model'));
+  for (const [name, content] of Object.entries(FILES)) {
+    if (!name.includes('/')) await writeFile(join(workspace, 'model', name), content);
+  }
+  const declared = Object.entries(readActionMetadata('train-model').inputs);
+  const inputs = {
+    ...Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? ''])),
+    ...{ image: 'lab/diatoms:1', dataset: 'set.zip', 'owncloud-folder': 'data sets' },
+    ...{ 'owncloud-url': server.url, 'owncloud-username': USER, 'owncloud-password': PASSWORD },
+  };
+  child = spawn(process.execPath, [join(import.meta.dirname, '..', 'helpers', 'keep-result-process.ts')], {
+    env: {
+      GITHUB_WORKSPACE: workspace,
+      GITHUB_RUN_ID: '4711',
+      ...Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
+    },
+    stdio: 'ignore',
+  });
+  child.once('exit', (_, signal) => (signal === 'SIGKILL' ? killed.resolve() : killed.reject(new Error('not killed'))));
+  await killed.promise;
+  const place = 'data sets/unpublished/4711-model';
+  expect(filesBelow(join(server.directory, place))).toEqual(['model.pth']);
+  const task = publishTask('', 'v1', { source: { unpublished: place }, unpublished: place });
+  expect((await failureOf(runPublish({ url: server.url, task }))).message).toContain('holds no complete result');
+  expect(existsSync(join(server.directory, 'models'))).toBe(false);
 });

@@ -43,7 +43,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
   'publish-model/store': {},
   'publish-model/promote': {},
-  'pipeline/check': { contents: 'read', packages: 'read' },
+  'pipeline/check': { contents: 'read', packages: 'write' },
   'pipeline/decide': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { toSafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
@@ -37,6 +38,8 @@ export interface Inputs {
   readonly timeoutMs: number | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** Tells the trainings of one run apart. A safe name for a folder. */
+  readonly key: string;
   /** `undefined`: as long as the repository says. */
   /** Whether the result also goes where a later run can publish it from. */
   readonly keepUnpublished: boolean;
@@ -81,6 +84,8 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     timeoutMs: timeoutInput(),
     artifactName: safeNameInput('artifact-name', ''),
     keepUnpublished: booleanInput('keep-unpublished'),
+    // Room for what stands before it.
+    key: toSafeName((textInput('key') || textInput('artifact-name')).slice(0, 60)),
     retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
     owncloudFolder: folderInput('owncloud-folder'),
     compareWith: textInput('compare-with'),

@@ -93,7 +93,7 @@ async function saveForLater(inputs: Inputs, files: readonly string[], context: K
 
 /** @returns the folder; `undefined` when there is no server */
 async function save(inputs: Inputs, files: readonly string[], context: KeepContext): Promise<string | undefined> {
-  const { owncloud, outputDir: root, owncloudFolder, artifactName } = inputs;
+  const { owncloud, outputDir: root, owncloudFolder, key } = inputs;
   if (!owncloud) return undefined;
   const { http, env, signal, policy, onWarning } = context;
   const remote = await connect(owncloud, { http, signal, policy, onWarning });
@@ -104,7 +104,7 @@ async function save(inputs: Inputs, files: readonly string[], context: KeepConte
     onRetry: ({ attempt, tries, waitMs }) =>
       info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}.`),
   };
-  const own = `${env['GITHUB_RUN_ID'] || '0'}-${artifactName}`;
+  const own = `${env['GITHUB_RUN_ID'] || '0'}-${key}`;
   const folder = [owncloudFolder, UNPUBLISHED, own].filter((part) => part !== '').join('/');
   const saved = await saveUnpublished(remote, { root, files, folder }, options);
   info(`Stored: ${remote.fileUrl(saved)}/`);
