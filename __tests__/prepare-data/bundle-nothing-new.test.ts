@@ -147,11 +147,14 @@ describe('something is new', () => {
   });
 
   test('a zip that was written anew, the archive is gone or cut short, or its record is damaged', async () => {
-    const { run, zips, cloud, fileList } = await countedFixture();
+    const { run, zips, cloud, fileList, sent } = await countedFixture();
     const first = await run({ split: 'keep' });
     utimesSync(join(zips, 'hannaea-1.zip'), new Date(0), new Date(86_400_000));
-    // The same bytes under another date: the content tells.
-    expect((await run({ split: 'keep' })).outputs['changed']).toBe('false');
+    // The same bytes under another date: the content tells, and it is remembered.
+    for (const isAsked of [true, false]) {
+      expect((await run({ split: 'keep' })).outputs['changed']).toBe('false');
+      expect(sent() > 100).toBe(isAsked);
+    }
     const [entry] = fileList;
     const shorter = JSON.stringify([entry, fileList[2]]);
     const second = await run({ split: 'keep', 'file-list': shorter, 'keep-last': '5' });

@@ -15,6 +15,8 @@ export interface Comparison {
   readonly isSame: boolean;
   /** What had to be downloaded to find out, by `cacheKeyOf`, so that it need not come again. */
   readonly here: Map<string, CachedDownload>;
+  /** The zips as they are to be recorded, where they are the same: what their servers say of them may be new. */
+  readonly entries: readonly RecordedEntry[];
 }
 
 /**
@@ -45,23 +47,25 @@ export async function compareSources(
   const here = new Map<string, CachedDownload>();
   const changed = verdicts.find(({ verdict }) => verdict === 'changed');
   if (changed) info(`${changed.entry.downloadedFileName} is new or has changed, at least.`);
-  if (changed || pairs.length < fileList.length) return { isSame: false, here };
+  if (changed || pairs.length < fileList.length) return { isSame: false, here, entries: recorded };
   const unclear = verdicts.filter(({ verdict }) => verdict === 'unknown');
-  if (unclear.length === 0) return { isSame: true, here };
+  if (unclear.length === 0) return { isSame: true, here, entries: recorded };
   info(
     `Whether ${unclear.length} of ${fileList.length} zips have changed, only their content tells: downloading them.`,
   );
   // With little disk, one at a time, and none stays.
   const parts = lowDisk ? unclear.map((one) => [one]) : [unclear];
+  const now = new Map<RecordedEntry, RecordedEntry>();
   for (const part of parts) {
-    const isSame = await download(part, directory, here, { ...options, concurrency }).catch(() => {
+    const found = await download(part, directory, here, { ...options, concurrency }).catch(() => {
       throwIfCancelled(options.signal);
-      return false;
+      return undefined;
     });
     if (lowDisk) await dropAll(here);
-    if (!isSame) return { isSame: false, here };
+    if (!found) return { isSame: false, here, entries: recorded };
+    for (const [index, { before }] of part.entries()) now.set(before, found[index] ?? before);
   }
-  return { isSame: true, here };
+  return { isSame: true, here, entries: recorded.map((entry) => now.get(entry) ?? entry) };
 }
 
 /** Deletes what was downloaded to find out. */
@@ -89,13 +93,13 @@ async function ask(
   return verdict === 'unknown' && isPinned ? 'same' : verdict;
 }
 
-/** @returns whether all have the content that they had */
+/** @returns what is to be recorded of them; `undefined` when one has not the content that it had */
 async function download(
   pairs: readonly Pair[],
   directory: string,
   here: Map<string, CachedDownload>,
   options: { readonly http: HttpClient; readonly signal: AbortSignal; readonly concurrency: number },
-): Promise<boolean> {
+): Promise<RecordedEntry[] | undefined> {
   const requests = pairs.map(({ entry }) => ({ url: entry.fileUrl, fileName: entry.downloadedFileName }));
   const downloaded = await downloadAll(requests, {
     ...options,
@@ -105,5 +109,10 @@ async function download(
       if (url !== undefined) here.set(cacheKeyOf(url), { path, sha256, bytes });
     },
   });
-  return downloaded.every(({ sha256 }, index) => sha256 === pairs[index]?.before.sha256);
+  if (downloaded.some(({ sha256 }, index) => sha256 !== pairs[index]?.before.sha256)) return undefined;
+  return pairs.map(({ entry, before }, index) => ({
+    ...before,
+    url_sha256: cacheKeyOf(entry.fileUrl),
+    validator: downloaded[index]?.validator ?? null,
+  }));
 }

@@ -7,11 +7,12 @@ import type { Remote } from '../owncloud/connect.ts';
 import { retrying } from '../owncloud/options.ts';
 import { readText, saveRemote } from '../owncloud/read-file.ts';
 import { lookUpIfThere } from '../owncloud/remote-file.ts';
+import { putVerified, textContent } from '../owncloud/store.ts';
 import { info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import type { StandingArchive } from './prepare.ts';
 import type { Base } from './previous.ts';
-import { agreesWith, parseRecord, type RunRecord } from './run-record.ts';
+import { agreesWith, formatRecord, parseRecord, type RecordedEntry, type RunRecord } from './run-record.ts';
 
 /** An archive on the server that today's options would give again, as far as its zips are the same. */
 export interface LastArchive {
@@ -74,6 +75,26 @@ export async function standingArchive(
     return undefined;
   }
   return { name, url, bytes, sha256, server: remote.description, path: local, manifestPath: undefined };
+}
+
+/**
+ * Records what servers say now of zips that are the same, so that the next run need not download them to find out.
+ *
+ * @throws DiatomError `CANCELLED`; nothing else: the next run then looks at their content again
+ */
+export async function updateRecord(
+  { record, path }: LastArchive,
+  entries: readonly RecordedEntry[],
+  { remote, signal }: { readonly remote: Remote; readonly signal: AbortSignal },
+): Promise<void> {
+  const text = formatRecord({ ...record, entries: [...entries] });
+  if (remote.access !== 'full' || text === formatRecord(record)) return;
+  try {
+    await putVerified(remote, runNameOf(path), textContent(text), { signal });
+  } catch (error) {
+    throwIfCancelled(signal);
+    info(`What the servers say of the zips could not be recorded: ${messageOf(error)}`);
+  }
 }
 
 async function readRecord(remote: Remote, path: string, signal: AbortSignal): Promise<RunRecord | undefined> {

@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
 import type { ClassChanges } from '../dataset/changes.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
@@ -9,7 +8,7 @@ import { type Comparison, compareSources, dropAll } from './compare-sources.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs } from './inputs.ts';
-import { findLastArchive, type LastArchive, standingArchive } from './last-archive.ts';
+import { findLastArchive, type LastArchive, standingArchive, updateRecord } from './last-archive.ts';
 import { requireHoles } from './low-disk.ts';
 import { makeDataset } from './make-dataset.ts';
 import { signIn } from './sign-in.ts';
@@ -79,23 +78,30 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     remote && mode === 'run' ? await findLastArchive(inputs, { remote, ...previous }, context.signal) : undefined;
   const compared =
     last && (await group('Compare with the last archive', () => compare(inputs, last, dataDir, context)));
-  const same = compared?.isSame ? last : undefined;
-  if (remote && compared && same && !inputs.keepData) {
-    await dropAll(compared.here);
-    const standing = await standingArchive(same, { inputs, remote, signal: context.signal });
-    if (standing) return standingOutcome(same, standing, { dataDir, previous });
+  let same = compared?.isSame ? last : undefined;
+  if (remote && compared && same) {
+    const { signal } = context;
+    await updateRecord(same, compared.entries, { remote, signal });
+    if (!inputs.keepData) {
+      const standing = await standingArchive(same, { inputs, remote, signal });
+      if (standing) {
+        await dropAll(compared.here);
+        return standingOutcome(same, standing, { dataDir, previous });
+      }
+      same = undefined;
+    }
   }
   return makeDataset({ inputs, context, dataDir, remote, previous, same, here: compared?.here ?? new Map() });
 }
 
 async function compare(
   inputs: Inputs,
-  { record, path }: LastArchive,
+  { record }: LastArchive,
   dataDir: DataDir,
   context: RunContext,
 ): Promise<Comparison> {
   const comparison = await compareSources(inputs, record.entries, dataDir.downloads, context);
-  const name = posix.basename(path);
+  const { name } = record.archive;
   info(
     comparison.isSame
       ? `Nothing is new: all zips and options are those of “${name}”.`
