@@ -57,6 +57,7 @@ describe('inputs', () => {
       isSeedGiven: false,
       previous: 'auto',
       force: false,
+      shrink: 'warn',
       upload: server,
       server,
       concurrency: 4,
