@@ -51,6 +51,14 @@ describe('the report', () => {
     expect(page).toContain('width="99.17%" height="100%"/><rect class="in-test" x="99.17%" width="0.83%"');
   });
 
+  test('shows what has changed since the data set before, and nothing of it where there is none', () => {
+    const none = { added: 0, returned: 0, relabelledTo: 0, relabelledFrom: 0, removed: 0, moved: 0 };
+    const page = reportHtml(report({ changes: [{ label: 'Hannaea', ...none, added: 1_200, moved: 3 }] }));
+    expect(page).toMatch(/What has changed.*Hannaea<\/bdi>.*"Added">1,200<.*"Removed">0<.*"Moved to test">3</s);
+    expect(reportHtml(report({ changes: [] }))).toContain('The same images in the same classes');
+    expect(reportHtml(report())).not.toContain('What has changed');
+  });
+
   test('embeds the sample images with a text for those who can’t see them', () => {
     const source = `data:image/png;base64,${Buffer.from('picture').toString('base64')}`;
     expect(reportHtml(report())).toContain(`<img alt="Hannaea, test image a.png" src="${source}">`);

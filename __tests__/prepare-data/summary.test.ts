@@ -52,6 +52,21 @@ describe('the job summary', () => {
     expect(summary).toContain('seed `demo` give the same split again');
   });
 
+  test('shows what has changed since the data set before, and nothing of it where there is none', () => {
+    const none = { added: 0, returned: 0, relabelledTo: 0, relabelledFrom: 0, removed: 0, moved: 0 };
+    const changes = new Map([['Han|naea', { ...none, added: 12, relabelledFrom: 1, moved: 3 }]]);
+    expect(summaryMarkdown(outcome({ changes }))).toContain(
+      [
+        '### Changes since the data set before\n',
+        '| Class | Added | Returned | Relabelled to it | Relabelled from it | Removed | Moved to test |',
+        '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+        '| Han\\|naea | 12 | 0 | 0 | 1 | 0 | 3 |',
+      ].join('\n'),
+    );
+    expect(summaryMarkdown(outcome({ changes: new Map() }))).toContain('None: the same images');
+    expect(summaryMarkdown(outcome())).not.toContain('Changes');
+  });
+
   test('leads to the uploaded archive and says how it was verified', () => {
     const summary = summaryMarkdown(outcome({ archive: { ...ARCHIVE, path: undefined, delivery: DELIVERY } }));
     expect(summary).toContain(

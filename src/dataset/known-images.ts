@@ -27,16 +27,21 @@ export function createKnownImages(images: readonly KnownImage[]): KnownImages {
   const order = Uint32Array.from(images, (_, place) => place);
   order.sort((a, b) => compare(images[a], images[b]) || a - b);
 
-  function find(image: Fingerprint): Uint32Array {
-    let [low, high] = [0, order.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compare(images[order[middle] ?? 0], image) < 0) low = middle + 1;
+  // Looked through in one piece of memory, as it is for every image.
+  const sums = Uint32Array.from(order, (place) => images[place]?.crc32 ?? 0);
+
+  function find({ crc32, bytes }: Fingerprint): Uint32Array {
+    const bytesAt = (index: number) => images[order[index] ?? 0]?.bytes ?? 0;
+    let [start, high] = [0, order.length];
+    while (start < high) {
+      const middle = (start + high) >>> 1;
+      if ((sums[middle] ?? 0) < crc32) start = middle + 1;
       else high = middle;
     }
-    let end = low;
-    while (end < order.length && compare(images[order[end] ?? 0], image) === 0) end++;
-    return order.subarray(low, end);
+    while (sums[start] === crc32 && bytesAt(start) < bytes) start++;
+    let end = start;
+    while (sums[end] === crc32 && bytesAt(end) === bytes) end++;
+    return order.subarray(start, end);
   }
 
   const sideOf = (image: Fingerprint) =>

@@ -1,4 +1,3 @@
-import { compareCodePoints } from '../code-points.ts';
 import { DiatomError } from '../errors.ts';
 import { csvField, parseCsv } from './csv.ts';
 import type { Split } from './split.ts';
@@ -24,6 +23,8 @@ interface ArchivedFile {
   readonly crc32: number;
 }
 
+/** Where a manifest has the same. */
+const MANIFEST_COLUMNS = ['sha256', 'crc32', 'bytes', 'split', 'group', 'label'];
 const COLUMNS = ['sha256', 'crc32', 'bytes', 'side', 'group', 'label'] as const;
 /** The first line of a sides file. */
 export const SIDES_HEADER = `${COLUMNS.join(',')}\n`;
@@ -35,11 +36,11 @@ export const SIDES_HEADER = `${COLUMNS.join(',')}\n`;
  * An image has one row; only one that lies under two labels, or in two groups, has a row for each.
  */
 export function formatSides(images: Iterable<KnownImage>): string {
-  const rows = Array.from(images, sidesRow).sort(compareCodePoints);
+  const rows = Array.from(images, sidesRow).sort();
   return SIDES_HEADER + rows.filter((row, index) => row !== rows[index - 1]).join('');
 }
 
-/** One row. A file has them in code-point order, none twice. */
+/** One row. A file has them sorted, none twice. */
 export function sidesRow({ sha256 = '', crc32, bytes, side, group = '', label = '' }: KnownImage): string {
   return `${sha256},${formatCrc32(crc32)},${bytes},${side},${csvField(group)},${csvField(label)}\n`;
 }
@@ -61,7 +62,7 @@ export function parseSides(text: string, name: string): KnownImage[] {
   if (lines.at(-1) === '') lines.pop();
   const intern = createInterner();
   return lines.slice(1).map((line, index) => {
-    const [sha256 = '', crc32 = '', bytes = '', side = '', group = '', label, more] = fieldsOf(line);
+    const [sha256 = '', crc32 = '', bytes = '', side = '', group = '', label, more] = fieldsOf(line, COLUMNS);
     if (label === undefined || more !== undefined) throw damaged(name, index + 2, `${COLUMNS.length} values`);
     return readImage({ sha256, crc32, bytes, side, group, label }, name, index + 2, intern);
   });
@@ -74,18 +75,20 @@ export function parseSides(text: string, name: string): KnownImage[] {
  * @throws DiatomError `DATA_SET` naming file and image; for a manifest that was made before it had a CRC-32, too
  */
 export function sidesOfManifest(text: string, name: string): KnownImage[] {
-  const rows = parseCsv(text);
-  if (rows.length > 0 && !rows[0]?.has('crc32')) {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  const header = lines[0]?.split(',') ?? [];
+  const places = MANIFEST_COLUMNS.map((column) => header.indexOf(column));
+  if (!header.includes('crc32')) {
     throw new DiatomError(
       'DATA_SET',
       `${name} can’t tell where its images lie: it has no column crc32, as manifests of earlier versions. Give the archive that it is from instead.`,
     );
   }
   const intern = createInterner();
-  return rows.map((row, index) => {
-    const [sha256 = '', crc32 = '', bytes = '', side = '', group = '', label = ''] = [
-      ...['sha256', 'crc32', 'bytes', 'split', 'group', 'label'].map((column) => row.get(column)),
-    ];
+  return lines.slice(1).map((line, index) => {
+    const fields = fieldsOf(line, header);
+    const [sha256 = '', crc32 = '', bytes = '', side = '', group = '', label = ''] = places.map((at) => fields[at]);
     return readImage({ sha256, crc32, bytes, side, group, label }, name, index + 2, intern);
   });
 }
@@ -128,9 +131,10 @@ function readImage(fields: Fields, name: string, line: number, intern: (text: st
   };
 }
 
-/** Nearly every row has no quotes. */
-function fieldsOf(line: string): string[] {
-  return line.includes('"') ? [...(parseCsv(SIDES_HEADER + line)[0]?.values() ?? [])] : line.split(',');
+/** Nearly every row has no quotes. In none is a line end: names have none. */
+function fieldsOf(line: string, columns: readonly string[]): string[] {
+  if (!line.includes('"')) return line.split(',');
+  return [...(parseCsv(`${columns.join(',')}\n${line}`)[0]?.values() ?? [])];
 }
 
 /** One string for equal texts: many images share a label and a group. */

@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { compareCodePoints } from '../code-points.ts';
 import type { KnownImages } from '../dataset/known-images.ts';
 import { MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { type KnownImage, SIDES_HEADER, sidesOfManifest, sidesRow } from '../dataset/sides.ts';
@@ -20,12 +19,17 @@ export async function writeSides(
 ): Promise<void> {
   const update = createSidesUpdate(options.known, options);
   const rows: string[] = [];
-  for await (const image of imagesOfManifest(options.manifest)) rows.push(...update.add(image).map(sidesRow));
+  for await (const images of imagesOfManifest(options.manifest)) {
+    for (const image of images) for (const row of update.add(image)) rows.push(sidesRow(row));
+  }
   for (const image of update.rest()) rows.push(sidesRow(image));
-  rows.sort(compareCodePoints);
+  rows.sort();
   const file = await createCsvFile(path, SIDES_HEADER);
   try {
-    for (const [index, row] of rows.entries()) if (row !== rows[index - 1]) await file.add(row);
+    for (const [index, row] of rows.entries()) {
+      const flushing = row === rows[index - 1] ? undefined : file.add(row);
+      if (flushing) await flushing;
+    }
     await file.finish();
   } finally {
     await file.abort();
@@ -33,7 +37,7 @@ export async function writeSides(
 }
 
 /** The images of a manifest, a piece of it at a time. No line end can be inside of a line: names have none. */
-async function* imagesOfManifest(path: string): AsyncGenerator<KnownImage> {
+async function* imagesOfManifest(path: string): AsyncGenerator<KnownImage[]> {
   let rest = '';
   try {
     for await (const piece of createReadStream(path, 'utf8')) {
@@ -41,7 +45,7 @@ async function* imagesOfManifest(path: string): AsyncGenerator<KnownImage> {
       const end = text.lastIndexOf('\n') + 1;
       rest = text.slice(end);
       const lines = text.slice(0, end);
-      yield* sidesOfManifest(lines.startsWith(MANIFEST_HEADER) ? lines : MANIFEST_HEADER + lines, path);
+      yield sidesOfManifest(lines.startsWith(MANIFEST_HEADER) ? lines : MANIFEST_HEADER + lines, path);
     }
   } catch (error) {
     throw diskFailure('read', path, error);
