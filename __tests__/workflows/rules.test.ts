@@ -284,6 +284,18 @@ describe('consent to a promotion', () => {
   });
 });
 
+test('the pipeline finds out beforehand whether it could publish, and whether its training could replace production', () => {
+  const check = own.find(({ name }) => name === 'pipeline')?.workflow.jobs['check'];
+  const step = check?.steps?.find(({ uses }) => uses === '$/publish-model');
+  expect(step?.with).toMatchObject({ check: true });
+  // Both accounts: the one that trains is looked at with its own sign-in.
+  for (const input of ['owncloud-username', 'owncloud-password', 'models-username', 'models-password']) {
+    expect(step?.with?.[input]).toMatch(/\S/);
+  }
+  const training = own.find(({ name }) => name === 'train-model')?.text;
+  expect(training).not.toContain('MODELS_PASSWORD');
+});
+
 describe('a GPU server', () => {
   const withServer = all.filter(({ text }) => /^ +mode: start$/m.test(text));
   const isServer = ({ uses = '' }: Step) => /\/gpu-server(@|$)/.test(uses);
