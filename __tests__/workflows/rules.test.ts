@@ -381,12 +381,22 @@ describe('the pipeline trains only when something differs', () => {
 
   test('publishes what a run before has left, wherever it lies', () => {
     const { publish } = jobs;
-    expect(publish?.if).toContain("needs.decide.outputs.unpublished != ''");
-    expect(publish?.if).toContain("needs.decide.outputs.judge-version != ''");
+    const decided = "needs.decide.result == 'success' && ";
+    expect(publish?.if?.replaceAll(/\s+/g, ' ')).toContain(
+      `${decided}(needs.decide.outputs.unpublished != '' || needs.decide.outputs.judge-version != '')`,
+    );
     expect(publish?.with).toMatchObject({
-      unpublished: expect.stringContaining('needs.train.outputs.unpublished || needs.decide.outputs.unpublished'),
-      'judge-version': expect.stringContaining('needs.decide.outputs.judge-version'),
+      unpublished: expect.stringContaining(
+        `needs.train.outputs.unpublished || ${decided}needs.decide.outputs.unpublished`,
+      ),
+      'judge-version': expect.stringContaining(`${decided}needs.decide.outputs.judge-version`),
     });
+  });
+
+  test('keeps what is not published now where a later run finds it, compared with production', () => {
+    const { train } = jobs;
+    expect(train?.with?.['keep-unpublished']).toBe(`\${{ !inputs.publish }}`);
+    expect(train?.with?.['compare-with']).not.toContain('inputs.publish');
   });
 
   test('asks for no consent to what was refused or is over', () => {
