@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/integration/**', '__tests__/e2e/**'],
+          exclude: ['integration', 'e2e', 'weekly', 'year'].map((folder) => `__tests__/${folder}/**`),
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -42,6 +42,25 @@ export default defineConfig({
           testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
           fileParallelism: false,
+        },
+      },
+      // What takes too long for every change, or needs more of a machine or of its network than the others.
+      {
+        test: {
+          name: 'weekly',
+          include: ['__tests__/weekly/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 1_200_000,
+          fileParallelism: false,
+        },
+      },
+      // The pipeline run again and again: a test is a month, and the next one needs it.
+      {
+        test: {
+          name: 'year',
+          include: ['__tests__/year/**/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
         },
       },
     ],
