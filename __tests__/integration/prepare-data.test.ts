@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startFileServer } from '../../scripts/demo/file-server.ts';
 import type { ListeningServer } from '../../scripts/demo/listen.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { startApache } from '../helpers/apache.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 import { contentsOf, requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
 import { WEBDAV_SERVERS, type WebdavServer } from '../helpers/webdav-servers.ts';
@@ -66,7 +67,7 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (name, start) => {
     expect(result.summary).toContain(`verified by ${server.verifies}`);
   });
 
-  test('the archive, downloaded again, is the local one byte for byte, and the only file in the folder', async () => {
+  test('the archive, downloaded again, is the local one byte for byte, and alone but for its record', async () => {
     const { 'archive-name': archive = '', 'archive-path': path = '', 'archive-url': url = '' } = result.outputs;
     const folderUrl = server.filesUrl + FOLDER.split('/').map(encodeURIComponent).join('/');
     expect(decodeURIComponent(url)).toBe(decodeURIComponent(`${folderUrl}/${archive}`));
@@ -77,7 +78,7 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (name, start) => {
     expect(remote.equals(await readFile(path))).toBe(true);
     expect(String(remote.length)).toBe(result.outputs['archive-bytes']);
     expect(createHash('sha256').update(remote).digest('hex')).toBe(result.outputs['archive-sha256']);
-    expect(await readdir(join(server.directory, FOLDER))).toEqual([archive]);
+    expect((await readdir(join(server.directory, FOLDER))).sort()).toEqual([archive, `${archive}.run.json`]);
   });
 
   test('a preflight is green and leaves nothing behind', async () => {
@@ -94,7 +95,38 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (name, start) => {
     expect(refused.exitCode).toBe(1);
     expect(refused.stdout).toMatch(/::error::.*the user name or the password is wrong: check owncloud-username/);
     expect(await readdir(own)).not.toContain('refused');
-    expect(await readdir(join(server.directory, FOLDER))).toHaveLength(1);
+    expect(await readdir(join(server.directory, FOLDER))).toHaveLength(2);
+  });
+
+  test('a second run finds nothing new, and gives the same archive', async () => {
+    const again = await prepare({ 'keep-data': 'false' });
+    expect(again.exitCode, again.stdout).toBe(0);
+    for (const output of ['archive-name', 'archive-url', 'archive-sha256', 'data-identity', 'classes']) {
+      expect(again.outputs[output]).toBe(result.outputs[output]);
+    }
+    expect(again.outputs['changed']).toBe('false');
+    expect(await readdir(join(server.directory, FOLDER))).toHaveLength(2);
+  });
+
+  test('the next data set keeps the sides, by the archive’s directory; the one after by its sides file', async () => {
+    const inputs = { split: 'keep', seed: '', 'keep-data': 'false', 'archive-content': 'results' };
+    const next = await prepare({ ...inputs, 'n-test': '20%' });
+    expect(next.exitCode, next.stdout).toBe(0);
+    const name = next.outputs['archive-name'] ?? '';
+    const sides = await readFile(join(server.directory, FOLDER, `${name}.sides.csv`), 'utf8');
+    expect(new Set(linesOf(sides).map((line) => line.split(',')[3])).size).toBe(2);
+    // The images of the data set before, on the same sides: no new one is there to be drawn.
+    expect(next.outputs).toMatchObject({
+      changed: 'true',
+      'train-count': result.outputs['train-count'],
+      'test-count': result.outputs['test-count'],
+    });
+    const same = await prepare({ ...inputs, 'n-test': '20%' });
+    expect(same.outputs).toMatchObject({ changed: 'false', 'archive-name': name });
+    const third = await prepare({ ...inputs, 'n-test': '21%' });
+    expect(third.exitCode, third.stdout).toBe(0);
+    expect(third.stdout).toContain(`that “${name}” tells of`);
+    expect(third.outputs).toMatchObject({ changed: 'true', 'train-count': result.outputs['train-count'] });
   });
 
   test('the log holds neither the password nor an address of a zip, but in the masking of them', () => {
@@ -103,6 +135,47 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (name, start) => {
     expect(log).not.toContain(zips.url);
   });
 });
+
+describe('Apache, with a folder that may be written and not listed', () => {
+  test('is red before anything is downloaded, and never a new line', async () => {
+    const apache = await startApache({
+      configuration: '<Directory "@DIRECTORY@/closed">\n<Limit PROPFIND>\nRequire all denied\n</Limit>\n</Directory>',
+    });
+    const asked: string[] = [];
+    const counted = await startFileServer(data.directory, { onAnswer: ({ name }) => asked.push(name) });
+    try {
+      await mkdir(join(apache.directory, 'closed'));
+      const own = await mkdtemp(join(workspace, 'closed-'));
+      const run = (more: Record<string, string>) =>
+        runAction({
+          action: 'prepare-data',
+          workspace: own,
+          inputs: {
+            'file-list': data.fileList(counted.url),
+            split: 'keep',
+            'owncloud-url': apache.url,
+            'owncloud-username': apache.username,
+            'owncloud-password': apache.password,
+            'owncloud-folder': 'closed',
+            ...more,
+          },
+        });
+      const refused = await run({});
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stdout).toMatch(/::error::The sides of the images before .*status 403/);
+      expect(asked).toEqual([]);
+      expect((await run({ check: 'true' })).summary).toMatch(/❌ \| Data set before \|.*status 403/);
+      expect(await readdir(join(apache.directory, 'closed'))).toEqual([]);
+    } finally {
+      await counted.close();
+      await apache.close();
+    }
+  });
+});
+
+function linesOf(text: string): string[] {
+  return text.trimEnd().split('\n').slice(1);
+}
 
 describe('the archive unpacks to the folder that the run made, with', () => {
   let archive: string;
