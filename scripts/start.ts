@@ -8,6 +8,7 @@ import { createSample } from './demo/sample-zips.ts';
 import { type ActionResult, type RunActionOptions, startAction } from './run-action.ts';
 import { askPassword } from './start/ask-password.ts';
 import { helpText, parseOptions, UsageError } from './start/options.ts';
+import { packFileList } from './start/pack.ts';
 
 /** What the action also gets from the caller's environment when it works for a person: the way to the internet. */
 const NETWORK_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
@@ -28,6 +29,13 @@ async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, metadata.inputs);
   if (options.help) {
     process.stdout.write(helpText(metadata));
+    return 0;
+  }
+  if (options.pack !== undefined) {
+    // npm runs scripts in the checkout, and says here where it was called.
+    const { line, note } = await packFileList(resolve(process.env['INIT_CWD'] ?? process.cwd(), options.pack));
+    process.stdout.write(`${line}\n`);
+    process.stderr.write(`${note}\n`);
     return 0;
   }
   const password = await passwordFor(options.inputs);
@@ -155,7 +163,7 @@ function farewell({ owncloudDirectory, isSample, inputs }: Prepared, { outputs }
     'Next',
     '  Look at the report: open it in a browser.',
     ...(isSample
-      ? ['  Your own images:  npm start -- --file-list my-list.json     (README.md says what it holds)']
+      ? ['  Your own images:  npm start -- --file-list my-list.csv      (README.md says what it holds)']
       : []),
     ...(isSample ? ['  All options:      npm start -- --help'] : []),
     '  On GitHub:        copy the workflow in README.md',

@@ -55,10 +55,23 @@ describe('names', () => {
     expect(await paths({ name: Buffer.from([0x82]), flags: 0, madeOn: 3 })).toEqual(['é']);
   });
 
-  test('are UTF-8 without a flag when made on a Unix, as the Finder does', async () => {
-    expect(await paths({ name: 'Größe.png', flags: 0, madeOn: 3 })).toEqual(['Größe.png']);
-    expect(await paths({ name: 'é', flags: 0, madeOn: 0 })).toEqual(['├⌐']);
-  });
+  test.each([0, 3, 10, 19])(
+    'are UTF-8 without a flag, as the Finder writes them, also when made on system %i',
+    async (madeOn) => {
+      expect(await paths({ name: 'Größe.png', flags: 0, madeOn })).toEqual(['Größe.png']);
+    },
+  );
+
+  test.each([0, 3])(
+    'of other encodings are always shown alike, also with half a character that is a backslash, on system %i',
+    async (madeOn) => {
+      // 珪藻/ソ.png in Shift-JIS, 功/a.png in GBK, Kützingia in Windows-1252.
+      const shiftJis = Buffer.from([0x8c, 0x5d, 0x91, 0x94, 0x2f, 0x83, 0x5c, 0x2e, 0x70, 0x6e, 0x67]);
+      expect(await paths({ name: shiftJis, flags: 0, madeOn })).toEqual(['î]æö/â＼.png']);
+      expect(await paths({ name: Buffer.from([0x81, 0x5c, 0x2f, 0x61]), flags: 0, madeOn })).toEqual(['ü＼/a']);
+      expect(await paths({ name: Buffer.from('K\xfctzingia/a', 'latin1'), flags: 0, madeOn })).toEqual(['Kⁿtzingia/a']);
+    },
+  );
 
   test('come from Info-ZIP’s Unicode path field, if it belongs to the name', async () => {
     const name = Buffer.from('Gr?sse.png');

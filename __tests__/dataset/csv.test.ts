@@ -35,3 +35,26 @@ test('every text survives being written and read', () => {
     }),
   );
 });
+
+test('what a spreadsheet would run is written as a text, and read as it was', () => {
+  expect(['=1+1', '+a', '-a', '@a', '\ta', "'=a"].map((text) => csvField(text))).toEqual([
+    "'=1+1",
+    "'+a",
+    "'-a",
+    "'@a",
+    "'\ta",
+    "''=a",
+  ]);
+  expect([csvField(-1), csvField("'a"), csvField('a=1')]).toEqual(['-1', "'a", 'a=1']);
+  expect(rows("a,b\n'=1+1,''=a\n'a,x\n")).toEqual([
+    { a: '=1+1', b: "'=a" },
+    { a: "'a", b: 'x' },
+  ]);
+});
+
+test('quotation marks that are never closed are characters like any other', () => {
+  expect(rows('a,b\n1,"x\n2,z\n')).toEqual([
+    { a: '1', b: '"x' },
+    { a: '2', b: 'z' },
+  ]);
+});

@@ -18,8 +18,12 @@ function parse(list: unknown) {
 
 /** The message with which a text is refused. */
 function refusalOf(text: string): string {
+  return failureMessage(() => parseFileList(text, 'input file-list'));
+}
+
+function failureMessage(read: () => unknown): string {
   try {
-    parseFileList(text, 'input file-list');
+    read();
   } catch (error) {
     if (error instanceof DiatomError && error.code === 'FILE_LIST') return error.message;
     throw error;
@@ -53,6 +57,75 @@ describe('what is read', () => {
     const [entry] = parse([{ ...ENTRY, sha256: 'AB'.repeat(32), n_test: '20%' }]);
     expect(entry).toMatchObject({ sha256: 'ab'.repeat(32), nTest: { kind: 'percentage', percentage: 20 } });
   });
+
+  describe('a table as spreadsheets save it', () => {
+    const columns = ['file_url', 'downloaded_file_name', 'exploded_folder_name', 'species_label', 'n_test', 'sha256'];
+    const table = (delimiter: string, ...rows: readonly (readonly string[])[]) =>
+      [columns, ...rows].map((row) => row.join(delimiter)).join('\r\n');
+    const cells = [ENTRY.file_url, 'Hannaea.zip', 'Hannaea', 'Hannaea'];
+
+    test.each([
+      ['with commas', table(',', [...cells, '', ''])],
+      ['with semicolons and a mark', `\uFEFF${table(';', [...cells, '', ''])}\r\n`],
+      ['with tabs', table('\t', cells)],
+      ['with a line that names the separator', `sep=;\r\n${table(';', cells)}`],
+      [
+        'with quotes, spaces and empty lines',
+        table(
+          ',',
+          cells.map((cell) => `" ${cell} "`),
+          ['', '', '', '', '', ''],
+          [''],
+        ),
+      ],
+      ['with its header in capitals', table(',', cells).replace(/^.*/, (header) => header.toUpperCase())],
+    ])('%s', (_, text) => {
+      expect(parseFileList(text, 'list.csv')).toEqual(parse([ENTRY]));
+      expect(parseFileList(gzipSync(text).toString('base64'), 'list.csv')).toEqual(parse([ENTRY]));
+    });
+
+    test('with the optional columns', () => {
+      const text = table(';', [...cells, '20%', 'AB'.repeat(32)]);
+      expect(parseFileList(text, 'list.csv')).toEqual(parse([{ ...ENTRY, n_test: '20%', sha256: 'AB'.repeat(32) }]));
+    });
+
+    test('its faults are told like those of JSON', () => {
+      expect(refusalOf(table(',', ['x', 'a/b.zip', 'Hannaea', 'Hannaea']))).toContain('entry 1, downloaded_file_name:');
+      expect(refusalOf(table(',', [...cells, '5']).replace('n_test', 'ntest'))).toContain('unknown key “ntest”');
+      expect(refusalOf(table(',', cells).replace('n_test', 'file_url'))).toContain('has the column file_url twice');
+      expect(refusalOf(table(',', [...cells, '5', '', 'sp.']))).toContain(
+        'entry 1: it has 7 cells, and the first line names 6',
+      );
+    });
+  });
+
+  test('UTF-16, as Windows PowerShell writes it, with and without a mark', () => {
+    const text = JSON.stringify([ENTRY]);
+    const little = Buffer.from(text, 'utf16le');
+    for (const bytes of [
+      little,
+      Buffer.from(`\uFEFF${text}`, 'utf16le'),
+      Buffer.from(`\uFEFF${text}`, 'utf16le').swap16(),
+    ]) {
+      expect(parseFileList(bytes, 'list.json')).toEqual(parse([ENTRY]));
+    }
+  });
+
+  test('another encoding is refused with the line: it would make other labels of the names', () => {
+    const text = JSON.stringify([{ ...ENTRY, species_label: 'Navicula_kützingii' }], null, 2);
+    const ansi = Buffer.from(text, 'latin1');
+    expect(failureMessage(() => parseFileList(ansi, 'list.json'))).toContain('is not saved as UTF-8: line 6 has bytes');
+    expect(failureMessage(() => parseFileList(ansi.toString('utf8'), 'input file-list'))).toContain('line 6');
+    expect(failureMessage(() => parseFileList(gzipSync(ansi).toString('base64'), 'x'))).toContain('line 6');
+  });
+
+  test.each(['Navicula sp.', 'cf. lanceolata?', 'export/N. (a|b) "x"', 'x: y', 'export\\Hannaea\\'])(
+    'the folder %s, as zips may have it',
+    (folder) => {
+      const [entry] = parse([{ ...ENTRY, exploded_folder_name: folder }]);
+      expect(entry?.explodedFolderName).toBe(folder === 'export\\Hannaea\\' ? 'export/Hannaea' : folder);
+    },
+  );
 
   test('pretty JSON, a byte order mark and space around it', () => {
     expect(parseFileList(`\uFEFF\n ${JSON.stringify([ENTRY], null, 2)}\r\n\n`, 'list.json')).toEqual(parse([ENTRY]));
@@ -176,7 +249,7 @@ describe('what is refused', () => {
     expect(faultOf({ downloaded_file_name: 'a.PART.json' })).toContain('kept for unfinished downloads');
   });
 
-  test.each(['/a', 'a//b', '../a', 'a/../b', './a', 'a\\b', ''])('the folder %j', (folder) => {
+  test.each(['/a', 'a//b', '../a', 'a/../b', './a', 'a/b\\..\\c/..', ''])('the folder %j', (folder) => {
     expect(faultOf({ exploded_folder_name: folder })).toMatch(/is not a folder inside a zip/);
   });
 
@@ -211,7 +284,9 @@ describe('what is refused', () => {
   });
 
   test('text that is neither JSON nor base64 of gzip, and gzip that is cut off', () => {
-    expect(refusalOf('aGVsbG8=')).toContain('neither JSON, which begins with “[”, nor base64 of gzip');
+    expect(refusalOf('aGVsbG8=')).toContain(
+      'neither JSON, which begins with “[”, nor CSV with the column file_url, nor base64',
+    );
     const packed = gzipSync(JSON.stringify([ENTRY])).toString('base64');
     expect(refusalOf(packed.slice(0, 80))).toContain('can’t be unpacked: it is cut off or damaged');
   });

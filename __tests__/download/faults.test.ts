@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { downloadFile } from '../../src/download/download-file.ts';
 import { downloadFixture } from '../helpers/download-fixture.ts';
@@ -39,6 +40,14 @@ const html =
   (_, response) =>
     page(response, text, contentType);
 
+function sendPacked(response: ServerResponse, encoding: string, body: Buffer): void {
+  response.writeHead(200, { etag: '"v1"', 'accept-ranges': 'bytes', 'content-encoding': encoding }).end(body);
+}
+const packed =
+  (encoding: string, body: Buffer): Serve =>
+  (_, response) =>
+    sendPacked(response, encoding, body);
+
 /** Sends half a file and then nothing more, and leaves the connection open. */
 function stall(response: ServerResponse, headers: Record<string, string>): void {
   response.writeHead(200, { 'content-length': ZIP.length, ...headers }).write(ZIP.subarray(0, 30_000));
@@ -47,6 +56,15 @@ function stall(response: ServerResponse, headers: Record<string, string>): void 
 describe('a download arrives', () => {
   test.each<[string, Serve, (string | undefined)[], number?]>([
     ['from a good server', always(RESUMABLE), [undefined]],
+    ['packed with gzip, which nobody asked for', packed('gzip', gzipSync(ZIP)), [undefined]],
+    ['packed with Brotli', packed('br', brotliCompressSync(ZIP)), [undefined]],
+    ['said to be packed, but is not', packed('gzip', ZIP), [undefined]],
+    [
+      'packed with gzip, after a cut: anew',
+      (_, response, number) =>
+        sendPacked(response, 'gzip', number === 1 ? gzipSync(ZIP).subarray(0, 9_000) : gzipSync(ZIP)),
+      [undefined, undefined],
+    ],
     ['in chunks, without a length', always({ ending: 'chunks' }), [undefined]],
     ['without a length, ended by the connection', always({ ending: 'connection' }), [undefined]],
     [
@@ -171,7 +189,7 @@ describe('a download arrives', () => {
       (request, response, number) => (number === 1 ? void response.destroy() : sendFile(request, response, ZIP, {})),
       [undefined, undefined],
     ],
-    ...[408, 425, 429, 500, 502, 503, 504, 509].map((code): [string, Serve, undefined[]] => [
+    ...[408, 425, 429, 500, 502, 503, 504, 509, 520, 522].map((code): [string, Serve, undefined[]] => [
       `after a ${code}`,
       firstStatus(code),
       [undefined, undefined],
@@ -232,6 +250,15 @@ describe('a download fails, and says why', () => {
       /429.*left alone for 7200 seconds/,
       1,
     ],
+    [
+      'a challenge of AWS WAF',
+      status(202, { 'x-amzn-waf-action': 'challenge' }),
+      'DOWNLOAD',
+      /stands a filter against robots \(AWS WAF\).*address of its API/,
+      1,
+    ],
+    ['403 of Cloudflare', status(403, { 'cf-mitigated': 'challenge' }), 'DOWNLOAD', /robots \(Cloudflare\)/, 1],
+    ['a page of Anubis', html('<html><script id="anubis_challenge">'), 'DOWNLOAD', /robots \(Anubis\)/, 1],
     ['401', status(401), 'DOWNLOAD', /401.*needs a sign-in.*file_url/, 1],
     ['403', status(403), 'DOWNLOAD', /403.*has expired or is not open.*file_url/, 1],
     ['404', status(404), 'DOWNLOAD', /404.*no file under this link.*file_url/, 1],

@@ -17,7 +17,11 @@ function sendRange(request: IncomingMessage, response: ServerResponse, file: Buf
 }
 
 async function openFrom(answer: Parameters<typeof startServer>[0]) {
-  const [server, http] = [await startServer(answer), createHttpClient()];
+  const withHead: typeof answer = (request, response, number) => {
+    if (request.method !== 'HEAD') return answer(request, response, number - 1);
+    response.writeHead(200, { 'accept-ranges': 'bytes' }).end();
+  };
+  const [server, http] = [await startServer(withHead), createHttpClient()];
   onTestFinished(async () => {
     await http.close();
     await server.close();
@@ -25,13 +29,13 @@ async function openFrom(answer: Parameters<typeof startServer>[0]) {
   return { server, file: await openRemoteFile(`${server.origin}/a.zip`, { http }) };
 }
 
-test('the end of a file comes with the first request, and any other place with one more', async () => {
+test('the end of a file comes with the first request for a piece, and any other place with one more', async () => {
   const { server, file } = await openFrom((request, response) => sendRange(request, response, FILE, '"1"'));
   expect(file?.length).toBe(600_000);
   expect((await file?.read(599_000, 1_000))?.equals(FILE.subarray(599_000))).toBe(true);
-  expect(server.requests).toHaveLength(1);
+  expect(server.requests).toHaveLength(2);
   expect((await file?.read(10, 300_000))?.equals(FILE.subarray(10, 300_010))).toBe(true);
-  expect(server.requests.map(({ headers }) => headers.range)).toEqual(['bytes=-262144', 'bytes=10-300009']);
+  expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=-262144', 'bytes=10-300009']);
 });
 
 test('a file smaller than what is asked for, and a read beyond its end', async () => {
@@ -67,4 +71,19 @@ test.each([
     number === 1 ? sendRange(request, response, FILE, '"1"') : sendRange(request, response, changed, etag),
   );
   await expect(file?.read(0, 10)).rejects.toThrow('changed while it was read');
+});
+
+test.each([
+  ['does not say that it sends pieces', 200, {}],
+  ['says that it sends none', 200, { 'accept-ranges': 'none' }],
+  ['refuses the question', 405, { 'accept-ranges': 'bytes' }],
+])('of a server that %s no piece is asked for: the link may be good for one download', async (_, status, headers) => {
+  const server = await startServer((_request, response) => void response.writeHead(status, headers).end());
+  const http = createHttpClient();
+  onTestFinished(async () => {
+    await http.close();
+    await server.close();
+  });
+  expect(await openRemoteFile(`${server.origin}/a.zip`, { http })).toBeUndefined();
+  expect(server.requests.map(({ method }) => method)).toEqual(['HEAD']);
 });

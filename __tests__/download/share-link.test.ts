@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { directDownloadUrl, downloadAddressOf } from '../../src/download/share-link.ts';
+import { directDownloadUrl, downloadAddressOf, redirectedShare } from '../../src/download/share-link.ts';
 import { expectNowhere, failureOf } from '../helpers/failure.ts';
 
 const GOOGLE = 'https://drive.usercontent.google.com/download';
@@ -42,6 +42,43 @@ describe('directDownloadUrl', () => {
       'https://drive.google.com/file/d/1a/view?resourcekey=0-k',
       `${GOOGLE}?id=1a&export=download&confirm=t&resourcekey=0-k`,
     ],
+    // Box
+    ['https://app.box.com/s/ab12', 'https://app.box.com/shared/static/ab12.zip'],
+    ['https://uni.box.com/s/ab12/', 'https://uni.box.com/shared/static/ab12.zip'],
+    // Zenodo
+    ['https://zenodo.org/records/12/preview/a.zip', 'https://zenodo.org/records/12/files/a.zip?download=1'],
+    ['https://zenodo.org/record/12/files/a%20b.zip', 'https://zenodo.org/records/12/files/a%20b.zip?download=1'],
+    ['https://sandbox.zenodo.org/records/1/files/a.zip', 'https://sandbox.zenodo.org/records/1/files/a.zip?download=1'],
+    // Figshare
+    ['https://figshare.com/ndownloader/files/380', 'https://api.figshare.com/v2/file/download/380'],
+    ['https://uni.figshare.com/ndownloader/files/380', 'https://api.figshare.com/v2/file/download/380'],
+    [
+      'https://ndownloader.figshare.com/files/380?private_link=x',
+      'https://api.figshare.com/v2/file/download/380?private_link=x',
+    ],
+    // Dataverse
+    [
+      'https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/AB&version=4.0',
+      'https://dataverse.harvard.edu/api/access/dataset/:persistentId/?persistentId=doi%3A10.7910%2FDVN%2FAB',
+    ],
+    ['https://data.uni.edu/dv/file.xhtml?fileId=12&version=1.0', 'https://data.uni.edu/dv/api/access/datafile/12'],
+    [
+      'https://data.uni.edu/file.xhtml?persistentId=doi:10.1/A/B',
+      'https://data.uni.edu/api/access/datafile/:persistentId?persistentId=doi%3A10.1%2FA%2FB',
+    ],
+    // GitHub
+    ['https://github.com/lab/data/blob/main/a.zip', 'https://github.com/lab/data/raw/main/a.zip'],
+    ['https://raw.githubusercontent.com/lab/data/main/sets/a.zip', 'https://github.com/lab/data/raw/main/sets/a.zip'],
+    // Seafile
+    ['https://cloud.uni.edu/f/1a2b3c4d5e/', 'https://cloud.uni.edu/f/1a2b3c4d5e/?dl=1'],
+    ['https://uni.edu/seafile/f/1a2b3c4d5e', 'https://uni.edu/seafile/f/1a2b3c4d5e?dl=1'],
+    [
+      'https://cloud.uni.edu/d/1a2b3c4d5e/files/?p=%2Fa.zip',
+      'https://cloud.uni.edu/d/1a2b3c4d5e/files/?p=%2Fa.zip&dl=1',
+    ],
+    // A folder of a share
+    ['https://cloud.example.org/s/aB3?dir=/Hannaea', 'https://cloud.example.org/s/aB3/download?path=%2FHannaea'],
+    ['https://cloud.example.org/s/aB3?dir=%2F', 'https://cloud.example.org/s/aB3/download'],
   ])('%s downloads from %s', (link, direct) => {
     expect(directDownloadUrl(new URL(link)).href).toBe(direct);
   });
@@ -55,6 +92,17 @@ describe('directDownloadUrl', () => {
     'https://drive.google.com/',
     'https://notsharepoint.com/:u:/s/Lab/Eab12',
     'https://zenodo.org/records/1/files/a.zip?download=1',
+    'https://zenodo.org/api/records/1/files-archive',
+    'https://api.figshare.com/v2/file/download/380',
+    'https://figshare.com/articles/dataset/x/380',
+    'https://app.box.com/shared/static/ab12.zip',
+    'https://data.uni.edu/api/access/datafile/12',
+    'https://github.com/lab/data/releases/download/v1/a.zip',
+    'https://github.com/lab/data/raw/main/a.zip',
+    'https://media.githubusercontent.com/media/lab/data/main/a.zip',
+    'https://raw.githubusercontent.com/lab/data/main/a.zip?token=1',
+    'https://bucket.s3.eu-central-1.amazonaws.com/a.zip?X-Amz-Signature=1',
+    'https://example.org/f/photos/',
   ])('%s is asked as it is', (link) => {
     expect(directDownloadUrl(new URL(link)).href).toBe(link);
   });
@@ -70,10 +118,57 @@ describe('directDownloadUrl', () => {
     ['https://onedrive.live.com/?cid=1&id=secret&authkey=secret', /onedrive\.live\.com can’t be used.*sign-in/],
     ['https://uni.sharepoint.com/:f:/s/Lab/secret?e=secret', /folder of SharePoint.*share the zip itself/],
     ['https://drive.google.com/drive/folders/secret', /folder of Google Drive.*share the zip itself/],
+    ['https://cloud.uni.edu/d/5ec7e75ec7e7/?secret', /folder of Seafile.*share the zip itself/],
   ])('%s is refused, with what to do instead', async (link, says) => {
     const error = await failureOf(() => directDownloadUrl(new URL(link)));
     expect(error).toMatchObject({ code: 'DOWNLOAD', message: expect.stringMatching(says) });
     expectNowhere(error, 'secret');
+  });
+});
+
+describe('the rules for share links apply to where a redirect leads', () => {
+  const DAV = 'https://cloud.example.org/public.php/dav/files/aB3/';
+  test.each([
+    [
+      'of a short link',
+      'https://sho.rt/x',
+      'https://cloud.example.org/s/aB3',
+      'https://cloud.example.org/s/aB3/download',
+    ],
+    [
+      'of Nextcloud, which forgets the folder',
+      'https://cloud.example.org/s/aB3/download?path=%2FA%20b%2FC',
+      `${DAV}?accept=zip`,
+      `${DAV}A%20b/C?accept=zip`,
+    ],
+    [
+      'of Nextcloud, which forgets the one file',
+      'https://cloud.example.org/s/aB3/download?path=%2FA&files=c.zip',
+      `${DAV}?accept=zip`,
+      `${DAV}A/c.zip?accept=zip`,
+    ],
+    [
+      'of Nextcloud, which forgets the files',
+      'https://cloud.example.org/s/aB3/download?path=%2FA&files=%5B%22b%22,%22c%22%5D',
+      `${DAV}?accept=zip`,
+      `${DAV}A?accept=zip&files=%5B%22b%22%2C%22c%22%5D`,
+    ],
+    [
+      'of Nextcloud to the whole share',
+      'https://cloud.example.org/s/aB3/download',
+      `${DAV}?accept=zip`,
+      `${DAV}?accept=zip`,
+    ],
+    [
+      'of a service to its own page',
+      'https://cloud.example.org/s/aB3/download',
+      'https://cloud.example.org/s/aB3/authenticate',
+      'https://cloud.example.org/s/aB3/authenticate',
+    ],
+    ['that goes on as it is', 'https://example.org/a', 'https://example.org/b.zip', 'https://example.org/b.zip'],
+  ])('%s', (_, from, target, expected) => {
+    const end = redirectedShare(new URL(from), new URL(target)).href.replace(/\/\?/, '?');
+    expect(end).toBe(expected.replace(/\/\?/, '?'));
   });
 });
 
@@ -86,6 +181,16 @@ describe('downloadAddressOf', () => {
       expectNowhere(error, 'secret');
     },
   );
+
+  test.each([
+    ['https://example.org/My set 1.zip', 'https://example.org/My%20set%201.zip'],
+    ['https://example.org/slide #2.zip', 'https://example.org/slide%20%232.zip'],
+    ['https://example.org/100%.zip?a=50%25', 'https://example.org/100%25.zip?a=50%25'],
+    [' https://example.org/a.zip\n', 'https://example.org/a.zip'],
+    ['https://example.org/a.zip#page', 'https://example.org/a.zip#page'],
+  ])('%j, as people copy it', (text, address) => {
+    expect(downloadAddressOf(text).href).toBe(address);
+  });
 
   test('accepts http and https', () => {
     expect(downloadAddressOf('http://10.0.0.5/a.zip').href).toBe('http://10.0.0.5/a.zip');

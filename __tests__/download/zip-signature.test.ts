@@ -32,9 +32,14 @@ describe('beginsLikeZip', () => {
   test.each([
     ['PK\x03\x04 and more', true],
     ['PK\x05\x06', true],
-    ['PK\x07\x08', false],
-    ['<html>', false],
-    ['<', false],
+    ['PK00PK\x03\x04', true],
+    ['<br />\n<b>Warning</b>\nPK\x03\x04', true],
+    ['PK\x07\x08', undefined],
+    ['<html>', undefined],
+    [' '.repeat(4_096 + 3), undefined],
+    [' '.repeat(4_096 + 4), false],
+    [`${' '.repeat(4_096)}PK\x03\x04`, true],
+    [`${' '.repeat(4_097)}PK\x03\x04`, false],
     ['', undefined],
     ['PK', undefined],
   ])('%j: %s', (head, expected) => {
@@ -60,6 +65,6 @@ describe('endsLikeZip', () => {
 
   test('is not taken in by a record whose comment is cut off, nor by one too far from the end', async () => {
     expect(await ends(withComment(1_000).subarray(0, -1))).toBe(false);
-    expect(await ends(Buffer.concat([zipLike(100), Buffer.alloc(0x10000)]))).toBe(false);
+    expect(await ends(Buffer.concat([zipLike(100), Buffer.alloc(0x20000)]))).toBe(false);
   });
 });

@@ -187,7 +187,7 @@ describe('Nextcloud, whose listed checksum is only what the sender gave', () => 
 });
 
 describe('failures that pass', () => {
-  test.each([408, 423, 425, 429, 500, 502, 503, 504, 509])('status %i is tried again', async (status) => {
+  test.each([408, 423, 425, 429, 500, 502, 503, 504, 509, 520, 524])('status %i is tried again', async (status) => {
     const put = on('PUT', (count) => (count === 1 ? { status } : undefined));
     const server = await ownServer({ hook: put.hook });
     const retries: number[] = [];

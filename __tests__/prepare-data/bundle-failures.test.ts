@@ -14,6 +14,15 @@ const failPut =
   ({ method }) =>
     method === 'PUT' ? { status } : undefined;
 
+test('a zip that says what it lacks ends the run red, before anything is uploaded', async () => {
+  const { run, replaceZip, uploaded } = await prepareDataFixture();
+  const image = { name: 'Hannaea/a.bmp', data: bmp(1) };
+  const note = { name: 'missing_files.json', data: '{"/Hannaea/b.bmp":"gone"}' };
+  replaceZip('hannaea-1.zip', buildZip({ entries: [image, note] }));
+  expect(errorOf(await run())).toContain('tells of a file that it lacks.\n  /Hannaea/b.bmp: gone\n');
+  expect(uploaded()).toEqual([]);
+});
+
 describe('a failed upload', () => {
   test.each([
     [507, /\b(space|quota|full)\b/],

@@ -7,6 +7,8 @@ export class UsageError extends Error {}
 
 export interface StartOptions {
   readonly help: boolean;
+  /** Path of a file list that is only to be made ready for a secret. */
+  readonly pack: string | undefined;
   /** Inputs of the action by name. */
   readonly inputs: Readonly<Record<string, string>>;
 }
@@ -15,6 +17,9 @@ export interface StartOptions {
 const PASSWORD = 'owncloud-password';
 const FILE_LIST = 'file-list';
 const FILE_LIST_PATH = 'file-list-path';
+
+/** Of this command only. */
+const PACK = 'pack';
 
 /**
  * Reads a command line whose options are the inputs of an action. Inputs that are `true` or `false` by default are
@@ -31,10 +36,12 @@ export function parseOptions(args: readonly string[], inputs: ActionMetadata['in
     options: Object.fromEntries([
       ...Object.keys(inputs).map((name) => [name, { type: switches.includes(name) ? 'boolean' : 'string' }] as const),
       ['help', { type: 'boolean', short: 'h' }] as const,
+      [PACK, { type: 'string' }] as const,
     ]),
   });
   const given: Record<string, string> = {};
   let help = false;
+  let pack: string | undefined;
   for (const [index, token] of tokens.entries()) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
@@ -45,9 +52,10 @@ export function parseOptions(args: readonly string[], inputs: ActionMetadata['in
       }
       given[before.name] = token.value;
     } else if (token.name === 'help') help = true;
+    else if (token.name === PACK) pack = token.value || needsValue(token.rawName);
     else addOption(given, token, inputs, switches);
   }
-  return { help, inputs: given };
+  return { help, pack, inputs: given };
 }
 
 function addOption(
@@ -68,8 +76,12 @@ function addOption(
       `There is no option ${rawName}. Did you mean --${nearest(name, optionNames(inputs))}? See --help.`,
     );
   } else if (value === undefined && !switches.includes(name)) {
-    throw new UsageError(`${rawName} needs a value: ${rawName} VALUE, see --help.`);
+    needsValue(rawName);
   } else given[name === FILE_LIST ? FILE_LIST_PATH : name] = value ?? 'true';
+}
+
+function needsValue(rawName: string): never {
+  throw new UsageError(`${rawName} needs a value: ${rawName} VALUE, see --help.`);
 }
 
 function isSwitch(input: ActionMetadata['inputs'][string] | undefined): boolean {
@@ -77,7 +89,7 @@ function isSwitch(input: ActionMetadata['inputs'][string] | undefined): boolean 
 }
 
 function optionNames(inputs: ActionMetadata['inputs']): string[] {
-  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help'];
+  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help', PACK];
 }
 
 /** All options with what `action.yml` says about them, for a terminal of at least `width` columns. */
@@ -86,7 +98,8 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     ...wrap(description, width),
     '',
     'npm start                                   a try with generated images, nothing to set up',
-    'npm start -- --file-list my-list.json       your own images, see README.md',
+    'npm start -- --file-list my-list.csv        your own images, see README.md',
+    'npm start -- --pack my-list.csv             the list as one line for a secret',
     '',
     ...wrap(
       'Without --file-list the images are generated ones. Without --owncloud-url they go to a server inside this command, and your own images stay on this machine. Files appear in the folder you are in, those of a try in demo/. The password of the ownCloud is asked for, or taken from the environment variable OWNCLOUD_PASSWORD.',
@@ -97,13 +110,16 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '',
     '  -h, --help',
     '      This text.',
+    '',
+    '  --pack FILE',
+    '      Checks a file list and prints the one line of it for the secret FILE_LIST.',
   ];
   for (const [name, input] of Object.entries(inputs)) {
     if (name === PASSWORD || name === FILE_LIST_PATH) continue;
     const value = name === FILE_LIST ? 'FILE' : 'VALUE';
     const text =
       name === FILE_LIST
-        ? 'Path of the file list: a JSON file with one object a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `sha256` and `n_test`).'
+        ? 'Path of the file list: a JSON file with one object a zip, or a CSV file with one line a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `sha256` and `n_test`).'
         : input.description;
     const fallback = input.default ? ` Default: ${input.default}.` : '';
     const form = isSwitch(input) ? `--[no-]${name}` : `--${name} ${value}`;

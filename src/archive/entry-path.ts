@@ -7,8 +7,14 @@ import { showControls } from './zip-fault.ts';
 const UTF8_FLAG = 0x800;
 
 /** Systems in the upper byte of “version made by” (APPNOTE.TXT 4.4.2, Info-ZIP's zip.h for 11). */
-const UNIX_HOSTS = new Set([3, 19]);
 const WINDOWS_HOSTS = new Set([0, 10, 11, 14]);
+
+const [SLASH, BACKSLASH] = [0x2f, 0x5c];
+
+/** Whether it can be the first half of a character of two bytes. */
+function isHigh(byte: number | undefined): boolean {
+  return byte !== undefined && byte > 0x7f;
+}
 
 /** An empty or '.' component: rare, and looked for in every name of a zip. */
 const EMPTY_COMPONENT = /(^|\/)\.?(\/|$)/;
@@ -28,21 +34,29 @@ export interface EntryPath {
 /**
  * The path of an entry and what is wrong with it.
  *
- * Encoding: Info-ZIP's Unicode path field, else UTF-8 when flagged, else CP437 (APPNOTE.TXT, appendix D). macOS writes
- * UTF-8 without the flag: a name made on a Unix that is valid UTF-8 is read as such (CP437 text that happens to be
- * valid UTF-8 is next to impossible).
+ * Encoding: Info-ZIP's Unicode path field, else UTF-8 when flagged, else CP437 (APPNOTE.TXT, appendix D). macOS and
+ * many libraries write UTF-8 without the flag: a name that is valid UTF-8 is read as such, whatever system it says it
+ * was made on (other text that happens to be valid UTF-8 is next to impossible). Names in other encodings come out as
+ * CP437 shows them, always in the same way, so that a file list can name them as a message does.
  *
  * Backslashes: zips made on Windows by older .NET and PowerShell (Compress-Archive) separate folders with them, and
  * every common program reads them so: they are separators when the entry was made on Windows. Made elsewhere, a
- * backslash is a character of a file name on one system and a folder on another: such a zip is refused.
+ * backslash is a character of a file name on one system and a folder on another: such a zip is refused. In a name that
+ * has “/” between its folders, one after a byte beyond ASCII is neither, but the second half of a character in
+ * Shift-JIS, GBK or Big5 (ソ, 表, 功): it is shown as “＼”.
  */
 export function readEntryPath(
   entry: Pick<Entry, 'fileNameRaw' | 'generalPurposeBitFlag' | 'extraFields' | 'versionMadeBy'>,
 ): EntryPath {
   const raw = entry.fileNameRaw;
   const host = entry.versionMadeBy >> 8;
-  const flags = entry.generalPurposeBitFlag | (UNIX_HOSTS.has(host) && isUtf8(raw) ? UTF8_FLAG : 0);
-  const decoded = getFileNameLowLevel(flags, raw, entry.extraFields, true);
+  const isUtf8Name = isUtf8(raw);
+  const flags = entry.generalPurposeBitFlag | (isUtf8Name ? UTF8_FLAG : 0);
+  const asWritten = getFileNameLowLevel(flags, raw, entry.extraFields, true);
+  const isDoubleByte =
+    !isUtf8Name && raw.includes(SLASH) && raw.some((byte, at) => byte === BACKSLASH && isHigh(raw[at - 1]));
+  // In CP437 every character beyond ASCII is a byte beyond ASCII.
+  const decoded = isDoubleByte ? asWritten.replace(/(?<=[^\0-\x7f])\\/g, '＼') : asWritten;
   const name = WINDOWS_HOSTS.has(host) ? decoded.replaceAll('\\', '/') : decoded;
   // CP437 shows control bytes as symbols (☺ is 1), so that they are looked for in the bytes too.
   const hasControlBytes = raw.some((byte) => byte < 0x20 || byte === 0x7f);

@@ -2,7 +2,7 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type Zip
 import { messageOf, systemCodeOf } from '../errors.ts';
 import type { RandomAccess } from '../random-access.ts';
 import { type EntryPath, readEntryPath } from './entry-path.ts';
-
+import { countRecords, findZipEnd, withPlainEnd } from './zip-end.ts';
 import { DOWNLOAD_AGAIN, quoteName, ZIP_AGAIN, zipFault } from './zip-fault.ts';
 
 /** An entry as the zip's directory describes it. Sizes in bytes. */
@@ -34,6 +34,32 @@ export interface ZipDirectory {
  * entries than `maxEntries` or than its end record says, an unsafe name, or one name twice.
  */
 export async function readDirectory(zip: string, content: RandomAccess, maxEntries: number): Promise<ZipDirectory> {
+  const end = await findZipEnd(content);
+  // Without an end that leads anywhere, yauzl's error says what is wrong.
+  if (!end) return readEntries(zip, content, { before: 0, maxEntries });
+  if (end.disk !== 0) throw splitFault(zip, undefined);
+  await requireOneZip(zip, content, end.before);
+  const read = (entryCount: number) =>
+    readEntries(zip, withPlainEnd(content, end, entryCount), { before: end.before, maxEntries });
+  const directory = await read(end.entryCount);
+  const further = await countRecords(content, directory.directoryEnd + end.before, end.directoryEnd);
+  if (further === 0) return directory;
+  // macOS's Finder zips more files than two bytes can count, and counts them with two bytes.
+  if (end.isWrapped && further % 2 ** 16 === 0) return read(end.entryCount + further);
+  // A crafted zip may show some of its entries to one program and all to another: images would be left out unnoticed.
+  throw zipFault(
+    zip,
+    undefined,
+    `it has more entries than the ${end.entryCount} that its end record tells of. ${ZIP_AGAIN}`,
+  );
+}
+
+/** @param before how many bytes stand before the zip: the entries' places are counted with them */
+async function readEntries(
+  zip: string,
+  content: RandomAccess,
+  { before, maxEntries }: { readonly before: number; readonly maxEntries: number },
+): Promise<ZipDirectory & { readonly directoryEnd: number }> {
   const zipFile = await openDirectory(zip, content);
   if (zipFile.entryCount > maxEntries) {
     throw zipFault(
@@ -43,14 +69,14 @@ export async function readDirectory(zip: string, content: RandomAccess, maxEntri
     );
   }
   // @types/yauzl calls the position in the directory a boolean; it is a number.
-  const directoryStart = Number(zipFile.readEntryCursor);
+  const directoryStart = Number(zipFile.readEntryCursor) + before;
   const entries: DirectoryEntry[] = [];
   const seen = new Set<string>();
   try {
     for await (const raw of zipFile.eachEntry()) {
       const path = readEntryPath(raw);
       if (path.danger !== undefined) throw zipFault(zip, path.name, `${path.danger} ${ZIP_AGAIN}`);
-      const entry = describe(raw, path);
+      const entry = describe(raw, path, before);
       if (!entry.isFolder && seen.has(entry.path)) {
         throw zipFault(
           zip,
@@ -64,8 +90,7 @@ export async function readDirectory(zip: string, content: RandomAccess, maxEntri
   } catch (error) {
     throw isYauzls(error) ? directoryFault(zip, entries, error) : error;
   }
-  await checkDirectoryEnd(zip, content, entries.length, Number(zipFile.readEntryCursor));
-  return { entries, directoryStart };
+  return { entries, directoryStart, directoryEnd: Number(zipFile.readEntryCursor) };
 }
 
 async function openDirectory(zip: string, content: RandomAccess): Promise<ZipFile> {
@@ -140,18 +165,20 @@ const OTHER_FORMATS = [
   ['<', 'a web page'],
 ] as const;
 
-/**
- * After the last entry no further one may follow. Old programs write a count that wrapped round at 65,536, and a
- * crafted zip may show some of its entries to one program and all to another: images would be left out unnoticed.
- */
-async function checkDirectoryEnd(zip: string, content: RandomAccess, count: number, end: number): Promise<void> {
-  const next = await content.read(end, 4);
-  if (next.length === 4 && next.readUInt32LE() === 0x02014b50) {
-    throw zipFault(zip, undefined, `it has more entries than the ${count} that its end record tells of. ${ZIP_AGAIN}`);
-  }
+/** The signature of a local header, with which a zip begins (APPNOTE.TXT 4.3.7). */
+const FIRST_ENTRY = Buffer.from('PK\x03\x04', 'latin1');
+
+/** Of two zips one behind the other, the end leads to the second only. */
+async function requireOneZip(zip: string, content: RandomAccess, before: number): Promise<void> {
+  if (before === 0 || !(await content.read(0, FIRST_ENTRY.length)).equals(FIRST_ENTRY)) return;
+  throw zipFault(
+    zip,
+    undefined,
+    `its list of entries is damaged (${before} bytes stand before the zip, and they are another one). ${DOWNLOAD_AGAIN}`,
+  );
 }
 
-function describe(entry: Entry, { path, isFolder, fault }: EntryPath): DirectoryEntry {
+function describe(entry: Entry, { path, isFolder, fault }: EntryPath, before: number): DirectoryEntry {
   const rawName = entry.fileNameRaw.toString('latin1');
   return {
     path,
@@ -162,7 +189,7 @@ function describe(entry: Entry, { path, isFolder, fault }: EntryPath): Directory
     method: entry.compressionMethod,
     // Mostly the same text: then it is held once.
     rawName: rawName === path ? path : rawName,
-    headerOffset: entry.relativeOffsetOfLocalHeader,
+    headerOffset: entry.relativeOffsetOfLocalHeader + before,
     fault: fault ?? (isFolder ? undefined : contentFault(entry)),
   };
 }

@@ -1,34 +1,44 @@
+import { parse } from 'csv-parse/sync';
+
 /**
  * Reads CSV (RFC 4180; LF or CRLF) with a header line. Each row becomes a map from column to value; a column that a row
  * lacks is not in its map. Empty lines are passed over.
  */
 export function parseCsv(text: string): Map<string, string>[] {
-  const [header = [], ...rows] = recordsOf(text).filter((record) => record.length > 1 || record[0] !== '');
+  const [header = [], ...rows] = csvRecords(text, ',');
   return rows.map(
-    (row) => new Map(header.flatMap((name, index) => (row[index] === undefined ? [] : [[name, row[index]] as const]))),
+    (row) =>
+      new Map(
+        header.flatMap((name, index) => (row[index] === undefined ? [] : [[name, asWritten(row[index])] as const])),
+      ),
   );
 }
 
-/** A field in quotes may hold commas, line ends and doubled quotes. */
-function recordsOf(text: string): string[][] {
-  const records: string[][] = [];
-  let record: string[] = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
-  const body = text.replace(/^\uFEFF/, '');
-  while (field.lastIndex < body.length || record.length > 0) {
-    const [, quoted, plain = '', end = ''] = field.exec(body) ?? [];
-    record.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === ',') continue;
-    records.push(record);
-    record = [];
-    // Where the text is no CSV the expression matches nothing any more: what was read so far is all there is.
-    if (field.lastIndex === 0) break;
+/**
+ * The cells of each line, the header's too. Where a quotation mark is never closed, quotation marks are taken for
+ * characters like any other.
+ */
+export function csvRecords(text: string, delimiter: ',' | ';' | '\t'): string[][] {
+  const options = { bom: true, delimiter, relax_column_count: true, relax_quotes: true, skip_empty_lines: true };
+  try {
+    return parse(text, options);
+  } catch {
+    return parse(text, { ...options, quote: null });
   }
-  return records;
 }
 
-/** One field, in quotes where it needs them. */
+/** What spreadsheets take for the beginning of a formula and may run (OWASP, “CSV Injection”), after the marks below. */
+const FORMULA = /^'*[=+\-@\t\r]/;
+
+/**
+ * One field, in quotes where it needs them. Before a text that a spreadsheet would run stands an apostrophe, which makes
+ * it a text there; `parseCsv` takes it away.
+ */
 export function csvField(value: string | number): string {
-  const text = String(value);
+  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function asWritten(field: string): string {
+  return field.startsWith("'") && FORMULA.test(field) ? field.slice(1) : field;
 }

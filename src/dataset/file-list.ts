@@ -2,6 +2,8 @@ import { gunzipSync } from 'node:zlib';
 import { type ParseError, parse, printParseErrorCode, visit } from 'jsonc-parser';
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
+import { checkText, decodeText } from './decode-text.ts';
+import { isFileListCsv, parseFileListCsv } from './file-list-csv.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from './n-test.ts';
 import { foldName, MAX_NAME_BYTES, whyUnsafeName } from './safe-name.ts';
 
@@ -43,9 +45,13 @@ function quote(value: unknown): string {
   return ADDRESS_LIKE.test(text) || text.length > 300 ? 'the text there' : `“${text}”`;
 }
 
-/** The folder without the slash that some people write at its end. */
+/**
+ * The folder without the slash that some people write at its end, with `/` between folders also where somebody copied
+ * it from Windows. It is only looked for in zips, so any name of a folder will do: `Navicula sp.`, `cf. lanceolata?`.
+ */
 function trimFolder(folder: string): string {
-  return folder.replace(/\/$/, '');
+  const path = folder.includes('/') ? folder : folder.replaceAll('\\', '/');
+  return path.replace(/\/$/, '');
 }
 
 const entrySchema = z.strictObject({
@@ -69,7 +75,7 @@ const entrySchema = z.strictObject({
         folder === '.' ||
         trimFolder(folder)
           .split('/')
-          .every((part) => whyUnsafeName(part) === undefined),
+          .every((part) => part !== '' && part !== '.' && part !== '..' && !/\p{Cc}/u.test(part)),
       {
         error: (issue) => `${quote(issue.input)} is not a folder inside a zip, such as Hannaea or export/Hannaea`,
       },
@@ -107,17 +113,19 @@ export function fileListJsonSchema(): object {
 /**
  * Reads and checks a file list.
  *
- * @param text compact or pretty JSON, or base64 of gzip of it
- * @param where how errors name the text: the input or the path it came from
+ * @param list JSON, CSV with the same keys as columns, or base64 of gzip of either; as text or as a file's bytes in
+ *   UTF-8 or UTF-16
+ * @param where how errors name the list: the input or the path it came from
  * @throws DiatomError `FILE_LIST` with all faults of the list in one message, which never quotes an address or the text
  */
-export function parseFileList(text: string, where: string): FileListEntry[] {
-  const plain = unpack(text, where);
-  const json = parseJson(plain, where);
+export function parseFileList(list: string | Uint8Array, where: string): FileListEntry[] {
+  const plain = unpack(plainText(list, where), where);
+  const isTable = isFileListCsv(plain);
+  const json = isTable ? parseFileListCsv(plain, where) : parseJson(plain, where);
   const parsed = fileListSchema.safeParse(json, { error: sentenceOfIssue });
   const faults = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${place(path)}${message}`);
   faults.push(
-    ...repeatedKeys(plain),
+    ...(isTable ? [] : repeatedKeys(plain)),
     ...clashes(textsOf(json, 'downloaded_file_name')),
     ...labelVariants(textsOf(json, 'species_label')),
   );
@@ -140,29 +148,38 @@ function isWebAddress(text: string): boolean {
   return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') && url.hostname !== '';
 }
 
-/** The JSON text, unpacked when it came as base64 of gzip. */
-function unpack(text: string, where: string): string {
+/** @throws DiatomError `FILE_LIST` for bytes in another encoding, which would make other labels of the names */
+function plainText(list: string | Uint8Array, where: string): string {
+  const decoded = typeof list === 'string' ? checkText(list) : decodeText(list);
+  if ('text' in decoded) return decoded.text;
+  throw new DiatomError(
+    'FILE_LIST',
+    `The file list (${where}) is not saved as UTF-8: line ${decoded.wrongLine} has bytes that are no text there (“ü” saved as “ANSI”, say). Save it again with the encoding UTF-8 (in a spreadsheet: “CSV UTF-8”).`,
+  );
+}
+
+/** The JSON or CSV text, unpacked when it came as base64 of gzip. */
+function unpack(plain: string, where: string): string {
   // Not trimmed: an error counts the lines of the whole text.
-  const plain = text.replace(/^\uFEFF/, '');
   if (!/^[A-Za-z0-9+/=\s]+$/.test(plain.trim())) return plain;
   const bytes = Buffer.from(plain, 'base64');
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
     throw new DiatomError(
       'FILE_LIST',
-      `The file list (${where}) is neither JSON, which begins with “[”, nor base64 of gzip, which begins with “H4sI”.`,
+      `The file list (${where}) is neither JSON, which begins with “[”, nor CSV with the column file_url, nor base64 of gzip, which begins with “H4sI”.`,
     );
   }
+  let unpacked: Buffer;
   try {
-    return gunzipSync(bytes, { maxOutputLength: MAX_LIST_BYTES })
-      .toString('utf8')
-      .replace(/^\uFEFF/, '');
+    unpacked = gunzipSync(bytes, { maxOutputLength: MAX_LIST_BYTES });
   } catch (cause) {
     throw new DiatomError(
       'FILE_LIST',
-      `The file list (${where}) looks like base64 of gzip, but can’t be unpacked: it is cut off or damaged. Make it again from the JSON file.`,
+      `The file list (${where}) looks like base64 of gzip, but can’t be unpacked: it is cut off or damaged. Make it again from the file.`,
       { cause },
     );
   }
+  return plainText(unpacked, where);
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -1,5 +1,6 @@
 import { compareCodePoints } from '../code-points.ts';
 import { findFolder } from './find-folder.ts';
+import { isSystemFile } from './system-files.ts';
 
 /** What is known of a file in a zip from the zip's directory alone. */
 export interface ZippedFile {
@@ -22,17 +23,16 @@ export interface Selection<File extends ZippedFile> {
   /** In code-point order of their paths. */
   readonly images: File[];
   readonly leftOut: LeftOut[];
+  /** Those of them that lie in the folder and are no image by their ending. */
+  readonly others: readonly LeftOut[];
   readonly warnings: string[];
   /** The folder as the zip spells it, `''` for the whole zip. */
   readonly folder: string;
 }
 
-/** Files that macOS and Windows add to folders and zips on their own. */
-const SYSTEM_FILE = /(^|\/)(__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._[^/]*$)/i;
-
 /** Whether a path ends like an image; `extensions` are lower-case, without the dot. */
 export function isImagePath(path: string, extensions: ReadonlySet<string>): boolean {
-  return !SYSTEM_FILE.test(path) && extensions.has(extensionOf(path));
+  return !isSystemFile(path) && extensions.has(extensionOf(path));
 }
 
 /** The part after the last dot of a path's last name, lower-case; `''` without one. */
@@ -51,7 +51,7 @@ export function selectImages<File extends ZippedFile>(
   options: { readonly zipName: string; readonly folder: string; readonly extensions: ReadonlySet<string> },
 ): Selection<File> {
   const { zipName, extensions } = options;
-  const candidates = files.filter(({ path }) => !SYSTEM_FILE.test(path));
+  const candidates = files.filter(({ path }) => !isSystemFile(path));
   const { folder, warning } = findFolder(
     options.folder,
     candidates.map(({ path }) => path),
@@ -70,13 +70,18 @@ export function selectImages<File extends ZippedFile>(
     const place = folder === '' ? 'the zip' : `the folder “${folder}”`;
     warnings.push(`${zipName}: no image was found in ${place}.`);
   }
-  return { images, leftOut, warnings, folder };
+  const others = leftOut.filter(({ reason, path }) => reason === 'not an image' && isInFolder(path, folder));
+  return { images, leftOut, others, warnings, folder };
+}
+
+function isInFolder(path: string, folder: string): boolean {
+  return folder === '' || path.startsWith(`${folder}/`);
 }
 
 function whyLeftOut(file: ZippedFile, folder: string, extensions: ReadonlySet<string>): LeftOutReason | undefined {
-  if (SYSTEM_FILE.test(file.path)) return 'system file';
+  if (isSystemFile(file.path)) return 'system file';
   if (!extensions.has(extensionOf(file.path))) return 'not an image';
-  if (folder !== '' && !file.path.startsWith(`${folder}/`)) return 'outside the folder';
+  if (!isInFolder(file.path, folder)) return 'outside the folder';
   if (file.bytes === 0) return 'empty';
   return undefined;
 }

@@ -4,6 +4,7 @@ import { DiatomError, unlessCancelled } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
 import { release } from '../release.ts';
 import type { CachedDownload } from './cache.ts';
+import { contentEncodingOf, unpacked } from './content-encoding.ts';
 import { PassingFailure, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
 import type { Lane } from './pace.ts';
@@ -110,12 +111,15 @@ function sameTotal(a: number | undefined, b: number | undefined): boolean {
 async function receiveWhole(job: DownloadJob, answer: FollowedAnswer): Promise<Received> {
   const { response, url } = answer;
   const { paths, key } = job;
-  const total = contentLengthOf(response);
-  const validator = strongValidatorOf(response);
+  const encoding = contentEncodingOf(response);
+  const total = encoding === undefined ? contentLengthOf(response) : undefined;
+  const validator = encoding === undefined ? strongValidatorOf(response) : undefined;
   const ranges = headerOf(response, 'accept-ranges');
   const hash = createHash('sha256');
   const origin = { asked: job.url, answered: url, contentType: headerOf(response, 'content-type') };
-  const chunks = zipChunks(networkChunks(answer, job.signal), (sample) => notAZip(sample, origin));
+  const sent = networkChunks(answer, job.signal);
+  const plain = encoding === undefined ? sent : unpacked(sent, encoding, url.host);
+  const chunks = zipChunks(plain, (sample) => notAZip(sample, origin));
   // Opened when the first bytes are seen to be a zip's: a page must not cost the part of an earlier attempt.
   const begin = async () => {
     await removePart(paths);
@@ -249,7 +253,7 @@ async function missingEnd({ paths, url }: DownloadJob, bytes: number): Promise<s
   } finally {
     await file.close();
   }
-  return `What came from ${url.host} (${bytes} bytes) begins like a zip but has no end: it was cut off, on the way or when it was stored there. If this happens again, upload the zip there anew.`;
+  return `What came from ${url.host} (${bytes} bytes) begins like a zip but has no end: it was cut off, on the way or when it was stored there, or it is one part of a zip that was split into several files (.z01, .zip.001). If this happens again, upload the zip there anew, in one piece.`;
 }
 
 function wrongHash({ expected, url }: DownloadJob, sha256: string): string | undefined {

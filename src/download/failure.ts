@@ -1,7 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import { DiatomError } from '../errors.ts';
 import { type HttpResponse, headerOf, NetworkError } from '../http/client.ts';
+import { isPassingStatus } from '../http/passing-status.ts';
 import { parseRetryAfter, type RetryVerdict } from '../http/retry.ts';
+import { closedToPrograms, filterOf } from './robot-filter.ts';
 import { shareAdvice, shareServiceOf } from './share-link.ts';
 
 /** A failure that may be gone when the download is tried again. */
@@ -23,21 +25,20 @@ export function judgeFailure(error: unknown): RetryVerdict {
   return { retry: false };
 }
 
-/** The same list as rclone's, and 500: over-loaded share servers answer with it too. 509 is a bandwidth limit. */
-const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504, 509]);
-
 /** What an answer that is not the file means, as an error that also knows whether trying again may help. */
 export function statusFailure(response: HttpResponse, asked: URL, answered: URL): DiatomError {
   const { status } = response;
   const name = STATUS_CODES[status];
   const answer = `The server ${answered.host} answers ${status}${name ? ` (${name})` : ''}`;
-  const advice = shareAdvice(shareServiceOf(asked) ?? shareServiceOf(answered));
-  if (PASSING_STATUSES.has(status)) {
+  const service = shareServiceOf(asked) ?? shareServiceOf(answered);
+  const filter = filterOf(response);
+  if (filter !== undefined) return new DiatomError('DOWNLOAD', closedToPrograms(answered.host, filter, service));
+  if (isPassingStatus(status)) {
     const afterMs = parseRetryAfter(headerOf(response, 'retry-after'));
     const wish = afterMs === undefined ? '' : ` It asks to be left alone for ${Math.ceil(afterMs / 1_000)} seconds.`;
     return new PassingFailure(`${answer}: it is overloaded or out of order.${wish} Run this again later.`, afterMs);
   }
-  return new DiatomError('DOWNLOAD', `${answer}${meaningOf(status)}. ${advice}`);
+  return new DiatomError('DOWNLOAD', `${answer}${meaningOf(status)}. ${shareAdvice(service)}`);
 }
 
 function meaningOf(status: number): string {

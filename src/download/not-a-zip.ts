@@ -1,5 +1,7 @@
 import { DiatomError } from '../errors.ts';
-import { type ShareService, shareAdvice, shareServiceOf } from './share-link.ts';
+import { closedToPrograms, filterOfPage } from './robot-filter.ts';
+import { shareAdvice, shareServiceNamed, shareServiceOf } from './share-link.ts';
+import type { ShareService } from './share-services.ts';
 import { beginsLikeZip } from './zip-signature.ts';
 
 /** Enough of a page to recognise whose it is; never more is read of an answer that is no zip. */
@@ -52,29 +54,36 @@ function describe(sample: Buffer, { asked, answered, contentType }: AnswerOrigin
   }
   const text = sample.toString('utf8');
   if (!/^text\/html\b/i.test(contentType ?? '') && !/^\s*<(!doctype|html|head|body|\?xml)/i.test(withoutMark(text))) {
-    return `What ${host} sends is no zip: it begins with the bytes ${hex(sample)}${kindOf(sample)}, a zip begins with 50 4B 03 04 (“PK”). Put the images into a .zip file and share that.`;
+    if (DIRECTORY_MARKS.some((mark) => sample.includes(mark, 0, 'latin1'))) {
+      return `What ${host} sends ends like a zip but does not begin like one: it is the last part of a zip that was split into several files (.z01, .z02 … .zip). Ask its owner for the zip in one piece.`;
+    }
+    const kind = kindOf(sample);
+    const part =
+      kind === ''
+        ? ' If it is one part of a zip that was split into several files (.z02, .zip.002), ask its owner for the zip in one piece.'
+        : '';
+    return `What ${host} sends is no zip: it begins with the bytes ${hex(sample)}${kind}, a zip begins with 50 4B 03 04 (“PK”). Put the images into a .zip file and share that.${part}`;
   }
+  const filter = filterOfPage(text);
+  if (filter !== undefined) return closedToPrograms(host, filter, shareServiceOf(answered) ?? shareServiceOf(asked));
   if (/quota exceeded|too many users have viewed or downloaded/i.test(text)) {
     return `${host} sends a page instead of the zip: too many downloads of this file within the last day, and Google Drive has closed it for up to 24 hours. Try again tomorrow, or share a copy of the file, or another place for it.`;
   }
   const service = shareServiceOf(answered) ?? shareServiceOf(asked) ?? serviceOfPage(text);
-  return `${host} sends a web page instead of the zip, which looks like ${PAGE_OF[service ?? 'other']}. ${shareAdvice(service)}`;
+  return `${host} sends a web page instead of the zip, which looks like ${service?.page ?? OTHER_PAGE}. ${shareAdvice(service)}`;
 }
 
-const PAGE_OF: Readonly<Record<ShareService | 'other', string>> = {
-  microsoft: 'the sign-in or error page of SharePoint or OneDrive: the link has expired, or is not open to everybody',
-  'onedrive-personal': 'the sign-in page of a personal OneDrive',
-  owncloud:
-    'a page of ownCloud or Nextcloud: the link has expired, wants a password or a sign-in, or shows the file instead of downloading it',
-  dropbox: 'a page of Dropbox: the link has expired, was withdrawn, or is not open to everybody',
-  google: 'a page of Google Drive: the file is not open to everybody, was deleted, or is no zip but a Google document',
-  other: 'a sign-in page, an error page, or a page about the file',
-};
+/** What a zip's directory begins and ends with (APPNOTE.TXT 4.3.12, 4.3.16). */
+const DIRECTORY_MARKS = ['PK\x01\x02', 'PK\x05\x06'];
+
+const OTHER_PAGE = 'a sign-in page, an error page, or a page about the file';
 
 /** Self-hosted services have any host name, so only their pages tell. */
 function serviceOfPage(text: string): ShareService | undefined {
-  if (/owncloud|nextcloud|opencloud/i.test(text)) return 'owncloud';
-  if (/sharepoint|login\.microsoftonline\.com/i.test(text)) return 'microsoft';
+  if (/owncloud|nextcloud|opencloud/i.test(text)) return shareServiceNamed('owncloud');
+  if (/sharepoint|login\.microsoftonline\.com/i.test(text)) return shareServiceNamed('microsoft');
+  if (/seafile/i.test(text)) return shareServiceNamed('seafile');
+  if (/dataverse/i.test(text)) return shareServiceNamed('dataverse');
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 import { CookieJar } from 'tough-cookie';
 import { DiatomError } from '../errors.ts';
 import { type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
+import { redirectedShare } from './share-link.ts';
 
 /** curl and browsers allow 50 and 20; share links take one to four. */
 const MAX_REDIRECTS = 10;
@@ -13,7 +14,7 @@ export interface FollowedAnswer {
 }
 
 /**
- * GETs an address and follows its redirects. Cookies that a redirect sets go along (share links of SharePoint need
+ * Asks an address and follows its redirects. Cookies that a redirect sets go along (share links of SharePoint need
  * theirs), to the hosts and paths they were set for only (RFC 6265). A user name and password in the address become
  * Basic authentication for its own origin and are never sent to another.
  *
@@ -23,9 +24,14 @@ export interface FollowedAnswer {
 export async function getFollowingRedirects(
   start: URL,
   headers: Readonly<Record<string, string>>,
-  options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly http: HttpClient;
+    readonly signal?: AbortSignal | undefined;
+    /** Default GET. */
+    readonly method?: 'GET' | 'HEAD';
+  },
 ): Promise<FollowedAnswer> {
-  const { http, signal } = options;
+  const { http, signal, method = 'GET' } = options;
   const authorization = basicAuthorization(start);
   const cookies = new CookieJar();
   const seen = new Set<string>();
@@ -39,7 +45,7 @@ export async function getFollowingRedirects(
     }
     seen.add(visit);
     const response = await http.send({
-      method: 'GET',
+      method,
       url,
       headers: {
         accept: '*/*',
@@ -56,7 +62,7 @@ export async function getFollowingRedirects(
       await cookies.setCookie(line, url.href, { ignoreError: true });
     }
     await response.body.dump();
-    url = redirectTarget(url, location);
+    url = redirectedShare(url, redirectTarget(url, location));
   }
   throw refused(start, `redirects more than ${MAX_REDIRECTS} times`);
 }

@@ -13,7 +13,10 @@ const TAIL_BYTES = 256 * 1024;
  * A file on a server, read in pieces (Range; RFC 9110, 14): a zip's directory stands at its end, and is worth knowing
  * before the rest has come.
  *
- * @returns `undefined` when the server sends no pieces
+ * Whether the server sends pieces is asked first, without asking for any: a link that is good for one download would be
+ * used up by a question that is answered with the whole file.
+ *
+ * @returns `undefined` when the server sends no pieces, or does not say so
  * @throws what asking throws; an Error when the file changes meanwhile. Whether the file is a zip is not looked at.
  */
 export async function openRemoteFile(
@@ -21,6 +24,7 @@ export async function openRemoteFile(
   options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
 ): Promise<RandomAccess | undefined> {
   const url = downloadAddressOf(address);
+  if (!(await sendsPieces(url, options))) return undefined;
   const first = await readRange(url, `bytes=-${TAIL_BYTES}`, options);
   if (!first) return undefined;
   const { total, version, data: tail } = first;
@@ -37,6 +41,12 @@ export async function openRemoteFile(
       return piece.data;
     },
   };
+}
+
+async function sendsPieces(url: URL, options: Parameters<typeof openRemoteFile>[1]): Promise<boolean> {
+  const { response } = await getFollowingRedirects(url, {}, { ...options, method: 'HEAD' });
+  await response.body.dump();
+  return response.status === 200 && headerOf(response, 'accept-ranges') === 'bytes';
 }
 
 async function readRange(url: URL, range: string, options: Parameters<typeof openRemoteFile>[1]) {

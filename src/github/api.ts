@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
 import { type HttpClient, type HttpResponse, headerOf, NetworkError } from '../http/client.ts';
+import { isPassingStatus } from '../http/passing-status.ts';
 import { parseRetryAfter, type RetryPolicy, type RetryVerdict, withRetries } from '../http/retry.ts';
 
 /** What GitHub's REST API refused. */
@@ -105,7 +106,7 @@ function refusal(
   const said = messageIn(text);
   const asked = `${method} ${path.replace(/\?.*$/, '')}`;
   const limit = rateLimit(response, said);
-  const transient = status >= 500 || status === 408;
+  const transient = isPassingStatus(status);
   const retry: RetryVerdict = limit ?? (transient ? { retry: true } : { retry: false });
   const advice = limit
     ? `it gets too many requests with this token just now${limit.afterMs === undefined ? '' : `; the limit ends in ${Math.ceil(limit.afterMs / 60_000)} min`}. Try again later`

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import { isPassingStatus } from './passing-status.ts';
 
 export interface NetworkFailure {
   /** What happened, where and what to do. Names the host, never the path: a download address is a secret. */
@@ -73,7 +74,7 @@ function explainProxyRefusal(url: URL, error: unknown, proxy: URL): NetworkFailu
       : `ask whoever runs the proxy to let ${url.host} through, or add that name to NO_PROXY`;
   return {
     sentence: `The proxy ${proxy.host} refused to connect to ${url.host} (HTTP ${status}): ${remedy}.`,
-    transient: status >= 500,
+    transient: isPassingStatus(status),
   };
 }
 

@@ -168,7 +168,7 @@ export async function moveUntilThere(
 
 /** Whether the server may still be at work: no answer came, a proxy gave it, or the file is locked (by the move itself). */
 function isUnclear(error: unknown): boolean {
-  return error instanceof NetworkError || [408, 423, 502, 504].includes(statusOf(error) ?? 0);
+  return error instanceof NetworkError || [408, 423, 502, 504, 520, 522, 524].includes(statusOf(error) ?? 0);
 }
 
 async function comesTrue(check: () => Promise<boolean>, patienceMs: number, { signal }: RemoteOptions) {

@@ -1,5 +1,6 @@
 import { DiatomError } from '../errors.ts';
 import { NetworkError } from '../http/client.ts';
+import { isPassingStatus } from '../http/passing-status.ts';
 import type { RetryVerdict } from '../http/retry.ts';
 
 /** A request that a WebDAV server answered, but not as needed. */
@@ -34,15 +35,14 @@ export class WebdavError extends DiatomError {
     this.status = refusal.status;
     this.method = refusal.method;
     this.retryAfterMs = retryAfterMs;
-    this.transient = TRANSIENT.has(refusal.status) || (refusal.method === 'PUT' && isDamagedTransfer(refusal));
+    this.transient = isTransient(refusal.status) || (refusal.method === 'PUT' && isDamagedTransfer(refusal));
   }
 }
 
-/**
- * rclone's list (backend/webdav and backend/owncloud): locked, too early, too many requests, and the answers of servers
- * and proxies that are overloaded. 408 is what Apache's mod_reqtimeout gives a slow upload.
- */
-const TRANSIENT = new Set([408, 423, 425, 429, 500, 502, 503, 504, 509]);
+/** 423 is a lock (RFC 4918), of a sync client or of the server's own work. */
+function isTransient(status: number): boolean {
+  return status === 423 || isPassingStatus(status);
+}
 
 /**
  * ownCloud answers 400 when the bytes it got don't match OC-Checksum, Content-Length (apps/dav, Connector/Sabre/File.php)
@@ -64,7 +64,7 @@ export function judgeWebdav(error: unknown): RetryVerdict {
     return error.transient ? { retry: true, afterMs: error.retryAfterMs } : { retry: false };
   }
   if (error instanceof NetworkError) return { retry: error.transient };
-  return { retry: TRANSIENT.has(statusOf(error) ?? 0) };
+  return { retry: isTransient(statusOf(error) ?? 0) };
 }
 
 const DEEDS: Readonly<Record<string, string>> = {

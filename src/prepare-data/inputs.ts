@@ -15,7 +15,7 @@ import {
   textInput,
   wholeNumberInput,
 } from '../runner/inputs.ts';
-import { mask } from '../runner/log.ts';
+import { mask, warn } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
@@ -128,6 +128,11 @@ async function fileListInput(workspace: string): Promise<FileListEntry[]> {
   }
   const list =
     text === '' ? parseFileList(await readListFile(workspace, path), path) : parseFileList(text, 'input file-list');
+  if (text.includes('\n')) {
+    warn(
+      'Input file-list has several lines. GitHub hides every line of a secret wherever it stands in a log, also “[” or “},”, so that logs become hard to read. Store the list as one line: npm start -- --pack my-list.csv prints it.',
+    );
+  }
   for (const { fileUrl } of list) {
     mask(fileUrl);
     // The form in which requests and their errors would name it, where the two differ.
@@ -136,9 +141,9 @@ async function fileListInput(workspace: string): Promise<FileListEntry[]> {
   return list;
 }
 
-async function readListFile(workspace: string, path: string): Promise<string> {
+async function readListFile(workspace: string, path: string): Promise<Buffer> {
   try {
-    return await readFile(resolve(workspace, path), 'utf8');
+    return await readFile(resolve(workspace, path));
   } catch (cause) {
     throw invalidInput('file-list-path', path, `the path of a file that exists, from ${workspace}`, { cause });
   }

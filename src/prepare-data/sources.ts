@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isCompressedFormat } from '../archive/compressed-formats.ts';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
+import { addEndings, type Ending, endingWarnings, requireImages } from '../dataset/endings.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
 import { createGallery, type Gallery } from '../dataset/gallery.ts';
+import { isIncompleteNote, MAX_NOTE_BYTES, requireComplete } from '../dataset/incomplete-notes.ts';
 import type { NTest } from '../dataset/n-test.ts';
 import type { PlanSource } from '../dataset/plan.ts';
-import { isImagePath, type LeftOut, type Selection, selectImages } from '../dataset/select-images.ts';
+import { extensionOf, isImagePath, type LeftOut, type Selection, selectImages } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
 import type { DownloadingZip } from './download-zips.ts';
 
@@ -76,8 +78,8 @@ export interface Selections {
  * Selects the images of all zips by their directories alone: those on the servers where they can be read, so that a zip
  * can be worked on as soon as it is here, whatever is still on its way.
  *
- * @throws DiatomError `ZIP` for one that is damaged or unsafe, `FILE_LIST` for one without the folder asked for; what a
- *   download fails with
+ * @throws DiatomError `ZIP` for one that is damaged or unsafe, `FILE_LIST` for one without the folder asked for,
+ *   `DATA_SET` for a label without an image; what a download fails with
  */
 export async function selectSources(
   fileList: readonly FileListEntry[],
@@ -89,6 +91,7 @@ export async function selectSources(
   const gallery = createGallery(fileList.map(({ speciesLabel }) => speciesLabel));
   const kept: (readonly ZipEntry[])[] = [];
   const found: (Omit<Source, 'alikeCount'> & { readonly prints: Float64Array })[] = [];
+  const others = new Map<string, Map<string, Ending>>();
   for (const [index, entry] of fileList.entries()) {
     const zip = zips[index];
     if (!zip) throw new Error('A file list entry without a download');
@@ -103,6 +106,12 @@ export async function selectSources(
     });
     leftOut.push(...selection.leftOut);
     warnings.push(...selection.warnings);
+    const endings = others.get(label) ?? new Map<string, Ending>();
+    others.set(label, endings);
+    addEndings(
+      endings,
+      selection.others.map(({ path }) => ({ ending: extensionOf(path), place: `${zipName}: ${path}` })),
+    );
     const { images } = selection;
     for (const { path, bytes } of images) gallery.announce({ label, name: path, bytes });
     if (options.keepImages) kept.push(images);
@@ -119,6 +128,13 @@ export async function selectSources(
       prints: Float64Array.from(images, printOf),
     });
   }
+  const labels = [...others].map(([label, endings]) => {
+    const own = found.filter((source) => source.label === label);
+    const images = own.reduce((sum, { imageCount }) => sum + imageCount, 0);
+    return { label, images, others: [...endings.values()], zipNames: own.map(({ zipName }) => zipName) };
+  });
+  requireImages(labels, options.imageExtensions);
+  warnings.push(...endingWarnings(labels, options.imageExtensions));
   const alike = severalTimes(found.map(({ prints }) => prints));
   return {
     sources: found.map(({ prints, ...source }) => ({
@@ -194,6 +210,7 @@ async function selectAhead(
   const readAhead = () => Promise.race([readRemote(remote, options), file.then(() => undefined)]);
   const ahead = await readAhead();
   const entries = ahead?.entries ?? (await readEntries());
+  await readNotes(entries, options, downloaded);
   const zipBytes = ahead?.zipBytes ?? (await file).bytes;
   const selection = select(entries);
   const directory = digestOf(entries);
@@ -227,6 +244,22 @@ async function selectAhead(
     return { images, path: () => path, reach: async () => undefined, whole: downloaded };
   }
   return { selection, zipBytes, downloaded, open };
+}
+
+/** Looks into the files in which some servers say what they left out: for them, the zip is waited for. */
+async function readNotes(
+  entries: readonly ZipEntry[],
+  { name }: Parameters<typeof openZip>[1],
+  downloaded: () => Promise<DownloadedZip>,
+): Promise<void> {
+  const notes = entries.filter(({ path, bytes }) => isIncompleteNote(path) && bytes <= MAX_NOTE_BYTES);
+  if (notes.length === 0) return;
+  const zip = await openZip((await downloaded()).path, { name, accept: isIncompleteNote });
+  try {
+    for (const note of notes) requireComplete(name, note.path, (await zip.read(note)).toString('utf8'));
+  } finally {
+    await zip.close();
+  }
 }
 
 /** @returns `undefined` for a zip that can't be read on its server */

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import { selectImages } from '../../src/dataset/select-images.ts';
+import { isSystemFile, SYSTEM_NAMES } from '../../src/dataset/system-files.ts';
+
+describe('a file that a system or program hides is left out and counted as a system file', () => {
+  test.each(SYSTEM_NAMES.map((known) => [known.example, known] as const))('%s', (example, { name, madeBy }) => {
+    expect(example.split('/').some((part) => new RegExp(`^(?:${name.source})$`).test(part))).toBe(true);
+    expect(madeBy).not.toBe('');
+    const files = [example, example.toUpperCase(), 'Hannaea/a.png'].map((path) => ({ path, bytes: 9, crc32: 1 }));
+    const extensions = new Set(['png']);
+    const { images, leftOut } = selectImages(files, { zipName: 'h.zip', folder: '.', extensions });
+    expect(images.map(({ path }) => path)).toEqual(['Hannaea/a.png']);
+    expect(leftOut.map(({ reason }) => reason)).toEqual(['system file', 'system file']);
+  });
+
+  test.each([
+    'Hannaea/.a.png',
+    '.Trash-1000/files/a.png',
+    'Hannaea/.thumbnails/a.png',
+    'Hannaea/@eaDir/a.png/SYNOFILE_THUMB_XL.jpg',
+    '@Recycle/a.png',
+    'a/b/#RECYCLE/c/a.png',
+    'Hannaea/ehthumbs.db',
+    'lost+found/a.png',
+    'System Volume Information/a.png',
+  ])('%s', (path) => expect(isSystemFile(path)).toBe(true));
+});
+
+describe('a file with a name that only resembles a hidden one is an image like any other', () => {
+  test.each([
+    'Navicula sp./a.png',
+    'Hannaea/a..png',
+    'Hannaea/eaDir/a.png',
+    'Hannaea/my@eaDir/a.png',
+    'Hannaea/recycle/a.png',
+    'Hannaea/#1/a.png',
+    'Hannaea/@40x/a.png',
+    'Hannaea/Icon.png',
+    'Hannaea/thumbs.png',
+    'Hannaea/found.png',
+    'Originals/a.png',
+    'Hannaea/m:n.png',
+    '$1/a.png',
+  ])('%s', (path) => expect(isSystemFile(path)).toBe(false));
+});

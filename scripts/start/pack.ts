@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { parseFileList } from '../../src/dataset/file-list.ts';
+import { formatNTest } from '../../src/dataset/n-test.ts';
+
+/** What a secret can hold (docs.github.com, “Secrets reference”). */
+const MAX_SECRET_BYTES = 48 * 1024;
+
+export interface PackedList {
+  /** Base64 of gzip of the list as JSON: one line for a secret. */
+  readonly line: string;
+  /** What is to be said about it. */
+  readonly note: string;
+}
+
+/**
+ * Checks a file list and makes the one line of it that goes into a secret.
+ *
+ * @throws DiatomError `FILE_LIST` with all faults of the list; what reading the file throws
+ */
+export async function packFileList(path: string): Promise<PackedList> {
+  const entries = parseFileList(await readFile(path), path).map((entry) => ({
+    file_url: entry.fileUrl,
+    downloaded_file_name: entry.downloadedFileName,
+    exploded_folder_name: entry.explodedFolderName,
+    species_label: entry.speciesLabel,
+    sha256: entry.sha256,
+    n_test: entry.nTest && formatNTest(entry.nTest),
+  }));
+  const line = gzipSync(JSON.stringify(entries), { level: 9 }).toString('base64');
+  const labels = new Set(entries.map(({ species_label }) => species_label)).size;
+  const found = `${entries.length === 1 ? '1 zip' : `${entries.length} zips`}, ${labels === 1 ? '1 label' : `${labels} labels`}. `;
+  const advice =
+    line.length <= MAX_SECRET_BYTES
+      ? 'Copy this line into the secret FILE_LIST. It holds the addresses: whoever sees it can use them.'
+      : `This line has ${line.length} bytes, and a secret holds ${MAX_SECRET_BYTES}: put the list into a private repository as a file and give its path as file-list-path, or split it over several data sets.`;
+  return { line, note: found + advice };
+}
