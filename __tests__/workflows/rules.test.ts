@@ -357,11 +357,15 @@ describe('the pipeline trains only when something differs', () => {
 
   test('publishes what a run before has left, wherever it lies', () => {
     const { publish } = jobs;
-    expect(publish?.if).toContain("needs.decide.outputs.unpublished != ''");
-    expect(publish?.if).toContain("needs.decide.outputs.judge-version != ''");
+    const decided = "needs.decide.result == 'success' && ";
+    expect(publish?.if?.replaceAll(/\s+/g, ' ')).toContain(
+      `${decided}(needs.decide.outputs.unpublished != '' || needs.decide.outputs.judge-version != '')`,
+    );
     expect(publish?.with).toMatchObject({
-      unpublished: expect.stringContaining('needs.train.outputs.unpublished || needs.decide.outputs.unpublished'),
-      'judge-version': expect.stringContaining('needs.decide.outputs.judge-version'),
+      unpublished: expect.stringContaining(
+        `needs.train.outputs.unpublished || ${decided}needs.decide.outputs.unpublished`,
+      ),
+      'judge-version': expect.stringContaining(`${decided}needs.decide.outputs.judge-version`),
     });
   });
 
