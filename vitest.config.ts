@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/integration/**', '__tests__/e2e/**'],
+          exclude: ['__tests__/integration/**', '__tests__/e2e/**', '__tests__/weekly/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -40,6 +40,16 @@ export default defineConfig({
           name: 'e2e',
           include: ['__tests__/e2e/**/*.test.ts'],
           testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
+          fileParallelism: false,
+        },
+      },
+      // What takes too long for every change, or needs more of a machine or of its network than the others.
+      {
+        test: {
+          name: 'weekly',
+          include: ['__tests__/weekly/**/*.test.ts'],
+          testTimeout: 3_600_000,
           hookTimeout: 1_200_000,
           fileParallelism: false,
         },

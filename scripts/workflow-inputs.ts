@@ -97,6 +97,8 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'keep-archive': 'nothing runs in this job after the action that could read the archive',
           'check-also': 'no other step of this job checks anything',
         },
+        // What is run month after month has to be comparable over time, and new samples have to reach test.
+        defaults: { split: 'keep', 'n-test': '20%' },
       },
     },
     fromVariables: ['owncloud-url', 'owncloud-username', 'owncloud-folder'],
@@ -146,6 +148,8 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'artifact-name': CHECKS,
         },
         renamed: { cache: 'prepare-cache' },
+        // As in the job that makes the data set.
+        defaults: { split: 'keep', 'n-test': '20%' },
       },
     },
     workflows: {
@@ -221,7 +225,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
 
 /** The words that an input allows, which the form offers as a list. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
-  split: ['shuffle', 'stable'],
+  split: ['keep', 'shuffle', 'stable'],
   duplicates: ['keep-together', 'drop', 'error'],
   'label-conflicts': ['error', 'warn'],
   'archive-content': ['data', 'results'],

@@ -21,6 +21,7 @@ function report(changes: Partial<ReportData> = {}): ReportData {
     warnings: ['Hannaea has few images.'],
     sources: [{ fileName: 'h.zip', sha256: 'ab'.repeat(32), label: 'Hannaea', images: 40, test: 10 }],
     unshowable: [{ extension: 'tif', count: 7 }],
+    changes: undefined,
     ...changes,
   };
 }
@@ -48,6 +49,14 @@ describe('the report', () => {
     const page = reportHtml(report());
     expect(page).toContain('width="2.50%" height="100%"/><rect class="in-test" x="2.50%" width="0.83%"');
     expect(page).toContain('width="99.17%" height="100%"/><rect class="in-test" x="99.17%" width="0.83%"');
+  });
+
+  test('shows what has changed since the data set before, and nothing of it where there is none', () => {
+    const none = { added: 0, returned: 0, relabelledTo: 0, relabelledFrom: 0, removed: 0, moved: 0 };
+    const page = reportHtml(report({ changes: [{ label: 'Hannaea', ...none, added: 1_200, moved: 3 }] }));
+    expect(page).toMatch(/What has changed.*Hannaea<\/bdi>.*"Added">1,200<.*"Removed">0<.*"Moved to test">3</s);
+    expect(reportHtml(report({ changes: [] }))).toContain('The same images in the same classes');
+    expect(reportHtml(report())).not.toContain('What has changed');
   });
 
   test('embeds the sample images with a text for those who can’t see them', () => {
@@ -80,6 +89,7 @@ describe('the report', () => {
       warnings: [NASTY],
       sources: [{ fileName: NASTY, sha256: NASTY, label: NASTY, images: 1, test: 1 }],
       unshowable: [{ extension: NASTY, count: 1 }],
+      changes: undefined,
     });
     expect(page.match(/<img /g)).toHaveLength(1);
     expect(page).not.toContain('onerror="');

@@ -1,14 +1,16 @@
 import fc from 'fast-check';
+import { createKnownImages } from '../../src/dataset/known-images.ts';
 import type { NTest } from '../../src/dataset/n-test.ts';
 import {
   createPlanner,
-  fingerprintOf,
   type PlanImage,
   type PlannedSource,
   type PlanOptions,
   type PlanSource,
   plansAllAtOnce,
 } from '../../src/dataset/plan.ts';
+import { fingerprintOf } from '../../src/dataset/plan-groups.ts';
+import type { KnownImage } from '../../src/dataset/sides.ts';
 
 /** An image whose content is known by a number; equal numbers are identical images. */
 export interface FakeImage extends PlanImage {
@@ -16,7 +18,7 @@ export interface FakeImage extends PlanImage {
 }
 
 /** A source with its images, and a plan of all of them. */
-export interface FakeSource extends Omit<PlanSource, 'imageCount' | 'alikeCount'> {
+export interface FakeSource extends Omit<PlanSource, 'imageCount' | 'alikeCount' | 'knownCount'> {
   readonly images: readonly FakeImage[];
 }
 
@@ -54,19 +56,26 @@ export function distinct(number: number, from = 0): FakeImage[] {
 }
 
 /** Source after source, and all at once where the planner needs it. */
-export function plan(sources: readonly FakeSource[], options: Partial<PlanOptions> = {}): Plan {
+export function plan(
+  sources: readonly FakeSource[],
+  options: Partial<PlanOptions> = {},
+  base?: readonly KnownImage[],
+): Plan {
   const given = { ...OPTIONS, ...options };
-  const prints = sources.flatMap(({ images }) => images.map(fingerprintOf));
-  const alike = new Set(prints.filter((print, index) => prints.indexOf(print) !== index));
+  const prints = sources.flatMap(({ images }) => images.map(fingerprintOf)).sort();
+  const alike = new Set(prints.filter((print, index) => prints[index - 1] === print));
   const isAlike = (image: FakeImage) => alike.has(fingerprintOf(image));
   const contentOf = (image: FakeImage) => (isAlike(image) ? image.content : undefined);
+  const known = base && createKnownImages(base);
   const planSources = sources.map((source) => ({
     ...source,
     imageCount: source.images.length,
     alikeCount: source.images.filter(isAlike).length,
+    knownCount: known?.count(source.images),
   }));
   const all = { images: sources.map(({ images }) => images), contentOf };
-  const planner = createPlanner<FakeImage>(planSources, given, plansAllAtOnce(sources, given) ? all : undefined);
+  const whole = plansAllAtOnce(sources, given) ? all : undefined;
+  const planner = createPlanner<FakeImage>(planSources, given, whole, known);
   const planned = sources.map(({ images }) => planner.plan(images, contentOf));
   return {
     images: planned.flatMap(({ images }) => images),

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { startFileServer } from '../../scripts/demo/file-server.ts';
+import { type FileServerOptions, startFileServer } from '../../scripts/demo/file-server.ts';
 import { type OwncloudServerOptions, startOwncloudServer } from '../../scripts/demo/owncloud-server.ts';
 import { type ActionResult, type RunningAction, startAction } from '../../scripts/run-action.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
@@ -12,14 +12,14 @@ import { TOKEN, tinyFileList, writeTinyDataSet } from './tiny-data-set.ts';
 const PASSWORD = 'CLOUD-PASSWORD-0815';
 
 /** A workspace, a server with the zips of the tiny data set, and an ownCloud; all gone after the test. */
-export async function prepareDataFixture(options: Partial<OwncloudServerOptions> = {}) {
+export async function prepareDataFixture(options: Partial<OwncloudServerOptions> = {}, served: FileServerOptions = {}) {
   const [workspace, zips, cloudFolder] = [
     temporaryFolder('workspace'),
     temporaryFolder('zips'),
     temporaryFolder('cloud'),
   ];
   writeTinyDataSet(zips);
-  const files = await startFileServer(zips);
+  const files = await startFileServer(zips, served);
   const cloud = await startOwncloudServer({ directory: cloudFolder, username: 'ada', password: PASSWORD, ...options });
   onTestFinished(async () => {
     await cloud.close();

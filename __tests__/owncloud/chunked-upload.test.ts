@@ -674,3 +674,29 @@ describe('Nextcloud', () => {
     expect(stored.at(-1)).toBe(20_000_000);
   });
 });
+
+describe('what is waited for before the name', () => {
+  test.each([true, false])('comes when all is there, and before the name is (in pieces: %s)', async (chunking) => {
+    const move = on(({ method }) => method === 'MOVE');
+    const { remote, directory } = await setUp({ hook: move.hook, chunking });
+    const { source } = await completeFile(450 * KB);
+    let seen: string[] = [];
+    const beforeNamed = async () => {
+      expect(move.seen).toEqual([]);
+      seen = chunking ? await piecesIn(directory) : await filesIn(directory);
+    };
+    await uploadGrowing(remote, { source, ...TARGET }, quick({ beforeNamed }));
+    expect(seen).toHaveLength(chunking ? 6 : 1);
+    await expectStored(directory, 450 * KB);
+  });
+
+  test.each([true, false])('ends the upload with its failure, and nothing stays (in pieces: %s)', async (chunking) => {
+    const { remote, directory } = await setUp({ chunking });
+    const { source } = await completeFile(450 * KB);
+    const beforeNamed = () => Promise.reject(new DiatomError('OWNCLOUD', 'another run was first'));
+    const upload = uploadGrowing(remote, { source, ...TARGET }, quick({ beforeNamed }));
+    expect((await errorOf(upload)).message).toBe('another run was first');
+    expect(await filesIn(directory)).toEqual([]);
+    expect(await piecesIn(directory)).toEqual([]);
+  });
+});

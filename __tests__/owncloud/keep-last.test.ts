@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Hook } from '../../scripts/demo/owncloud-server.ts';
 import { removeOldArchives } from '../../src/owncloud/keep-last.ts';
 import { connectTo, errorOf, ownServer, SWIFT } from '../helpers/owncloud.ts';
@@ -82,4 +82,33 @@ test('a folder that can’t be listed is an error', async () => {
   const { remote } = await folderWith([], ({ headers }) => (headers['depth'] === '1' ? { status: 403 } : undefined));
   const which = { folder: 'data sets', prefix: 'diatom_set', keepLast: 0, current: archive(2023) };
   expect((await errorOf(removeOldArchives(remote, which, { policy: SWIFT }))).message).toContain('403');
+});
+
+describe('the files beside archives', () => {
+  const withBesides = (year: number) => ['', '.sides.csv', '.run.json'].map((ending) => archive(year) + ending);
+
+  test('are deleted with them, and where their archive is gone and they are older than all that stay', async () => {
+    const gone = withBesides(2018).slice(1);
+    const unfinished = withBesides(2022).slice(1, 2);
+    const { folder, remote } = await folderWith([
+      ...gone,
+      ...[2019, 2020, 2021, 2023].flatMap(withBesides),
+      ...unfinished,
+      `${archive(2017, 'other')}.sides.csv`,
+    ]);
+    const which = { folder: 'data sets', prefix: 'diatom_set', keepLast: 1, current: archive(2023) };
+    expect(await removeOldArchives(remote, which, { policy: SWIFT })).toEqual([archive(2019), archive(2020)]);
+    expect((await readdir(folder)).sort()).toEqual(
+      [...[2021, 2023].flatMap(withBesides), ...unfinished, `${archive(2017, 'other')}.sides.csv`].sort(),
+    );
+  });
+
+  test('stay with an archive that can’t be deleted', async () => {
+    const { folder, remote } = await folderWith([2019, 2023].flatMap(withBesides), ({ method, path }) =>
+      method === 'DELETE' && path.endsWith('.zip') ? { status: 403 } : undefined,
+    );
+    const which = { folder: 'data sets', prefix: 'diatom_set', keepLast: 0, current: archive(2023) };
+    expect(await removeOldArchives(remote, which, { policy: SWIFT })).toEqual([]);
+    expect((await readdir(folder)).sort()).toEqual([2019, 2023].flatMap(withBesides).sort());
+  });
 });

@@ -21,6 +21,8 @@ function readManifest(path: string): Record<string, string>[] {
   return rows.map((row) => Object.fromEntries(header.map((column, index) => [column, row[index] ?? ''])));
 }
 
+const sumOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
 describe('the shipped bundle, started as a runner does', () => {
   test('downloads, organises, archives, uploads, verifies, and then deletes the local archive', async () => {
     const { run, workspace, uploaded, cloud, fileList } = await prepareDataFixture();
@@ -36,6 +38,8 @@ describe('the shipped bundle, started as a runner does', () => {
       'archive-url': `${cloud.url}/remote.php/dav/files/ada/data%20sets/2026/${name}`,
       'archive-sha256': expect.stringMatching(/^[0-9a-f]{64}$/),
       'archive-bytes': expect.stringMatching(/^\d+$/),
+      changed: 'true',
+      'data-identity': sumOf(join(workspace, 'data', 'results', 'manifest.csv')),
       'data-dir': join(workspace, 'data'),
       'manifest-path': join(workspace, 'data', 'results', 'manifest.csv'),
       seed: 'demo',
@@ -45,7 +49,7 @@ describe('the shipped bundle, started as a runner does', () => {
     });
 
     // What is on the server is what was told, and nothing else is there.
-    expect(uploaded()).toEqual([`data sets/2026/${name}`]);
+    expect(uploaded()).toEqual([`data sets/2026/${name}`, `data sets/2026/${name}.run.json`]);
     const remote = readFileSync(join(cloud.directory, 'data sets', '2026', name));
     expect(createHash('sha256').update(remote).digest('hex')).toBe(outputs['archive-sha256']);
     expect(String(remote.length)).toBe(outputs['archive-bytes']);
@@ -154,7 +158,7 @@ describe('the shipped bundle, started as a runner does', () => {
     const name = outputs['archive-name'] ?? '';
     expect(outputs['archive-path']).toBe(join(workspace, name));
     expect(filesBelow(workspace)).toContain(name);
-    expect(uploaded()).toEqual([name]);
+    expect(uploaded()).toEqual([name, `${name}.run.json`]);
   });
 
   test('keep-last deletes older archives of this prefix, and nothing else', async () => {
@@ -163,7 +167,8 @@ describe('the shipped bundle, started as a runner does', () => {
     const old = ['2021', '2022', '2023'].map((year) => `diatom_set-${year}-01-01-00-00-00.zip`);
     for (const name of [...others, ...old]) writeFileSync(join(cloud.directory, name), name);
     const { outputs, summary } = await run({ 'keep-last': '1' });
-    expect(uploaded()).toEqual([...others, ...old.slice(2), outputs['archive-name'] ?? ''].sort());
+    const name = outputs['archive-name'] ?? '';
+    expect(uploaded()).toEqual([...others, ...old.slice(2), name, `${name}.run.json`].sort());
     expect(summary).toContain('diatom\\_set-2021-01-01-00-00-00.zip');
   });
 

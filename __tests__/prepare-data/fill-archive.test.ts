@@ -161,6 +161,8 @@ test('an image has its own split, file name and group, and the archive may have 
       source_zip: 'Größe.zip',
       source_path: 'from/here.png',
       group: 'of “these”',
+      // Of the letter x.
+      crc32: '8cdc1683',
     },
   ]);
   expect(filled).toMatchObject([{ unreadable: ['test/Größe/to, there.png'] }]);

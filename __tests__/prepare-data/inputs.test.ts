@@ -35,6 +35,13 @@ describe('inputs', () => {
   test('have the defaults of action.yml', async () => {
     const workspace = temporaryFolder();
     const { plan, ...inputs } = await read({}, { GITHUB_WORKSPACE: workspace });
+    const server = {
+      url: 'https://cloud.example.org',
+      username: 'ada',
+      password: 'p',
+      folder: '',
+      keepLast: undefined,
+    };
     expect(inputs).toEqual({
       mode: 'run',
       workspace,
@@ -47,7 +54,12 @@ describe('inputs', () => {
       keepArchive: false,
       keepData: true,
       lowDisk: false,
-      upload: { url: 'https://cloud.example.org', username: 'ada', password: 'p', folder: '', keepLast: undefined },
+      isSeedGiven: false,
+      previous: 'auto',
+      force: false,
+      shrink: 'warn',
+      upload: server,
+      server,
       concurrency: 4,
       cache: true,
       alsoChecked: [],
@@ -199,7 +211,7 @@ describe('a wrong input names the input, the value found and what is allowed', (
     ['n-test', '', 'a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)'],
     ['seed', 'a b', '1 to 64 letters, digits, “.”, “_” or “-”'],
     ['seed', 'x'.repeat(65), '1 to 64 letters, digits, “.”, “_” or “-”'],
-    ['split', 'random', 'shuffle or stable'],
+    ['split', 'random', 'shuffle or stable or keep'],
     ['duplicates', 'keep', 'keep-together or drop or error'],
     ['label-conflicts', 'ignore', 'error or warn'],
     ['archive-content', 'all', 'data or results'],

@@ -30,8 +30,11 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     ]),
     leftOut: [],
     warnings: [],
+    changes: undefined,
     dataDir: '/runner/data',
+    dataIdentity: 'ef'.repeat(32),
     archive: ARCHIVE,
+    standing: undefined,
     ...changes,
   };
 }
@@ -47,6 +50,21 @@ describe('the job summary', () => {
       /```mermaid\n[^`]*x-axis \["Gomphonema", "Hannaea"\]\n[^`]*bar \[30, 7\]\n {2}bar \[10, 2\]\n```/,
     );
     expect(summary).toContain('seed `demo` give the same split again');
+  });
+
+  test('shows what has changed since the data set before, and nothing of it where there is none', () => {
+    const none = { added: 0, returned: 0, relabelledTo: 0, relabelledFrom: 0, removed: 0, moved: 0 };
+    const changes = new Map([['Han|naea', { ...none, added: 12, relabelledFrom: 1, moved: 3 }]]);
+    expect(summaryMarkdown(outcome({ changes }))).toContain(
+      [
+        '### Changes since the data set before\n',
+        '| Class | Added | Returned | Relabelled to it | Relabelled from it | Removed | Moved to test |',
+        '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+        '| Han\\|naea | 12 | 0 | 0 | 1 | 0 | 3 |',
+      ].join('\n'),
+    );
+    expect(summaryMarkdown(outcome({ changes: new Map() }))).toContain('None: the same images');
+    expect(summaryMarkdown(outcome())).not.toContain('Changes');
   });
 
   test('leads to the uploaded archive and says how it was verified', () => {

@@ -5,13 +5,20 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type ListeningServer, listenOn } from './listen.ts';
 
+export interface FileServerOptions {
+  /** Told of each answer, with the bytes of files that it sends. */
+  readonly onAnswer?: (answer: { readonly method: string; readonly name: string; readonly bytes: number }) => void;
+  /** Whether the server says what a file changes with. Default: yes. */
+  readonly validators?: boolean;
+}
+
 /**
  * Serves the files of one folder on loopback, with what a resumed and cached download needs: Range and If-Range, ETag
  * and Last-Modified, If-None-Match (RFC 9110, 13 and 14). Files in sub-folders are not served.
  */
-export async function startFileServer(directory: string): Promise<ListeningServer> {
+export async function startFileServer(directory: string, options: FileServerOptions = {}): Promise<ListeningServer> {
   const server = createServer((request, response) => {
-    answer(directory, request, response).catch((error: unknown) => {
+    answer(directory, request, response, options).catch((error: unknown) => {
       // A client that goes away in the middle of a file ends up here as well: there is nobody left to tell.
       if (response.headersSent) response.destroy(error instanceof Error ? error : undefined);
       else response.writeHead(404).end('Not found\n');
@@ -20,7 +27,12 @@ export async function startFileServer(directory: string): Promise<ListeningServe
   return listenOn(server);
 }
 
-async function answer(directory: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  directory: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { onAnswer, validators = true }: FileServerOptions,
+): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
     return;
@@ -30,13 +42,14 @@ async function answer(directory: string, request: IncomingMessage, response: Ser
   if (name === '' || basename(path) !== name) throw new Error('Not a file of this folder');
   const { size, mtime, mtimeMs } = await stat(path);
   const etag = `"${size.toString(16)}-${Math.round(mtimeMs).toString(16)}"`;
-  const headers = { etag, 'last-modified': mtime.toUTCString(), 'accept-ranges': 'bytes' };
+  const modified = mtime.toUTCString();
+  const headers = { ...(validators ? { etag, 'last-modified': modified } : {}), 'accept-ranges': 'bytes' };
 
-  if (request.headers['if-none-match'] === etag) {
+  if (validators && request.headers['if-none-match'] === etag) {
     response.writeHead(304, headers).end();
     return;
   }
-  const unchanged = [undefined, etag, headers['last-modified']].includes(headerText(request.headers['if-range']));
+  const unchanged = [undefined, etag, modified].includes(headerText(request.headers['if-range']));
   const range = unchanged ? parseRange(request.headers.range, size) : undefined;
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${size}` }).end();
@@ -49,7 +62,9 @@ async function answer(directory: string, request: IncomingMessage, response: Ser
     'content-length': end - start + 1,
     ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
   });
-  if (request.method === 'HEAD' || size === 0) response.end();
+  const isSent = request.method === 'GET' && size > 0;
+  onAnswer?.({ method: request.method, name, bytes: isSent ? end - start + 1 : 0 });
+  if (!isSent) response.end();
   else await pipeline(createReadStream(path, { start, end }), response);
 }
 
@@ -58,7 +73,7 @@ function headerText(value: string | string[] | undefined): string | undefined {
 }
 
 /** One range of bytes; a header that isn't one is ignored, as the RFC asks for. */
-function parseRange(
+export function parseRange(
   header: string | undefined,
   size: number,
 ): { start: number; end: number } | 'unsatisfiable' | undefined {

@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { parseRange } from './file-server.ts';
 
 /** What the server answers. A body that is a stream is sent as it comes. */
 export interface Answer {
@@ -66,8 +67,8 @@ export interface OwncloudServer {
  * DELETE, MOVE, COPY) with ownCloud's checks of Content-Length and OC-Checksum, uploads in pieces, public links, and a
  * plain page of a folder's files.
  *
- * It is no ownCloud: one user, no TLS, no locks, quotas, versions, trash bin, ranges or PROPPATCH, and it has not been made
- * safe for use by others than its owner.
+ * It is no ownCloud: one user, no TLS, no locks, quotas, versions, trash bin or PROPPATCH, and it has not been made safe for
+ * use by others than its owner.
  */
 export async function startOwncloudServer(options: OwncloudServerOptions): Promise<OwncloudServer> {
   const { host = '127.0.0.1', port = 0, basePath = '', hook } = options;
@@ -290,7 +291,7 @@ function requestHandler(context: Context) {
         return propfind(request, { path, place, local });
       case 'GET':
       case 'HEAD':
-        return get(method, local);
+        return get(request, local);
       case 'MKCOL':
         if (await exists(local)) throw new Refusal(405, 'The resource you tried to create already exists');
         await needParent(local);
@@ -407,19 +408,24 @@ function requestHandler(context: Context) {
     return { target, replaced };
   }
 
-  async function get(method: string, local: string): Promise<Answer> {
+  async function get({ method, headers: asked }: IncomingMessage, local: string): Promise<Answer> {
     await need(local);
     const { size, mtime } = await stat(local);
     if ((await stat(local)).isDirectory()) {
       const text = 'This is the WebDAV interface. It can only be accessed by WebDAV clients.';
       return { status: 200, headers: { 'content-type': 'text/plain' }, body: text };
     }
+    const range = method === 'GET' ? parseRange(asked.range, size) : undefined;
+    if (range === 'unsatisfiable') throw new Refusal(416, 'Requested range not satisfiable');
+    const { start, end } = range ?? { start: 0, end: size - 1 };
     const headers = {
       'content-type': 'application/octet-stream',
-      'content-length': String(size),
+      'content-length': String(end - start + 1),
       'last-modified': mtime.toUTCString(),
+      ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
     };
-    return { status: 200, headers, body: method === 'HEAD' ? '' : createReadStream(local) };
+    const body = method === 'HEAD' || size === 0 ? '' : createReadStream(local, { start, end });
+    return { status: range ? 206 : 200, headers, body };
   }
 
   async function folderPage(request: IncomingMessage): Promise<Answer> {

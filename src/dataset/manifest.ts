@@ -1,6 +1,7 @@
 import { csvField } from './csv.ts';
 import { formatNTest } from './n-test.ts';
 import type { PlanOptions, PlanSource } from './plan.ts';
+import { formatCrc32 } from './sides.ts';
 import type { Split } from './split.ts';
 import type { ClassCount } from './tally.ts';
 
@@ -21,22 +22,36 @@ export interface DatasetImage {
   readonly sourcePath: string;
   /** What `group-by` keeps together, as `groupOf` names it; `undefined` for none. */
   readonly group: string | undefined;
+  readonly crc32: number;
 }
 
 /** A source zip, without its address: that is a secret. */
-export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount'> {
+export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount' | 'knownCount'> {
   /** Hexadecimal. */
   readonly sha256: string;
 }
 
-const COLUMNS = ['path', 'label', 'split', 'sha256', 'bytes', 'width', 'height', 'source_zip', 'source_path', 'group'];
+const COLUMNS = [
+  'path',
+  'label',
+  'split',
+  'sha256',
+  'bytes',
+  'width',
+  'height',
+  'source_zip',
+  'source_path',
+  'group',
+  'crc32',
+];
 
 /** The first line of `manifest.csv` (RFC 4180, but LF line ends). A line an image follows, in the order of the archive. */
 export const MANIFEST_HEADER = row(COLUMNS);
 
 export function manifestLine(image: DatasetImage): string {
-  const { path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group } = image;
-  return row([path, label, split, sha256, bytes, width ?? '', height ?? '', sourceZip, sourcePath, group ?? '']);
+  const { path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group, crc32 } = image;
+  const size = [width ?? '', height ?? ''];
+  return row([path, label, split, sha256, bytes, ...size, sourceZip, sourcePath, group ?? '', formatCrc32(crc32)]);
 }
 
 function row(fields: readonly (string | number)[]): string {

@@ -1,3 +1,4 @@
+import { CHANGES, type ClassChanges } from './changes.ts';
 import { type Html, html } from './html.ts';
 import { REPORT_STYLE } from './report-style.ts';
 
@@ -22,6 +23,10 @@ export interface ReportClass {
   readonly notShown: number;
 }
 
+export interface ReportChanges extends ClassChanges {
+  readonly label: string;
+}
+
 /** Everything the report says. Nothing in it may depend on the clock, the machine or the order of downloads. */
 export interface ReportData {
   readonly seed: string;
@@ -33,6 +38,8 @@ export interface ReportData {
     readonly examples: readonly string[];
   }[];
   readonly warnings: readonly string[];
+  /** Against the data set before, of each class with changes; `undefined` where there is none, or sides are not kept. */
+  readonly changes: readonly ReportChanges[] | undefined;
   readonly sources: readonly {
     /** Name of the downloaded zip. */
     readonly fileName: string;
@@ -94,6 +101,7 @@ export function reportHtml(report: ReportData): string {
 </header>
 ${warnings(report)}
 ${balance(report, train, test)}
+${changes(report)}
 ${gallery(report)}
 ${leftOut(report)}
 ${sources(report)}
@@ -149,6 +157,25 @@ ${entries.map(
 </tfoot>
 </table>
 </div>
+</section>`;
+}
+
+function changes({ changes: entries }: ReportData): Html {
+  if (!entries) return html``;
+  const table = html`<div class="panel">
+<table class="stack">
+<thead><tr><th scope="col">Class</th>${CHANGES.map(({ name }) => html`<th class="number" scope="col">${name}</th>`)}</tr></thead>
+<tbody>
+${entries.map(
+  (entry) =>
+    html`<tr><th scope="row"><bdi>${breakable(entry.label)}</bdi></th>${CHANGES.map(({ change, name }) => html`<td class="number" data-name="${name}">${number(entry[change])}</td>`)}</tr>\n`,
+)}</tbody>
+</table>
+</div>`;
+  return html`<section aria-labelledby="changes">
+<h2 id="changes">What has changed</h2>
+<p class="soft">${entries.length === 0 ? 'The same images in the same classes, on the same sides, as in the data set before.' : 'Images of each class against the data set before; changes.csv lists them.'}</p>
+${entries.length === 0 ? html`` : table}
 </section>`;
 }
 

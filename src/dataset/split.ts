@@ -7,6 +7,7 @@ export type Split = 'train' | 'test';
 /** One downloaded folder, the unit that `n-test` counts in. */
 export interface SplitSource {
   readonly zipName: string;
+  readonly label: string;
   readonly nTest: NTest;
 }
 
@@ -19,16 +20,22 @@ export interface SplitGroup<Image> {
   readonly keys: readonly string[];
   /** Where its images lie, as far as that is known: at least in the source that is split. */
   readonly sizes: readonly (readonly [source: number, images: number])[];
+  /** Where it has to go because of images that are known; `undefined` for one that is drawn. */
+  readonly side: Split | undefined;
+}
+
+/** What is known of each source before any is split. */
+export interface SourceTotals {
+  readonly images: readonly number[];
+  /** Of groups that have to go to test. */
+  readonly test: readonly number[];
 }
 
 export interface SplitOptions {
-  readonly split: 'shuffle' | 'stable';
+  readonly split: 'shuffle' | 'stable' | 'keep';
   readonly seed: string;
-  /**
-   * How many images each source has, when the `sizes` of every group tell all its sources; left out when a group is met
-   * again in later sources unexpectedly.
-   */
-  readonly totals: readonly number[] | undefined;
+  /** Given when the `sizes` of every group tell all its sources; left out when one is met again in later sources unexpectedly. */
+  readonly totals: SourceTotals | undefined;
 }
 
 /**
@@ -41,6 +48,9 @@ export interface SplitOptions {
  *
  * The shuffle is the order of SHA-256 over seed, zip name and group, so it needs no random generator, is the same on
  * every machine, and the draw of one folder does not depend on the others.
+ *
+ * `keep`: the same for groups of new images; those of known images go where these lie, and count first. So a source may
+ * have more test images than its number, and nobody moves.
  *
  * `stable`: a group goes to test when the hash of seed and one of its keys falls below the percentage of its source. The
  * keys of a group are looked at one by one, so when a data set grows and two groups become one, the whole stays in
@@ -79,10 +89,10 @@ interface Decider {
   notes(): string[];
 }
 
-function shuffleSplit(sources: readonly SplitSource[], { seed, totals }: SplitOptions): Decider {
-  const total = sources.map((_, source) => totals?.[source] ?? 0);
+function shuffleSplit(sources: readonly SplitSource[], { split, seed, totals }: SplitOptions): Decider {
+  const total = sources.map((_, source) => totals?.images[source] ?? 0);
   const quota = sources.map(({ nTest }, source) => testQuota(nTest, total[source] ?? 0));
-  const count = sources.map(() => 0);
+  const count = sources.map((_, source) => totals?.test[source] ?? 0);
   const roomIn = (source: number) => (quota[source] ?? 0) - (count[source] ?? 0);
 
   return {
@@ -94,12 +104,13 @@ function shuffleSplit(sources: readonly SplitSource[], { seed, totals }: SplitOp
       }
       const chosen = new Set<number>();
       const open: number[] = [];
-      groups.forEach(({ token, images }, group) => {
-        const side = token === undefined ? undefined : before(token);
-        if (side === undefined) open.push(group);
-        if (side !== true) return;
+      groups.forEach(({ token, images, side }, group) => {
+        const earlier = token === undefined ? undefined : before(token);
+        const isTest = side === undefined ? earlier : side === 'test';
+        if (isTest === undefined) open.push(group);
+        if (!isTest) return;
         chosen.add(group);
-        // Where groups tell all their sources, it was counted here when it was chosen.
+        // Where groups tell all their sources, it was counted before.
         if (totals === undefined) count[source] = (count[source] ?? 0) + images.length;
       });
       const choose = (group: number) => {
@@ -126,15 +137,43 @@ function shuffleSplit(sources: readonly SplitSource[], { seed, totals }: SplitOp
       return chosen;
     },
 
-    notes: () =>
-      sources.flatMap(({ zipName, nTest }, source) => {
-        const [have, want, images] = [count[source] ?? 0, quota[source] ?? 0, total[source] ?? 0];
-        if (have === want || images === 0) return [];
-        const wanted = `${want} (n-test ${formatNTest(nTest)})`;
-        if (have === images) return [`${zipName}: all ${images} images go to test, ${wanted} were asked for.`];
-        return [`${zipName}: ${have} images go to test instead of ${wanted}, because groups stay together.`];
-      }),
+    notes() {
+      const counts = sources.map((of, source) => {
+        return { ...of, have: count[source] ?? 0, want: quota[source] ?? 0, images: total[source] ?? 0 };
+      });
+      return split === 'keep' ? notesOnLabels(counts) : counts.flatMap(noteOnSource);
+    },
   };
+}
+
+interface SourceCounts extends SplitSource {
+  /** Images in test. */
+  readonly have: number;
+  readonly want: number;
+  readonly images: number;
+}
+
+function noteOnSource({ zipName, nTest, have, want, images }: SourceCounts): string[] {
+  if (have === want || images === 0) return [];
+  const wanted = `${want} (n-test ${formatNTest(nTest)})`;
+  if (have === images) return [`${zipName}: all ${images} images go to test, ${wanted} were asked for.`];
+  return [`${zipName}: ${have} images go to test instead of ${wanted}, because groups stay together.`];
+}
+
+/** Where sides are kept, what a zip has too few of may lie in another one that it was one with. */
+function notesOnLabels(sources: readonly SourceCounts[]): string[] {
+  const labels = new Map<string, { have: number; want: number }>();
+  for (const { label, have, want, images } of sources) {
+    if (images === 0) continue;
+    const before = labels.get(label) ?? { have: 0, want: 0 };
+    labels.set(label, { have: before.have + have, want: before.want + want });
+  }
+  const others = [...labels].filter(([, { have, want }]) => have !== want);
+  if (others.length === 0) return [];
+  const list = others.map(([label, { have, want }]) => `${label} ${have} instead of ${want}`).join(', ');
+  return [
+    `More or fewer images than n-test asks for are in test, because known images keep their sides and groups stay together: ${list}.`,
+  ];
 }
 
 function stableSplit(sources: readonly SplitSource[], { seed }: SplitOptions): Decider {

@@ -44,18 +44,25 @@ export interface Received {
   readonly sha256: string;
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
+  /** See `strongValidatorOf`. */
+  readonly validator: string | undefined;
+}
+
+/** The file in the cache is what the server has. */
+export interface Unchanged extends Pick<Received, 'validator'> {
+  readonly unchanged: true;
 }
 
 /**
  * Asks for the file once: for its rest when there is a part of it, otherwise for all of it, unless it still is the one
- * in the cache (then the answer is `unchanged`).
+ * in the cache (then it is not sent).
  *
  * @throws PassingFailure, NetworkError: another attempt may succeed; DiatomError: none will.
  */
 export async function attemptDownload(
   job: DownloadJob,
   cached: CachedDownload | undefined,
-): Promise<Received | 'unchanged'> {
+): Promise<Received | Unchanged> {
   const { paths, signal } = job;
   const part = await findPart(paths, job.key);
   const answer = await getFollowingRedirects(job.url, part ? restOf(part) : unlessUnchanged(cached), job);
@@ -72,7 +79,7 @@ export async function attemptDownload(
     await removePart(paths);
     return attemptDownload(job, cached);
   }
-  if (cached && !part && response.status === 304) return 'unchanged';
+  if (cached && !part && response.status === 304) return { unchanged: true, validator: validatorOf(response, cached) };
   throw statusFailure(response, job.url, url);
 }
 
@@ -85,6 +92,11 @@ function unlessUnchanged(cached: CachedDownload | undefined): Record<string, str
     ...(cached?.etag && { 'if-none-match': cached.etag }),
     ...(cached?.lastModified && { 'if-modified-since': cached.lastModified }),
   };
+}
+
+/** A 304 need not repeat what the answer before has told. */
+function validatorOf({ headers }: HttpResponse, { etag, lastModified }: CachedDownload): string | undefined {
+  return strongValidatorOf({ headers: { etag, 'last-modified': lastModified, ...headers } });
 }
 
 /** Whether a 206 goes on exactly where the part ends, with the same file. */
@@ -239,7 +251,8 @@ async function verify(job: DownloadJob, { bytes, hash, response, resumed }: Reac
     const passing = resumed || (cutOff !== undefined && !hasCertainEnd(response));
     throw passing ? new PassingFailure(fault) : new DiatomError('DOWNLOAD', fault);
   }
-  return { bytes, sha256, etag: headerOf(response, 'etag'), lastModified: headerOf(response, 'last-modified') };
+  const [etag, lastModified] = [headerOf(response, 'etag'), headerOf(response, 'last-modified')];
+  return { bytes, sha256, etag, lastModified, validator: strongValidatorOf(response) };
 }
 
 function hasCertainEnd(response: HttpResponse): boolean {

@@ -27,6 +27,8 @@ export interface Downloaded {
   readonly sha256: string;
   /** Whether the bytes came from the cache instead of the network. */
   readonly fromCache: boolean;
+  /** What its server says that it changes with (see `strongValidatorOf`); `undefined` where it says nothing, or was not asked. */
+  readonly validator: string | undefined;
 }
 
 export interface DownloadOptions {
@@ -111,9 +113,9 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
     const lane = enterLane?.();
     try {
       const received = await attemptDownload({ ...job, lane }, cached);
-      if (received !== 'unchanged') return await keep(received);
+      if (!('unchanged' in received)) return await keep(received);
       const copy = cached && (await copyCached(cached, job, { sha256Of, warn }));
-      if (copy) return copy;
+      if (copy) return { ...copy, validator: received.validator };
     } catch (error) {
       const part = await findPart(paths, key);
       progress = part?.note.ranges === true && part.bytes >= keptBytes + PROGRESS_BYTES;
@@ -126,7 +128,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
     return attempt();
   }
 
-  async function keep({ bytes, sha256, etag, lastModified }: Received): Promise<Downloaded> {
+  async function keep({ bytes, sha256, etag, lastModified, validator }: Received): Promise<Downloaded> {
     await rename(paths.part, paths.file);
     await removePart(paths);
     const validators = { ...(etag && { etag }), ...(lastModified && { lastModified }) };
@@ -135,7 +137,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
         .store(key, { path: paths.file, sha256, bytes, ...validators })
         .catch((error) => warn(`it could not be put into the cache: ${messageOf(error)}`));
     }
-    return { path: paths.file, bytes, sha256, fromCache: false };
+    return { path: paths.file, bytes, sha256, fromCache: false, validator };
   }
 
   try {
@@ -173,6 +175,7 @@ async function findCached(
  * can.
  */
 async function linkOrCopy(from: string, to: string): Promise<void> {
+  if (from === to) return;
   await rm(to, { force: true });
   await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));
 }
@@ -202,5 +205,5 @@ async function copyCached(
     return undefined;
   }
   onBytes(bytes, bytes);
-  return { path: paths.file, bytes, sha256, fromCache: true };
+  return { path: paths.file, bytes, sha256, fromCache: true, validator: undefined };
 }

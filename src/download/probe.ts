@@ -12,7 +12,7 @@ import { downloadAddressOf } from './share-link.ts';
 const PROBE_RANGE = 'bytes=0-4095';
 
 /** A preflight has to answer in seconds. */
-const PROBE_POLICY = { tries: 2, firstDelayMs: 1_000, maxDelayMs: 1_000, maxRetryAfterMs: 5_000 };
+export const PROBE_POLICY = { tries: 2, firstDelayMs: 1_000, maxDelayMs: 1_000, maxRetryAfterMs: 5_000 };
 
 /**
  * Looks whether a download would work, by its first bytes; nothing is stored. `bytes` is the size of the whole file,

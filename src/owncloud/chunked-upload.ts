@@ -105,6 +105,7 @@ async function uploadInChunks(
       options,
     );
     facts = await unlessCancelled(source.complete, options.signal);
+    await options.beforeNamed?.();
     await putTogether(remote, { uploads, folder, headers, path, facts }, options);
   } catch (error) {
     if (!(await removeLeftover(uploads, folder, headers))) {

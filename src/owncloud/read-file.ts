@@ -4,19 +4,21 @@ import { Readable } from 'node:stream';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { asNetworkError } from '../http/client.ts';
+import type { RandomAccess } from '../random-access.ts';
 import type { Remote } from './connect.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import { lookUpIfThere } from './remote-file.ts';
 import { statusOf } from './webdav-error.ts';
 
 /** Texts that are read whole are lists and descriptions; a larger one is something else under their name. */
-const MAX_TEXT_BYTES = 32 * 2 ** 20;
+const MAX_TEXT_BYTES = 256 * 2 ** 20;
 
 /**
  * Reads a small text file.
  *
  * @param path from the remote's root, beginning with `/`
  * @returns `undefined` when it does not exist
- * @throws DiatomError `OWNCLOUD` when the server refuses, or the file is larger than 32 MiB
+ * @throws DiatomError `OWNCLOUD` when the server refuses, or the file is larger than 256 MiB
  */
 export async function readText(remote: Remote, path: string, options: RemoteOptions): Promise<string | undefined> {
   try {
@@ -93,17 +95,66 @@ export async function saveRemote(
   });
 }
 
+/**
+ * A file that is read in pieces (Range; RFC 9110, 14): of a large archive, the directory alone.
+ *
+ * @returns `undefined` when it does not exist
+ * @throws DiatomError (here and in `read`) `OWNCLOUD` when the server refuses, sends no pieces, or the file changes meanwhile
+ */
+export async function openRemote(
+  remote: Remote,
+  path: string,
+  options: RemoteOptions,
+): Promise<RandomAccess | undefined> {
+  const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
+  const { size } = found ?? {};
+  if (found === undefined || found.type !== 'file' || size === undefined) return undefined;
+  return {
+    length: size,
+    read(position, length) {
+      const end = Math.min(position + length, size);
+      if (end <= position) return Promise.resolve(Buffer.alloc(0));
+      return retrying(options, async () => {
+        const pieces: Buffer[] = [];
+        const range = { first: position, last: end - 1, total: size };
+        await forEachPiece(remote, path, options, (piece) => void pieces.push(piece), range);
+        const data = Buffer.concat(pieces);
+        if (data.length !== end - position) throw noPieces(remote, path);
+        return data;
+      });
+    },
+  };
+}
+
+interface Range {
+  readonly first: number;
+  /** Included. */
+  readonly last: number;
+  readonly total: number;
+}
+
+function noPieces(remote: Remote, path: string): DiatomError {
+  return new DiatomError(
+    'OWNCLOUD',
+    `The server ${remote.rootUrl.host} does not send a part of “${path}” (HTTP Range), or the file changed meanwhile.`,
+  );
+}
+
 /** One GET. An answer that breaks off is a NetworkError: it is never taken for a short file. */
 async function forEachPiece(
   remote: Remote,
   path: string,
   options: RemoteOptions,
   use: (piece: Buffer) => void | Promise<void>,
+  range?: Range,
 ) {
-  const answer = await remote.client.customRequest(path, { method: 'GET', ...withSignal(options) });
+  const headers = range ? { range: `bytes=${range.first}-${range.last}` } : {};
+  const answer = await remote.client.customRequest(path, { method: 'GET', headers, ...withSignal(options) });
   const body = 'body' in answer ? answer.body : undefined;
   if (!(body instanceof Readable)) throw new TypeError('The transport gives no stream');
   try {
+    const found = answer.headers.get('content-range');
+    if (range && found?.trim() !== `bytes ${range.first}-${range.last}/${range.total}`) throw noPieces(remote, path);
     for await (const piece of body) await use(piece);
   } catch (error) {
     throw asNetworkError(error, new URL(remote.fileUrl(path)), options.signal);

@@ -10,6 +10,7 @@ import {
   refuseTakenName,
   removeTemporary,
   temporaryPath,
+  textContent,
   type Verified,
   verifyStored,
 } from './store.ts';
@@ -37,6 +38,22 @@ export interface UploadOptions extends RemoteOptions {
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
   /** How long the server may take nothing of the file before the attempt has failed. Default: two minutes. */
   readonly stallTimeoutMs?: number | undefined;
+  /**
+   * Waited for when all of the file is on the server and before it gets its name; what it throws ends the upload. Where a
+   * file can't be renamed, it is waited for before the file is sent.
+   */
+  readonly beforeNamed?: (() => Promise<void>) | undefined;
+}
+
+/** Stores a short text in the way of `uploadFile`. */
+export async function uploadText(
+  remote: Remote,
+  { folder, name, text }: { readonly folder: string; readonly name: string; readonly text: string },
+  options: RemoteOptions,
+): Promise<Uploaded> {
+  const path = remotePath(folder, name);
+  const verified = await storeAs(remote, { folder, path, content: textContent(text) }, options);
+  return { url: remote.fileUrl(path), verified };
 }
 
 /**
@@ -70,7 +87,9 @@ interface Target {
   readonly content: Content;
 }
 
-function storeAs(remote: Remote, target: Target, options: RemoteOptions): Promise<Verified> {
+type StoreOptions = Pick<UploadOptions, keyof RemoteOptions | 'beforeNamed'>;
+
+function storeAs(remote: Remote, target: Target, options: StoreOptions): Promise<Verified> {
   switch (remote.access) {
     case 'full':
       return storeByMoving(remote, target, options);
@@ -81,13 +100,14 @@ function storeAs(remote: Remote, target: Target, options: RemoteOptions): Promis
   }
 }
 
-async function storeByMoving(remote: Remote, { folder, path, content }: Target, options: RemoteOptions) {
+async function storeByMoving(remote: Remote, { folder, path, content }: Target, options: StoreOptions) {
   await ensureFolder(remote, folder, options);
   await refuseTakenName(remote, path, options);
   const temporary = temporaryPath(path);
   let verified: Verified;
   try {
     verified = await putVerified(remote, temporary, content, options);
+    await options.beforeNamed?.();
     await moveIntoPlace(remote, { from: temporary, to: path, content }, options);
   } catch (error) {
     await removeTemporary(remote, temporary, options);
@@ -98,9 +118,10 @@ async function storeByMoving(remote: Remote, { folder, path, content }: Target, 
 }
 
 /** Nothing can be renamed or deleted there, so the first attempt that stores anything is the only one. */
-async function storeInPlace(remote: Remote, { folder, path, content }: Target, options: RemoteOptions) {
+async function storeInPlace(remote: Remote, { folder, path, content }: Target, options: StoreOptions) {
   await ensureFolder(remote, folder, options);
   await refuseTakenName(remote, path, options);
+  await options.beforeNamed?.();
   return putVerified(remote, path, content, options);
 }
 
@@ -108,8 +129,9 @@ async function storeInPlace(remote: Remote, { folder, path, content }: Target, o
  * A file drop. ownCloud and Nextcloud give a second file of the same name another one (PublicFilesPlugin.php,
  * FilesDropPlugin.php), so that a repeated attempt does no harm; and they take files at the top only.
  */
-async function storeUnseen(remote: Remote, { folder, path, content }: Target, options: RemoteOptions) {
+async function storeUnseen(remote: Remote, { folder, path, content }: Target, options: StoreOptions) {
   requireUsableFolder(remote, folder);
+  await options.beforeNamed?.();
   await retrying(options, async (number) => {
     if (number === 2) {
       options.onWarning?.(

@@ -2,11 +2,14 @@ import { probeDownload } from '../download/probe.ts';
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
+import type { Remote } from '../owncloud/connect.ts';
+import type { RemoteOptions } from '../owncloud/options.ts';
 import { mapParallel } from '../parallel.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import { checkDataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
-import type { Inputs, StepOutcome, UploadInputs } from './inputs.ts';
+import { findPrevious } from './find-previous.ts';
+import type { Inputs, StepOutcome } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
 
 /** One line of the preflight: what was looked at, and a sentence about it. */
@@ -21,7 +24,7 @@ export interface Finding {
  * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
  */
 export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal'>): Promise<Finding[]> {
-  const { fileList, upload } = inputs;
+  const { fileList } = inputs;
   const labels = new Set(fileList.map(({ speciesLabel }) => speciesLabel));
   const sizes: (number | undefined)[] = [];
   const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
@@ -33,19 +36,19 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
         : `can be had, ${formatBytes(bytes)}`;
     }),
   );
-  const server = upload && find('ownCloud', context.signal, () => checkServer(upload, context));
+  const servers = checkServers(inputs, context);
   const folder = find('data-dir', context.signal, async () => {
     await checkDataDir(inputs.dataDir, inputs.workspace);
     return `${inputs.dataDir} may be used`;
   });
-  const [zips, others] = await Promise.all([downloads, Promise.all([folder, ...(server ? [server] : [])])]);
+  const [zips, first, others] = await Promise.all([downloads, folder, servers]);
   const list = {
     subject: 'File list',
     ok: true,
     sentence: `${count(fileList.length, 'zip')}, ${count(labels.size, 'label')}`,
   };
   const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes));
-  return [list, ...zips, ...others, disk, ...inputs.alsoChecked.map(findingOf)];
+  return [list, ...zips, first, ...others, disk, ...inputs.alsoChecked.map(findingOf)];
 }
 
 /** What another step has found out. */
@@ -78,18 +81,46 @@ async function find(subject: string, signal: AbortSignal, look: () => Promise<st
   }
 }
 
-async function checkServer(
-  upload: UploadInputs,
-  { http, signal }: Pick<RunContext, 'http' | 'signal'>,
+/** Server and data set before: the second is only looked for where the first can be signed in to. */
+async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal'>): Promise<Finding[]> {
+  const { upload, plan } = inputs;
+  const { signal } = context;
+  const findings: Finding[] = [];
+  let remote: Remote | undefined;
+  if (upload) {
+    findings.push(
+      await find('ownCloud', signal, async () => {
+        const { connect } = await import('../owncloud/connect.ts');
+        const warnings: string[] = [];
+        const onWarning = (message: string) => warnings.push(message);
+        remote = await connect(upload, { ...context, onWarning });
+        return checkWriting(remote, upload.folder, { signal, onWarning, warnings });
+      }),
+    );
+  }
+  if (plan.split === 'keep' && (remote || !upload)) {
+    findings.push(await find('Data set before', signal, () => checkPrevious(inputs, remote, signal)));
+  }
+  return findings;
+}
+
+async function checkWriting(
+  remote: Remote,
+  folder: string,
+  { warnings, ...options }: RemoteOptions & { readonly warnings: readonly string[] },
 ): Promise<string> {
-  const warnings: string[] = [];
-  const onWarning = (message: string) => warnings.push(message);
-  const { connect } = await import('../owncloud/connect.ts');
-  const remote = await connect(upload, { http, signal, onWarning });
-  await checkWriteAccess(remote, upload.folder, { signal, onWarning });
-  const folder = upload.folder === '' ? 'the top folder' : `“${upload.folder}”`;
-  const did = remote.access === 'full' ? `signed in, wrote and deleted a file in ${folder}` : 'signed in';
+  await checkWriteAccess(remote, folder, options);
+  const where = folder === '' ? 'the top folder' : `“${folder}”`;
+  const did = remote.access === 'full' ? `signed in, wrote and deleted a file in ${where}` : 'signed in';
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
+}
+
+async function checkPrevious(inputs: Inputs, remote: Remote | undefined, signal: AbortSignal): Promise<string> {
+  const { base, warnings } = await findPrevious(inputs, remote, signal);
+  const found = base
+    ? `${base.name}: the sides of ${base.images.length} images`
+    : 'none: every image is new, and the first data set of a line is made';
+  return [found, ...warnings].join('. ');
 }
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {

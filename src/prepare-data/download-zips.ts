@@ -1,5 +1,5 @@
 import { createFileSums } from '../archive/file-sums.ts';
-import { cacheKeyOf } from '../download/cache.ts';
+import { type CachedDownload, cacheKeyOf, type DownloadCache } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
 import { downloadPaths } from '../download/part-file.ts';
@@ -47,11 +47,16 @@ export interface DownloadingZip {
 
 const NOWHERE = Promise.resolve(undefined);
 
-/** Begins to download the zips of the file list into `directory`, several at a time, with one progress for all. */
+/**
+ * Begins to download the zips of the file list into `directory`, several at a time, with one progress for all.
+ *
+ * @param here what is there already, by `cacheKeyOf`
+ */
 export function startDownloads(
   inputs: Pick<Inputs, 'fileList' | 'concurrency' | 'cache' | 'lowDisk'>,
   directory: string,
   { http, signal, env }: Pick<RunContext, 'http' | 'signal' | 'env'>,
+  here: ReadonlyMap<string, CachedDownload> = new Map(),
 ): Downloads {
   const { fileList, lowDisk } = inputs;
   // With little disk, each begins when it is asked for, so that not more lie here than somebody works on.
@@ -61,9 +66,11 @@ export function startDownloads(
   const requests = fileList.map((entry) => ({
     url: entry.fileUrl,
     fileName: entry.downloadedFileName,
-    sha256: entry.sha256,
+    // What is here is known by its sum, so that its server is not asked.
+    sha256: entry.sha256 ?? here.get(cacheKeyOf(entry.fileUrl))?.sha256,
   }));
-  const cache = inputs.cache && !lowDisk ? createDownloadCache(env) : undefined;
+  const kept = inputs.cache && !lowDisk ? createDownloadCache(env) : undefined;
+  const cache = here.size > 0 ? withThese(here, kept) : kept;
   const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
   void mapParallel(requests, inputs.concurrency, async ({ url }, index) => {
     const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
@@ -98,7 +105,8 @@ export function startDownloads(
     onWarning: warn,
     mayBegin: (index) => begun[index]?.promise,
     onDownloaded: (downloaded, index) => {
-      const origin = downloaded.fromCache ? ' (unchanged, from the cache)' : '';
+      const origin =
+        downloaded.fromCache && !here.has(cacheKeyOf(requests[index]?.url ?? '')) ? ' (unchanged, from the cache)' : '';
       info(`${requests[index]?.fileName}: ${formatBytes(downloaded.bytes)}${origin}`);
       files[index]?.resolve(downloaded);
     },
@@ -132,6 +140,14 @@ export function startDownloads(
       };
     }),
     all,
+  };
+}
+
+/** A cache that has these too. */
+function withThese(here: ReadonlyMap<string, CachedDownload>, cache: DownloadCache | undefined): DownloadCache {
+  return {
+    find: async (key) => here.get(key) ?? cache?.find(key),
+    store: async (key, file) => cache?.store(key, file),
   };
 }
 

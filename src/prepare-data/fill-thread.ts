@@ -303,7 +303,7 @@ function createFindings({ label, zip }: ImagesJob) {
   return {
     add({ image, split, fileName, group, wanted }: FillImage, { path, sha256, size, data }: FoundImage) {
       const { width, height } = size ?? {};
-      const of = { sourceZip: zip.name, sourcePath: image.path, group };
+      const of = { sourceZip: zip.name, sourcePath: image.path, group, crc32: image.crc32 };
       manifest += manifestLine({ path, label, split, sha256, bytes: image.bytes, width, height, ...of });
       bytes += image.bytes;
       if (!size) unreadable.push(path);

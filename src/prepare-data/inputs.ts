@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type FileListEntry, parseFileList } from '../dataset/file-list.ts';
@@ -31,6 +31,9 @@ export interface UploadInputs extends OwncloudSettings {
   readonly keepLast: number | undefined;
 }
 
+/** What `split: keep` takes the sides from. A path lies on the server, or in the workspace where there is none. */
+export type PreviousInput = 'auto' | 'none' | { readonly path: string };
+
 /** How another step of the job ended, in GitHub's words. */
 export interface StepOutcome {
   readonly name: string;
@@ -45,6 +48,13 @@ export interface Inputs {
   readonly fileList: readonly FileListEntry[];
   readonly nTest: NTest;
   readonly plan: PlanOptions;
+  /** Whether the seed was given, and not drawn for this run. */
+  readonly isSeedGiven: boolean;
+  readonly previous: PreviousInput;
+  /** Whether a data set is made even when nothing is new. */
+  readonly force: boolean;
+  /** What classes that have lost many images do to the run. */
+  readonly shrink: 'warn' | 'error';
   /** Lower-case, without dots. */
   readonly imageExtensions: readonly string[];
   /** Absolute path. Whether it may be used is `openDataDir`'s matter. */
@@ -58,6 +68,8 @@ export interface Inputs {
   readonly lowDisk: boolean;
   /** `undefined` when nothing is to be uploaded. */
   readonly upload: UploadInputs | undefined;
+  /** Where the data set before lies; `undefined`: in the workspace. A dry run too looks there. */
+  readonly server: UploadInputs | undefined;
   readonly concurrency: number;
   readonly cache: boolean;
   /** What other steps have checked. */
@@ -77,21 +89,31 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   // Both are read, so that a typing error in one is found whatever the other is.
   const [isCheck, isDryRun] = [booleanInput('check'), booleanInput('dry-run')];
   const mode = isCheck ? 'check' : isDryRun ? 'dry-run' : 'run';
-  // A dry run uploads nothing, so that it needs no server either.
-  const upload = booleanInput('upload') && mode !== 'dry-run' ? uploadInputs() : undefined;
+  // A dry run uploads nothing, so that it needs no server either; what it is told of one, it reads.
+  const mayUpload = booleanInput('upload');
+  const upload = mayUpload && mode !== 'dry-run' ? uploadInputs() : undefined;
+  const archivePrefix = archivePrefixInput();
+  const [plan, previous] = [planInputs(env, archivePrefix), previousInput()];
+  const reads = plan.split === 'keep' && previous !== 'none' && mayUpload && textInput('owncloud-url') !== '';
+  const server = upload ?? (reads ? uploadInputs() : undefined);
   const inputs: Omit<Inputs, 'fileList'> = {
     mode,
     workspace,
     nTest: nTestInput(),
-    plan: planInputs(),
+    plan,
+    isSeedGiven: textInput('seed') !== '',
+    previous,
+    force: booleanInput('force'),
+    shrink: oneOfInput('shrink', ['warn', 'error']),
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
     archiveContent: oneOfInput('archive-content', ['data', 'results']),
-    archivePrefix: archivePrefixInput(),
+    archivePrefix,
     keepArchive: booleanInput('keep-archive'),
     keepData: booleanInput('keep-data') && !booleanInput('low-disk'),
     lowDisk: booleanInput('low-disk'),
     upload,
+    server,
     concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
@@ -156,8 +178,25 @@ function nTestInput(): NTest {
   return nTest;
 }
 
-function planInputs(): PlanOptions {
-  const split = oneOfInput('split', ['shuffle', 'stable']);
+function previousInput(): PreviousInput {
+  const text = textInput('previous');
+  if (text === 'auto' || text === 'none') return text;
+  if (text !== '') return { path: text };
+  throw invalidInput('previous', text, 'auto, none, or the path of an archive, its sides file or a manifest');
+}
+
+/**
+ * The seed of a run that was given none. Of the same run it is the same one, so that *Re-run all jobs* draws nothing anew.
+ */
+function ownSeed(env: NodeJS.ProcessEnv, prefix: string): string {
+  const [repository, runId] = [env['GITHUB_REPOSITORY'], env['GITHUB_RUN_ID']];
+  if (!repository || !runId) return String(randomInt(2 ** 32));
+  const digest = createHash('sha256').update(`${repository}\n${runId}\n${prefix}`).digest();
+  return String(digest.readUInt32BE());
+}
+
+function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
+  const split = oneOfInput('split', ['shuffle', 'stable', 'keep']);
   const seed = textInput('seed');
   if (seed !== '' && !/^[A-Za-z0-9._-]{1,64}$/.test(seed)) {
     throw invalidInput('seed', seed, '1 to 64 letters, digits, “.”, “_” or “-”');
@@ -170,7 +209,7 @@ function planInputs(): PlanOptions {
   }
   return {
     split,
-    seed: seed || String(randomInt(2 ** 32)),
+    seed: seed || ownSeed(env, prefix),
     groupBy: groupByInput(),
     duplicates: oneOfInput('duplicates', ['keep-together', 'drop', 'error']),
     labelConflicts: oneOfInput('label-conflicts', ['error', 'warn']),

@@ -31,7 +31,7 @@ export interface OrganiseOptions {
   readonly saver: DiskSaver | undefined;
   readonly signal: AbortSignal;
   /** Told of a source as soon as it is planned. */
-  readonly onPlanned: (ready: ReadySource) => void;
+  readonly onPlanned: (ready: ReadySource) => Promise<void> | void;
   /** Told of images that are in their places, in the order of the archive. */
   readonly onFilled: (filled: Filled) => Promise<void> | void;
 }
@@ -68,7 +68,7 @@ async function fill(
 ): Promise<void> {
   async function* jobs(): AsyncGenerator<EarlyJob> {
     for await (const ready of sources) {
-      onPlanned(ready);
+      await onPlanned(ready);
       const { source, zip, planned } = ready;
       const { label, zipName } = source;
       // As they come: what the zip begins with can be worked on while the rest is on its way.

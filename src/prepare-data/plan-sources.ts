@@ -1,4 +1,5 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
+import type { KnownImages } from '../dataset/known-images.ts';
 import {
   type ContentOf,
   createPlanner,
@@ -31,12 +32,14 @@ export interface Planning {
  * Plans source after source. Where the planner has to see all images at once and some may be identical, all zips have to
  * be here first: whether they are, only their bytes tell.
  *
+ * @param known the images of the data set before, where sides are kept
  * @throws DiatomError (here and in `sources`) what `createPlanner`, its `plan` and `Source` throw; `ZIP`, `DISK`
  */
 export async function createPlanning(
   { sources, isAlike, images: kept }: Selections,
   options: PlanOptions,
   threads: FillThreads,
+  known?: KnownImages,
 ): Promise<Planning> {
   const identities = createIdentities(isAlike, threads);
 
@@ -54,7 +57,7 @@ export async function createPlanning(
     }
     all = { images, contentOf: (image) => contents.get(image) };
   }
-  const planner = createPlanner<ZipEntry>(sources, options, all);
+  const planner = createPlanner<ZipEntry>(sources, options, all, known);
 
   return {
     warnings: planner.warnings,

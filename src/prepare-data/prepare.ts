@@ -1,24 +1,18 @@
-import { rm } from 'node:fs/promises';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
-import { adviseOnClasses } from '../dataset/advice.ts';
-import { plansAllAtOnce } from '../dataset/plan.ts';
+import type { ClassChanges } from '../dataset/changes.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
-import { type ClassCount, createTally } from '../dataset/tally.ts';
-import { DiatomError } from '../errors.ts';
+import type { ClassCount } from '../dataset/tally.ts';
 import type { HttpClient } from '../http/client.ts';
-import type { Remote } from '../owncloud/connect.ts';
-import { requireUsableFolder } from '../owncloud/folder.ts';
-import { uploadArtifact } from '../runner/artifact.ts';
-import { group, info, warn } from '../runner/log.ts';
-import { openDataDir } from './data-dir.ts';
-import { type Downloads, startDownloads } from './download-zips.ts';
-import { startFillThreads, threadsFor } from './fill-threads.ts';
-import type { Inputs, UploadInputs } from './inputs.ts';
+import { group, info } from '../runner/log.ts';
+import { type Comparison, compareSources, dropAll } from './compare-sources.ts';
+import { type DataDir, openDataDir } from './data-dir.ts';
+import { findPrevious, type Previous } from './find-previous.ts';
+import type { Inputs } from './inputs.ts';
+import { findLastArchive, type LastArchive, standingArchive, updateRecord } from './last-archive.ts';
 import { requireHoles } from './low-disk.ts';
-import { createPlanning } from './plan-sources.ts';
-import { type Selections, selectSources } from './sources.ts';
-import { beginSending, type Delivery, deliver, type Sending } from './upload.ts';
-import { type WrittenDataset, writeDataset } from './write-dataset.ts';
+import { makeDataset } from './make-dataset.ts';
+import { signIn } from './sign-in.ts';
+import type { Delivery } from './upload.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -26,9 +20,15 @@ export interface Outcome {
   readonly classes: ReadonlyMap<string, ClassCount>;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
+  /** Of each class against the data set before, where sides are kept and there is one. */
+  readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
   readonly dataDir: string;
-  /** `undefined` in a dry run. */
+  /** SHA-256 of the manifest; `undefined` in a dry run. */
+  readonly dataIdentity: string | undefined;
+  /** `undefined` in a dry run, and when nothing is new. */
   readonly archive: ArchiveOutcome | undefined;
+  /** The archive that stands, when nothing is new. */
+  readonly standing: StandingArchive | undefined;
 }
 
 export interface ArchiveOutcome {
@@ -40,6 +40,20 @@ export interface ArchiveOutcome {
   readonly reportPath: string;
   /** `undefined` when nothing was to be uploaded. */
   readonly delivery: Delivery | undefined;
+}
+
+/** An archive of an earlier run that is what this one would have made. */
+export interface StandingArchive {
+  readonly name: string;
+  readonly url: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** For people: the server. */
+  readonly server: string;
+  /** Of a copy of it here, where one was asked for. */
+  readonly path: string | undefined;
+  /** Of its manifest, where the data folder was filled. */
+  readonly manifestPath: string | undefined;
 }
 
 export interface RunContext {
@@ -54,127 +68,62 @@ export interface RunContext {
 
 /** The whole of the action, from checked inputs to a data set on the server. */
 export async function prepare(inputs: Inputs, context: RunContext): Promise<Outcome> {
-  const { upload, lowDisk } = inputs;
+  const { server, lowDisk, mode } = inputs;
   // Signed in before anything is downloaded: a wrong password should show now, not in two hours.
-  const remote = upload && (await group('Sign in', () => signIn({ upload, lowDisk }, context)));
+  const remote = server && (await group('Sign in', () => signIn(inputs, server, context)));
   if (lowDisk) await requireHoles(inputs.workspace);
-  const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: inputs.mode === 'dry-run' });
-  const stop = new AbortController();
-  const signal = AbortSignal.any([context.signal, stop.signal]);
-  const downloads = startDownloads(inputs, dataDir.downloads, { ...context, signal });
-  let sending: Sending | undefined;
-  /** An archive that is of no use to anybody when the run fails, as parts of it are gone. */
-  let leftover: string | undefined;
-  try {
-    const selections = await group('Plan', () => select(downloads, inputs));
-    const finish = (
-      { classes, leftOut, warnings }: Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>,
-      archive: ArchiveOutcome | undefined,
-    ): Outcome => {
-      const { seed } = inputs.plan;
-      return {
-        seed,
-        classes,
-        leftOut,
-        dataDir: dataDir.path,
-        archive,
-        warnings: [...warnings, ...adviseOnClasses(classes)],
-      };
-    };
-    if (inputs.mode === 'dry-run') {
-      for (const { begin } of downloads.zips) begin();
-      return finish(await group('Download and plan', () => planOnly(selections, inputs)), undefined);
+  const previous = await group('Data set before', () => findPrevious(inputs, remote, context.signal));
+  const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: mode === 'dry-run' });
+  const last =
+    remote && mode === 'run' ? await findLastArchive(inputs, { remote, ...previous }, context.signal) : undefined;
+  const compared =
+    last && (await group('Compare with the last archive', () => compare(inputs, last, dataDir, context)));
+  let same = compared?.isSame ? last : undefined;
+  if (remote && compared && same) {
+    const { signal } = context;
+    await updateRecord(same, compared.entries, { remote, signal });
+    if (!inputs.keepData) {
+      const standing = await standingArchive(same, { inputs, remote, signal });
+      if (standing) {
+        await dropAll(compared.here);
+        return standingOutcome(same, standing, { dataDir, previous });
+      }
+      same = undefined;
     }
-
-    const written = await group('Download, organise and archive', () =>
-      writeDataset(selections, {
-        inputs,
-        dataDir,
-        context: { ...context, signal },
-        downloads: downloads.all,
-        onBegun: (archive) => {
-          if (!remote || !upload) return;
-          sending = beginSending(remote, upload, archive, signal);
-          // With little disk the archive can't be finished without the server.
-          if (!archive.saver) return;
-          sending.result.catch((error: unknown) => stop.abort(error));
-          leftover = archive.file.path;
-        },
-      }),
-    );
-    const { descriptions, ...archive } = written;
-    logClasses(written.classes, inputs);
-    if (inputs.artifactName !== '') await uploadArtifact(inputs.artifactName, descriptions, dataDir.results);
-    const archived = finish(written, { ...archive, delivery: undefined });
-    const begun = sending;
-    if (!upload || !remote || !begun) return archived;
-    context.onArchived(archived);
-    const delivery = await group('Upload', () => deliver(remote, upload, archive, inputs, { sending: begun, signal }));
-    return finish(written, { ...archive, path: delivery.archiveKept ? archive.path : undefined, delivery });
-  } catch (failure) {
-    // Of several things that end with one failure, the upload's comes first: it has ended the others.
-    const error = lowDisk && sending && signal.aborted && !context.signal.aborted ? stop.signal.reason : failure;
-    // What is still under way is in vain, and has to tidy up before the run ends.
-    stop.abort(error);
-    if (leftover !== undefined) await rm(leftover, { force: true });
-    throw error;
-  } finally {
-    await Promise.allSettled([downloads.all, sending?.result]);
   }
+  return makeDataset({ inputs, context, dataDir, remote, previous, same, here: compared?.here ?? new Map() });
 }
 
-async function signIn(
-  { upload, lowDisk }: { readonly upload: UploadInputs; readonly lowDisk: boolean },
-  { http, signal }: RunContext,
-): Promise<Remote> {
-  // Loaded when it is needed: the library for WebDAV is a good part of the time that the action takes to start.
-  const { connect } = await import('../owncloud/connect.ts');
-  const remote = await connect(upload, { http, signal, onWarning: warn });
-  requireUsableFolder(remote, upload.folder);
-  if (lowDisk && !remote.chunking) {
-    throw new DiatomError(
-      'INPUT',
-      `Input low-disk is true, but ${remote.description} does not take a file in pieces, so the whole archive has to be here first. Set keep-data: false instead.`,
-    );
-  }
-  info(`Signed in: ${remote.description}.`);
-  return remote;
-}
-
-async function select(downloads: Downloads, inputs: Inputs): Promise<Selections> {
-  const keepImages = plansAllAtOnce(
-    inputs.fileList.map(({ downloadedFileName: zipName, nTest }) => ({ zipName, nTest: nTest ?? inputs.nTest })),
-    inputs.plan,
-  );
-  const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages });
-  const images = selections.sources.reduce((sum, { imageCount }) => sum + imageCount, 0);
-  info(`Seed ${inputs.plan.seed}, ${images} images in ${selections.sources.length} zips.`);
-  return selections;
-}
-
-/** Finds out which side every image goes to, and puts none there. */
-async function planOnly(
-  selections: Selections,
+async function compare(
   inputs: Inputs,
-): Promise<Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings'>> {
-  const threads = startFillThreads('', threadsFor('copying'));
-  try {
-    const planning = await createPlanning(selections, inputs.plan, threads);
-    const tally = createTally();
-    const leftOut = [...selections.leftOut];
-    for await (const { planned } of planning.sources()) {
-      for (const image of planned.images) tally.add(image);
-      leftOut.push(...planned.leftOut);
-    }
-    const classes = tally.classes();
-    logClasses(classes, inputs);
-    return { classes, leftOut, warnings: [...selections.warnings, ...planning.warnings()] };
-  } finally {
-    await threads.close();
-  }
+  { record }: LastArchive,
+  dataDir: DataDir,
+  context: RunContext,
+): Promise<Comparison> {
+  const comparison = await compareSources(inputs, record.entries, dataDir.downloads, context);
+  const { name } = record.archive;
+  info(
+    comparison.isSame
+      ? `Nothing is new: all zips and options are those of “${name}”.`
+      : `“${name}” is no longer up to date.`,
+  );
+  return comparison;
 }
 
-function logClasses(classes: ReadonlyMap<string, ClassCount>, inputs: Inputs): void {
-  info(`Seed ${inputs.plan.seed}:`);
-  for (const [label, { train, test }] of classes) info(`  ${label}: ${train} train, ${test} test`);
+function standingOutcome(
+  { record }: LastArchive,
+  standing: StandingArchive,
+  { dataDir, previous }: { readonly dataDir: DataDir; readonly previous: Previous },
+): Outcome {
+  return {
+    seed: record.seed,
+    classes: new Map(Object.entries(record.classes)),
+    leftOut: [],
+    warnings: previous.warnings,
+    changes: previous.base && new Map(),
+    dataDir: dataDir.path,
+    dataIdentity: record.data_identity,
+    archive: undefined,
+    standing,
+  };
 }

@@ -1,4 +1,5 @@
 import { adviseOnClasses } from '../dataset/advice.ts';
+import type { ClassChanges } from '../dataset/changes.ts';
 import { formatNTest } from '../dataset/n-test.ts';
 import { type ReportData, showableMediaType } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
@@ -19,6 +20,7 @@ export function reportData(
     readonly inputs: Pick<Inputs, 'plan' | 'nTest' | 'imageExtensions'>;
     readonly leftOut: readonly LeftOut[];
     readonly warnings: readonly string[];
+    readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
   },
 ): ReportData {
   const classes = tally.classes();
@@ -33,6 +35,7 @@ export function reportData(
       return { label, train, test, samples, notShown: train + test - samples.length };
     }),
     leftOut: countLeftOut(run.leftOut),
+    changes: run.changes && [...run.changes].map(([label, changes]) => ({ label, ...changes })),
     warnings: [...run.warnings, ...adviseOnClasses(classes)],
     sources: sources.map(({ zipName, sha256, label }, index) => ({
       fileName: zipName,

@@ -54,7 +54,8 @@ async function runCheck(findings: Awaited<ReturnType<typeof check>>): Promise<vo
   }
 }
 
-function outputsOf({ seed, classes, dataDir, archive }: Outcome): Record<string, string | number> {
+function outputsOf(outcome: Outcome): Record<string, string | number> {
+  const { seed, classes, dataDir, archive, standing, dataIdentity = '' } = outcome;
   const counts = [...classes.values()];
   return {
     'data-dir': dataDir,
@@ -62,11 +63,13 @@ function outputsOf({ seed, classes, dataDir, archive }: Outcome): Record<string,
     'train-count': counts.reduce((sum, { train }) => sum + train, 0),
     'test-count': counts.reduce((sum, { test }) => sum + test, 0),
     classes: JSON.stringify(Object.fromEntries(classes)),
-    'archive-name': archive?.name ?? '',
-    'archive-path': archive?.path ?? '',
-    'archive-url': archive?.delivery?.url ?? '',
-    'archive-sha256': archive?.facts.sha256 ?? '',
-    'archive-bytes': archive?.facts.bytes ?? '',
-    'manifest-path': archive?.manifestPath ?? '',
+    changed: archive ? 'true' : standing ? 'false' : '',
+    'data-identity': dataIdentity,
+    'archive-name': archive?.name ?? standing?.name ?? '',
+    'archive-path': archive?.path ?? standing?.path ?? '',
+    'archive-url': archive?.delivery?.url ?? standing?.url ?? '',
+    'archive-sha256': archive?.facts.sha256 ?? standing?.sha256 ?? '',
+    'archive-bytes': archive?.facts.bytes ?? standing?.bytes ?? '',
+    'manifest-path': archive?.manifestPath ?? standing?.manifestPath ?? '',
   };
 }

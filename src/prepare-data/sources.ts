@@ -10,6 +10,7 @@ import type { PlanSource } from '../dataset/plan.ts';
 import { extensionOf, isImagePath, type LeftOut, type Selection, selectImages } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
 import type { DownloadingZip } from './download-zips.ts';
+import type { Line } from './line.ts';
 
 /** A zip whose images were selected; the zip itself may still be on its way. */
 export interface Source extends PlanSource {
@@ -84,7 +85,13 @@ export interface Selections {
 export async function selectSources(
   fileList: readonly FileListEntry[],
   zips: readonly DownloadingZip[],
-  options: { readonly imageExtensions: readonly string[]; readonly nTest: NTest; readonly keepImages: boolean },
+  options: {
+    readonly imageExtensions: readonly string[];
+    readonly nTest: NTest;
+    readonly keepImages: boolean;
+    /** What the data set goes on with, where sides are kept. */
+    readonly line?: Line | undefined;
+  },
 ): Promise<Selections> {
   const extensions = new Set(options.imageExtensions);
   const [leftOut, warnings]: [LeftOut[], string[]] = [[], []];
@@ -114,6 +121,7 @@ export async function selectSources(
     );
     const { images } = selection;
     for (const { path, bytes } of images) gallery.announce({ label, name: path, bytes });
+    options.line?.comparison?.see(label, images);
     if (options.keepImages) kept.push(images);
     found.push({
       ...later,
@@ -123,6 +131,7 @@ export async function selectSources(
       folder: selection.folder,
       nTest: entry.nTest ?? options.nTest,
       imageCount: images.length,
+      knownCount: options.line?.known.count(images),
       imageBytes: sumOf(images),
       looseBytes: sumOf(images.filter(({ path }) => !isCompressedFormat(path))),
       prints: Float64Array.from(images, printOf),

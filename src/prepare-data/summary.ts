@@ -1,7 +1,8 @@
+import { CHANGES } from '../dataset/changes.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import { formatBytes } from '../format.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
-import type { ArchiveOutcome, Outcome } from './prepare.ts';
+import type { ArchiveOutcome, Outcome, StandingArchive } from './prepare.ts';
 import { countLeftOut } from './report-data.ts';
 import { VERIFIED } from './upload.ts';
 
@@ -14,14 +15,16 @@ const MAX_CHART_CLASSES = 60;
  * @param failure why the upload failed, when it did
  */
 export function summaryMarkdown(outcome: Outcome, failure?: string): string {
-  const { archive, classes, seed, warnings, leftOut } = outcome;
+  const { archive, standing, classes, changes, seed, warnings, leftOut } = outcome;
   const sections = [
-    archive ? '## Diatom data set' : '## Diatom data set (dry run: nothing archived, nothing uploaded)',
+    archive || standing ? '## Diatom data set' : '## Diatom data set (dry run: nothing archived, nothing uploaded)',
     failure === undefined ? '' : cautionMarkdown(failure),
+    standing ? standingMarkdown(standing) : '',
     factsTable(outcome),
     warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
     `### Classes\n\n${classTable(classes)}`,
     classChart(classes),
+    changes === undefined ? '' : `### Changes since the data set before\n\n${changesTable(changes)}`,
     leftOut.length === 0 ? '' : `### Left out\n\n${leftOutTable(leftOut)}`,
     `The same zips, options and seed \`${seed}\` give the same split again.`,
   ];
@@ -37,13 +40,19 @@ function cautionMarkdown(text: string): string {
   return `> [!CAUTION]\n> ${text.split('\n').map(escapeMarkdown).join('<br>\n> ')}`;
 }
 
-function factsTable({ archive, classes, seed }: Outcome): string {
+function standingMarkdown({ name, server }: StandingArchive): string {
+  return `> [!NOTE]\n> **Nothing is new**: all zips and options are those of the last archive. \`${name}\` on ${escapeMarkdown(server)} stands, and nothing was uploaded. \`force: true\` makes a new one all the same.`;
+}
+
+function factsTable({ archive, standing, classes, seed, dataIdentity }: Outcome): string {
   const { train, test } = totals(classes);
   const rows = [
     ['Images', `${train + test}: ${train} train, ${test} test`],
     ['Classes', String(classes.size)],
     ['Seed', `\`${seed}\``],
     ...(archive ? archiveRows(archive) : []),
+    ...(standing ? standingRows(standing) : []),
+    ...(dataIdentity === undefined ? [] : [['Data identity', `\`${dataIdentity}\``]]),
   ];
   return markdownTable(['Fact', 'Value'], rows);
 }
@@ -63,6 +72,15 @@ function archiveRows({ name, path, facts, delivery }: ArchiveOutcome): string[][
   }
   if (path !== undefined) rows.push(['Local archive', `\`${path}\``]);
   return rows;
+}
+
+function standingRows({ name, bytes, sha256, url, path }: StandingArchive): string[][] {
+  return [
+    ['Archive', `\`${name}\`, ${formatBytes(bytes)}`],
+    ['SHA-256', `\`${sha256}\``],
+    ['WebDAV address', `\`${url}\``],
+    ...(path === undefined ? [] : [['Local archive', `\`${path}\``]]),
+  ];
 }
 
 function classTable(classes: ReadonlyMap<string, ClassCount>): string {
@@ -102,6 +120,16 @@ function classChart(classes: ReadonlyMap<string, ClassCount>): string {
     `  bar [${counts.map(({ test }) => test).join(', ')}]`,
     '```',
   ].join('\n');
+}
+
+function changesTable(changes: NonNullable<Outcome['changes']>): string {
+  if (changes.size === 0) return 'None: the same images in the same classes, on the same sides.';
+  const names = CHANGES.map(({ name }) => name);
+  const rows = [...changes].map(([label, ofClass]) => [
+    escapeMarkdown(label),
+    ...CHANGES.map(({ change }) => String(ofClass[change])),
+  ]);
+  return markdownTable(['Class', ...names], rows, names);
 }
 
 function leftOutTable(leftOut: Outcome['leftOut']): string {

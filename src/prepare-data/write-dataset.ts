@@ -1,7 +1,8 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ArchiveFacts, createArchive } from '../archive/archive-writer.ts';
-import { datasetJson } from '../dataset/manifest.ts';
+import type { ClassChanges } from '../dataset/changes.ts';
+import { datasetJson, MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { type ClassCount, createTally } from '../dataset/tally.ts';
@@ -9,17 +10,21 @@ import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import type { GrowingFile } from '../growing-file.ts';
+import { sidesNameOf } from '../owncloud/archive-names.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
+import { createCsvFile } from './csv-file.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
 import type { FillJob, Picture } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
+import { createKeptSides, type KeptSides } from './kept-sides.ts';
+import type { Line } from './line.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
-import { createManifestFile } from './manifest-file.ts';
+
 import { organise } from './organise.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { RunContext } from './prepare.ts';
@@ -29,6 +34,7 @@ import type { Selections, Source } from './sources.ts';
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
 const REPORT = 'report.html';
+const CHANGES = 'changes.csv';
 
 export interface WrittenDataset {
   readonly name: string;
@@ -36,11 +42,14 @@ export interface WrittenDataset {
   readonly facts: ArchiveFacts;
   readonly manifestPath: string;
   readonly reportPath: string;
-  /** Paths of manifest, data set description and report. */
+  /** Of the file beside the archive; `undefined` where sides are not kept. */
+  readonly sidesPath: string | undefined;
+  /** Paths of manifest, changes, data set description and report. */
   readonly descriptions: string[];
   readonly classes: ReadonlyMap<string, ClassCount>;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
+  readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
 }
 
 /** An archive that has begun to grow. */
@@ -55,6 +64,8 @@ export interface WriteRun {
   readonly inputs: Inputs;
   readonly dataDir: DataDir;
   readonly context: RunContext;
+  /** Where sides are kept. */
+  readonly line: Line | undefined;
   /** Settles when all zips are here. */
   readonly downloads: Promise<void>;
   /** Told when the archive begins to grow. */
@@ -74,7 +85,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   await requireSpace(sources, inputs);
   const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
   const { signal } = context;
-  const manifest = await createManifestFile(join(dataDir.results, MANIFEST));
+  const manifest = await createCsvFile(join(dataDir.results, MANIFEST), MANIFEST_HEADER);
   const archive = await createArchive(path, {
     signal,
     onDigested: saver?.onDigested,
@@ -87,8 +98,15 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
   const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
+  let kept: KeptSides | undefined;
   try {
-    const planning = await createPlanning(selections, inputs.plan, threads);
+    kept = await createKeptSides(
+      run.line,
+      { sides: sidesNameOf(path), changes: join(dataDir.results, CHANGES) },
+      { isGrouped: inputs.plan.groupBy !== undefined },
+    );
+    const { sidesPath, changesPath } = kept;
+    const planning = await createPlanning(selections, inputs.plan, threads, run.line?.known);
     run.onBegun({ name, file: archive.file, saver });
     const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
@@ -108,6 +126,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         onPlanned: ({ planned }) => {
           leftOut.push(...planned.leftOut);
           for (const image of planned.images) tally.add(image);
+          return kept?.add(planned.images);
         },
         onFilled: (filled) => {
           unreadable.push(...filled.unreadable);
@@ -121,15 +140,18 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       progress.end();
     }
     await manifest.finish();
+    await kept.finish(manifest.path);
+    const changes = kept.changes();
     const warnings = [...selections.warnings, ...planning.warnings(), ...unreadableWarning(unreadable)];
-    const descriptions = [manifest.path];
+    const descriptions = [manifest.path, ...(changesPath === undefined ? [] : [changesPath])];
     async function* texts(): AsyncGenerator<FillJob> {
       yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST };
+      if (changesPath !== undefined) yield { kind: 'file', path: changesPath, name: archiveFolder + CHANGES };
       const downloaded = await Promise.all(
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
       const { plan: options, imageExtensions } = inputs;
-      const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings });
+      const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings, changes });
       const made = {
         [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
         [REPORT]: reportHtml(report),
@@ -147,11 +169,13 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     const facts = await archive.finish();
     info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
     const [manifestPath, reportPath] = [manifest.path, join(dataDir.results, REPORT)];
-    return { name, path, facts, manifestPath, reportPath, descriptions, classes: tally.classes(), leftOut, warnings };
+    const files = { name, path, facts, manifestPath, reportPath, sidesPath, descriptions };
+    return { ...files, classes: tally.classes(), leftOut, warnings, changes };
   } catch (error) {
     // In this order: what is open can't be removed everywhere.
     await threads.close();
     await manifest.abort();
+    await kept?.abort();
     await archive.abort();
     throw error;
   } finally {

@@ -1,14 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { diskFailure } from '../disk-failure.ts';
 
-/** `manifest.csv`, written while the images come: a line of every image is too much to be kept in memory. */
-export interface ManifestFile {
+/** A file that is written while its lines come: a line of every image is too much to be kept in memory. */
+export interface CsvFile {
   readonly path: string;
-  /**
-   * @param lines of images, as `manifestLine` makes them
-   * @throws DiatomError `DISK`
-   */
+  /** @throws DiatomError `DISK` */
   add(lines: string): Promise<void> | void;
   /** @throws DiatomError `DISK` */
   finish(): Promise<void>;
@@ -19,7 +15,7 @@ export interface ManifestFile {
 const BLOCK_LENGTH = 64 * 1024;
 
 /** @throws DiatomError `DISK` */
-export async function createManifestFile(path: string): Promise<ManifestFile> {
+export async function createCsvFile(path: string, header: string): Promise<CsvFile> {
   const onDisk = async <T>(step: () => Promise<T>): Promise<T> => {
     try {
       return await step();
@@ -28,7 +24,7 @@ export async function createManifestFile(path: string): Promise<ManifestFile> {
     }
   };
   let file: FileHandle | undefined = await onDisk(() => open(path, 'w'));
-  let text = MANIFEST_HEADER;
+  let text = header;
 
   async function flush(): Promise<void> {
     const block = text;

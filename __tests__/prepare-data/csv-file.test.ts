@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type DatasetImage, MANIFEST_HEADER, manifestLine } from '../../src/dataset/manifest.ts';
-import { createManifestFile } from '../../src/prepare-data/manifest-file.ts';
+import { createCsvFile } from '../../src/prepare-data/csv-file.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 
 function image(index: number): DatasetImage {
@@ -18,12 +18,13 @@ function image(index: number): DatasetImage {
     sourceZip: 'h.zip',
     sourcePath: `Hannaea/${index}.png`,
     group: undefined,
+    crc32: 0xbeef,
   };
 }
 
 test('every image gets its line, in order, however many there are and come at a time', async () => {
   const lines = Array.from({ length: 2_000 }, (_, index) => manifestLine(image(index)));
-  const manifest = await createManifestFile(join(temporaryFolder('manifest'), 'manifest.csv'));
+  const manifest = await createCsvFile(join(temporaryFolder('manifest'), 'manifest.csv'), MANIFEST_HEADER);
   let given = 0;
   for (let some = 0; given < lines.length; some++) {
     await manifest.add(lines.slice(given, given + some).join(''));
@@ -36,14 +37,14 @@ test('every image gets its line, in order, however many there are and come at a 
 test('a place that can’t be written is named', async () => {
   const path = join(temporaryFolder('manifest'), 'manifest.csv');
   mkdirSync(path);
-  await expect(createManifestFile(path)).rejects.toMatchObject({
+  await expect(createCsvFile(path, MANIFEST_HEADER)).rejects.toMatchObject({
     code: 'DISK',
     message: expect.stringContaining(path),
   });
 });
 
 test('it may be given up at any time, also after its end', async () => {
-  const manifest = await createManifestFile(join(temporaryFolder('manifest'), 'manifest.csv'));
+  const manifest = await createCsvFile(join(temporaryFolder('manifest'), 'manifest.csv'), MANIFEST_HEADER);
   await manifest.add(manifestLine(image(1)));
   await manifest.abort();
   await manifest.abort();

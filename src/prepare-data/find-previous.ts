@@ -1,0 +1,62 @@
+import { type ArchiveFolder, listArchives } from '../owncloud/archive-folder.ts';
+import type { Remote } from '../owncloud/connect.ts';
+import { info } from '../runner/log.ts';
+import type { Inputs } from './inputs.ts';
+import { type Base, explaining, resolvePrevious } from './previous.ts';
+import { localPlace, remotePlace } from './previous-place.ts';
+
+/** What was made before. */
+export interface Previous {
+  /** Whose sides are kept; `undefined` for the first data set of a line, and for a split that keeps none. */
+  readonly base: Base | undefined;
+  /** The archives on the server; `undefined` where there is no server, or it need not be listed and can't. */
+  readonly folder: ArchiveFolder | undefined;
+  readonly warnings: readonly string[];
+}
+
+const NEW_LINE =
+  'previous is none: a new line of data sets begins. Every image is drawn anew, so what models were tested on before may be trained on now: they can hardly be compared.';
+const NO_SERVER =
+  'split is keep, but nothing is uploaded, so there is no folder with the data set before: all images count as new. Give the path of an archive, its sides file or a manifest in the workspace as input previous to keep their sides.';
+
+/**
+ * Finds the data set before, on the server or in the workspace. Nothing is downloaded before that is known.
+ *
+ * @param remote `undefined` where the run has no server
+ * @throws DiatomError what `resolvePrevious` and listing throw, where sides are to be kept
+ */
+export async function findPrevious(
+  inputs: Pick<Inputs, 'plan' | 'previous' | 'server' | 'archivePrefix' | 'workspace'>,
+  remote: Remote | undefined,
+  signal: AbortSignal,
+): Promise<Previous> {
+  const { previous, server, archivePrefix: prefix, workspace } = inputs;
+  const keeps = inputs.plan.split === 'keep';
+  if (!keeps && (!remote || remote.access === 'upload-only'))
+    return { base: undefined, folder: undefined, warnings: [] };
+  const folder = remote && server && (await list(remote, server.folder, { prefix, keeps, signal }));
+  if (!keeps) return { base: undefined, folder, warnings: [] };
+  const place = remote ? remotePlace(remote, { signal }) : localPlace(workspace);
+  const base = await resolvePrevious({ previous, place, folder, signal });
+  const warnings = [
+    ...(previous === 'none' ? [NEW_LINE] : []),
+    ...(previous === 'auto' && !remote ? [NO_SERVER] : []),
+    ...(base?.warnings ?? []),
+  ];
+  // As warnings of the whole run, they come at its end.
+  for (const warning of warnings) info(warning);
+  if (base) info(`Sides are kept of ${base.images.length} images that “${base.name}” tells of.`);
+  else info('There is no data set before: every image is new.');
+  return { base, folder, warnings };
+}
+
+async function list(
+  remote: Remote,
+  folder: string,
+  { prefix, keeps, signal }: { readonly prefix: string; readonly keeps: boolean; readonly signal: AbortSignal },
+): Promise<ArchiveFolder | undefined> {
+  const listing = () => listArchives(remote, { folder, prefix }, { signal });
+  if (keeps) return explaining(folder === '' ? 'the top folder' : folder, signal, listing);
+  // Other splits need it to find out whether anything is new, and no more.
+  return listing().catch(() => undefined);
+}

@@ -1,0 +1,63 @@
+import { rm } from 'node:fs/promises';
+import { CHANGES_HEADER, type ClassChanges, type Comparison } from '../dataset/changes.ts';
+import type { PlannedImage } from '../dataset/plan.ts';
+import { createCsvFile } from './csv-file.ts';
+import type { Line } from './line.ts';
+import { writeSides } from './sides-file.ts';
+
+/** The files that tell a line of data sets where its images lie and what has changed; none where sides are not kept. */
+export interface KeptSides {
+  /** Tells of images that have their places. @throws DiatomError `DISK` */
+  add(images: readonly PlannedImage[]): Promise<void>;
+  /**
+   * Once all images are in the manifest.
+   *
+   * @throws DiatomError `DISK`
+   */
+  finish(manifest: string): Promise<void>;
+  /** Removes what is beside the archive, and closes the rest. */
+  abort(): Promise<void>;
+  /** Of the file beside the archive. */
+  readonly sidesPath: string | undefined;
+  /** Of `changes.csv`; `undefined` for the first data set of a line, too. */
+  readonly changesPath: string | undefined;
+  /** Of each class, once finished. */
+  changes(): ReadonlyMap<string, ClassChanges> | undefined;
+}
+
+/** @throws DiatomError `DISK` */
+export async function createKeptSides(
+  line: Line | undefined,
+  paths: { readonly sides: string; readonly changes: string },
+  { isGrouped }: { readonly isGrouped: boolean },
+): Promise<KeptSides> {
+  const comparison = line?.comparison;
+  const file = comparison && (await createCsvFile(paths.changes, CHANGES_HEADER));
+  return {
+    async add(images) {
+      if (!comparison) return;
+      for (const image of images) {
+        const rows = comparison.add(comparedImage(image));
+        if (rows !== '') await file?.add(rows);
+      }
+    },
+    async finish(manifest) {
+      await file?.add(comparison?.rest() ?? '');
+      await file?.finish();
+      if (line) await writeSides(paths.sides, { manifest, known: line.known, isGrouped });
+    },
+    async abort() {
+      await file?.abort();
+      if (line) await rm(paths.sides, { force: true });
+    },
+    sidesPath: line && paths.sides,
+    changesPath: comparison && paths.changes,
+    changes: () => comparison?.classes(),
+  };
+}
+
+/** An image as it is compared with those of the data set before. */
+export function comparedImage({ image, label, split, fileName }: PlannedImage): Parameters<Comparison['add']>[0] {
+  const { crc32, bytes } = image;
+  return { crc32, bytes, label, split, path: `${split}/${label}/${fileName}` };
+}

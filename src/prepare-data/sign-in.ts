@@ -1,0 +1,26 @@
+import { DiatomError } from '../errors.ts';
+import type { Remote } from '../owncloud/connect.ts';
+import { requireUsableFolder } from '../owncloud/folder.ts';
+import { info, warn } from '../runner/log.ts';
+import type { Inputs, UploadInputs } from './inputs.ts';
+import type { RunContext } from './prepare.ts';
+
+/** @throws DiatomError `INPUT`, `OWNCLOUD`, `NETWORK`, `CANCELLED` */
+export async function signIn(
+  { lowDisk, upload }: Pick<Inputs, 'lowDisk' | 'upload'>,
+  server: UploadInputs,
+  { http, signal }: Pick<RunContext, 'http' | 'signal'>,
+): Promise<Remote> {
+  // Loaded when it is needed: the library for WebDAV is a good part of the time that the action takes to start.
+  const { connect } = await import('../owncloud/connect.ts');
+  const remote = await connect(server, { http, signal, onWarning: warn });
+  requireUsableFolder(remote, server.folder);
+  if (lowDisk && upload && !remote.chunking) {
+    throw new DiatomError(
+      'INPUT',
+      `Input low-disk is true, but ${remote.description} does not take a file in pieces, so the whole archive has to be here first. Set keep-data: false instead.`,
+    );
+  }
+  info(`Signed in: ${remote.description}.`);
+  return remote;
+}
