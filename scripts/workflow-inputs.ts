@@ -59,6 +59,7 @@ interface Spec {
 const SECRET = 'a secret';
 const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
+const NOT_ASKED = 'the check of a machine does not look at it';
 const ELSEWHERE = 'a job of its own checks';
 
 const GPU_SERVER: Target = {
@@ -116,6 +117,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'owncloud-password': SECRET,
           'registry-username': 'follows from the registry',
           'registry-password': SECRET,
+          check: 'the workflow trains; the pipeline checks in a job of its own',
           'output-dir': 'nothing runs in this job after the action that could look into the folder',
         },
         // An hour less than a GPU server lives at the most (max-hours), so that what was trained can be saved.
@@ -151,6 +153,27 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'artifact-name': CHECKS,
         },
         renamed: { cache: 'prepare-cache' },
+      },
+      'check-training': {
+        action: 'train-model',
+        except: {
+          check: 'is true',
+          image: NOT_ASKED,
+          dataset: NOT_ASKED,
+          'dataset-sha256': NOT_ASKED,
+          'owncloud-password': SECRET,
+          'registry-username': NOT_ASKED,
+          'registry-password': NOT_ASKED,
+          'train-command': NOT_ASKED,
+          'test-command': NOT_ASKED,
+          env: NOT_ASKED,
+          network: NOT_ASKED,
+          'shm-size': NOT_ASKED,
+          'output-dir': CHECKS,
+          'timeout-minutes': 'the job has a limit of its own',
+          'artifact-name': CHECKS,
+          'compare-with': NOT_ASKED,
+        },
       },
     },
     workflows: {

@@ -29,6 +29,7 @@ test('the defaults are those of action.yml', () => {
     outputDir: '/workspace/model',
     timeoutMs: undefined,
     artifactName: 'model',
+    isCheck: false,
     compareWith: '',
   });
 });

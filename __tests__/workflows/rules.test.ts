@@ -35,6 +35,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
   'publish-model/publish': {},
   'pipeline/check': { contents: 'read', packages: 'write' },
+  'pipeline/check-training': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
@@ -159,10 +160,12 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
     for (const { id, job } of jobsOf(file)) {
       const called = calledBy(job);
       if (called) expectAllGiven(called.name, Object.keys(called.workflow.on.workflow_call?.inputs ?? {}), job.with);
-      for (const { uses = '', with: given } of job.steps ?? []) {
+      for (const { id: step = '', uses = '', with: given } of job.steps ?? []) {
         const action = /^\$\/(.+)/.exec(uses)?.[1];
         if (action === undefined) continue;
-        expectAllGiven(id === 'check' ? id : action, Object.keys(readActionMetadata(action).inputs), given);
+        // A step or a job that takes an action for something of its own has a list of its own.
+        const target = [step, id].find((own) => (spec?.actions?.[own]?.action ?? '') === action) ?? action;
+        expectAllGiven(target, Object.keys(readActionMetadata(action).inputs), given);
       }
     }
   });

@@ -1,20 +1,13 @@
 import { probeDownload } from '../download/probe.ts';
-import { messageOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
+import { freeBytes } from '../free-bytes.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import { mapParallel } from '../parallel.ts';
-import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
+import { type Finding, find } from '../runner/findings.ts';
 import { checkDataDir } from './data-dir.ts';
-import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
+import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import type { Inputs, StepOutcome, UploadInputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
-
-/** One line of the preflight: what was looked at, and a sentence about it. */
-export interface Finding {
-  readonly subject: string;
-  readonly ok: boolean;
-  readonly sentence: string;
-}
 
 /**
  * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
@@ -55,27 +48,8 @@ function findingOf({ name, outcome }: StepOutcome): Finding {
   return { subject: name, ok: false, sentence: 'not ready: the log of its step says why' };
 }
 
-/** The preflight as one table. */
-export function checkMarkdown(findings: readonly Finding[]): string {
-  const rows = findings.map(({ subject, ok, sentence }) => [
-    ok ? '✅' : '❌',
-    escapeMarkdown(subject),
-    escapeMarkdown(sentence),
-  ]);
-  return `## Check\n\n${markdownTable(['', 'What', 'Found'], rows)}\n`;
-}
-
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-async function find(subject: string, signal: AbortSignal, look: () => Promise<string>): Promise<Finding> {
-  try {
-    return { subject, ok: true, sentence: await look() };
-  } catch (error) {
-    throwIfCancelled(signal);
-    return { subject, ok: false, sentence: messageOf(error) };
-  }
 }
 
 async function checkServer(

@@ -29,6 +29,8 @@ export interface Inputs {
   readonly timeoutMs: number | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** Nothing is trained: it is only found out whether it could be. */
+  readonly isCheck: boolean;
   /** `''` when nothing is to be compared. */
   readonly compareWith: string;
 }
@@ -62,6 +64,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
     artifactName: safeNameInput('artifact-name', ''),
+    isCheck: booleanInput('check'),
     compareWith: textInput('compare-with'),
   };
 }

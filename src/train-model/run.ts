@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiatomError, failureMessage } from '../errors.ts';
@@ -7,10 +7,12 @@ import { formatDuration } from '../format.ts';
 import { createHttpClient } from '../http/client.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
+import { reportFindings } from '../runner/findings.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { check } from './check.ts';
 import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { isRegularFile, outputFiles } from './output-dir.ts';
@@ -55,6 +57,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   // A container's user has to read what is unpacked here, however strict the runner's own mask is.
   process.umask(0o022);
   const inputs = readInputs(env);
+  if (inputs.isCheck) return runCheck(inputs, env);
   const { cancel, release } = cancelOnSignals();
   const deadline = setDeadline(inputs.timeoutMs, cancel);
   const http = createHttpClient({ proxyFor });
@@ -105,6 +108,19 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   await writeSummary(summaryMarkdown(known, failure));
   release();
   await http.close();
+}
+
+async function runCheck(inputs: Inputs, env: NodeJS.ProcessEnv): Promise<void> {
+  const { cancel, release } = cancelOnSignals();
+  const http = createHttpClient({ proxyFor });
+  const workDir = await mkdtemp(join(env['RUNNER_TEMP'] || tmpdir(), 'diatom-check-'));
+  try {
+    await reportFindings(await check(inputs, { http, signal: cancel.signal, workDir }));
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+    release();
+    await http.close();
+  }
 }
 
 function setDeadline(timeoutMs: number | undefined, cancel: AbortController): NodeJS.Timeout | undefined {
