@@ -51,6 +51,7 @@ describe('inputs', () => {
       concurrency: 4,
       cache: true,
       alsoChecked: [],
+      gate: '',
       artifactName: '',
     });
     expect(plan).toEqual({

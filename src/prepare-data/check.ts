@@ -4,6 +4,7 @@ import { freeBytes } from '../free-bytes.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import { mapParallel } from '../parallel.ts';
 import { type Finding, find } from '../runner/findings.ts';
+import { checkGate } from './check-gate.ts';
 import { checkDataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import type { Inputs, StepOutcome, UploadInputs } from './inputs.ts';
@@ -38,7 +39,9 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     sentence: `${count(fileList.length, 'zip')}, ${count(labels.size, 'label')}`,
   };
   const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes));
-  return [list, ...zips, ...others, disk, ...inputs.alsoChecked.map(findingOf)];
+  const gate =
+    inputs.gate === '' ? [] : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels))];
+  return [list, ...zips, ...others, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
 }
 
 /** What another step has found out. */

@@ -1,8 +1,8 @@
+import { type Condition, evaluateGate, figureName, type Verdict } from '../model/gate.ts';
+import { figureOf } from '../model/gate-figures.ts';
 import type { Metrics } from '../model/metrics.ts';
 import type { Comparison } from './comparison.ts';
 import { percent, withInterval } from './format-figure.ts';
-import { type Condition, evaluateGate, figureName, type Verdict } from './gate.ts';
-import { figureOf } from './gate-figures.ts';
 import { CLASSES_FILE } from './model-folder.ts';
 import type { PublishedModel } from './production.ts';
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { DiatomError } from '../errors.ts';
+import { parseGate } from '../model/gate.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
@@ -12,7 +13,6 @@ import {
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import type { Rules } from './checks.ts';
-import { parseGate } from './gate.ts';
 import { defaultVersion, whyNoVersion } from './model-folder.ts';
 
 /** A new version, from a folder (absolute path) or a workflow artifact. */

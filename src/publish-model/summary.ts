@@ -1,9 +1,9 @@
+import { figureName } from '../model/gate.ts';
+import { figureOf } from '../model/gate-figures.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
 import { percent, withInterval } from './format-figure.ts';
-import { figureName } from './gate.ts';
-import { figureOf } from './gate-figures.ts';
 import { PRODUCTION } from './model-folder.ts';
 import type { Outcome } from './outcome.ts';
 
