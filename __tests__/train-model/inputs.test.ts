@@ -33,6 +33,7 @@ test('the defaults are those of action.yml', () => {
     key: 'model',
     retentionDays: 7,
     owncloudFolder: '',
+    isCheck: false,
     compareWith: '',
     decide: false,
     dataIdentity: undefined,

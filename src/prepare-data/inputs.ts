@@ -74,6 +74,8 @@ export interface Inputs {
   readonly cache: boolean;
   /** What other steps have checked. */
   readonly alsoChecked: readonly StepOutcome[];
+  /** The gate that is looked at by a check; `''` for none. */
+  readonly gate: string;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
 }
@@ -117,6 +119,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
+    gate: textInput('check-gate'),
     artifactName: safeNameInput('artifact-name', ''),
   };
   requireSensibleDisk(inputs);
