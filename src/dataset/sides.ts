@@ -131,9 +131,9 @@ function readImage(fields: Fields, name: string, line: number, intern: (text: st
   };
 }
 
-/** Nearly every row has no quotes. In none is a line end: names have none. */
+/** Nearly every row has neither quotes nor the mark before a formula. In none is a line end: names have none. */
 function fieldsOf(line: string, columns: readonly string[]): string[] {
-  if (!line.includes('"')) return line.split(',');
+  if (!/["']/.test(line)) return line.split(',');
   return [...(parseCsv(`${columns.join(',')}\n${line}`)[0]?.values() ?? [])];
 }
 
