@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/integration/**', '__tests__/e2e/**', '__tests__/weekly/**'],
+          exclude: ['integration', 'e2e', 'weekly', 'year'].map((folder) => `__tests__/${folder}/**`),
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -52,6 +52,15 @@ export default defineConfig({
           testTimeout: 3_600_000,
           hookTimeout: 1_200_000,
           fileParallelism: false,
+        },
+      },
+      // The pipeline run again and again: a test is a month, and the next one needs it.
+      {
+        test: {
+          name: 'year',
+          include: ['__tests__/year/**/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
         },
       },
     ],

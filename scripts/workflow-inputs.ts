@@ -52,16 +52,30 @@ interface Spec {
   readonly fromVariables: readonly string[];
   /** Of these, what the form has nevertheless: what is left empty there comes from the variable. */
   readonly alsoInForm?: readonly string[];
+  /** What only a caller can give, and neither the form nor a variable, as it tells one call from another. */
+  readonly fromCaller?: readonly string[];
 }
 
 const SECRET = 'a secret';
 const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
+const ALONE = 'a version that is there takes publish-model.yml alone';
 const ELSEWHERE = 'a job of its own checks';
+const DECIDES = 'the pipeline decides before it calls this workflow';
+const UNTRAINED = 'nothing is trained by a decision';
+
+const PUBLISHING = {
+  'owncloud-password': SECRET,
+  'models-password': SECRET,
+  'model-dir': 'the workspace of this job is empty',
+  check: 'nothing is published by a check',
+};
 
 const GPU_SERVER: Target = {
   except: {
     mode: 'follows from the job',
+    key: 'is by default the artifact’s name',
+    'aws-sign-in': 'comes from the step before',
     'github-token': 'the job’s own',
     'runner-token': SECRET,
     'app-private-key': SECRET,
@@ -104,7 +118,15 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
     fromVariables: ['owncloud-url', 'owncloud-username', 'owncloud-folder'],
   },
   'build-image': {
-    fromVariables: ['registry', 'registry-username', 'image-name', 'build-args'],
+    fromVariables: [
+      'registry',
+      'registry-username',
+      'registry-ca',
+      'image-name',
+      'build-args',
+      'buildkit-image',
+      'sbom-generator',
+    ],
     alsoInForm: ['build-args'],
   },
   'train-model': {
@@ -115,21 +137,50 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'registry-username': 'follows from the registry',
           'registry-password': SECRET,
           'output-dir': 'nothing runs in this job after the action that could look into the folder',
+          decide: DECIDES,
+          'data-identity': DECIDES,
         },
         // An hour less than a GPU server lives at the most (max-hours), so that what was trained can be saved.
         defaults: { 'timeout-minutes': '660' },
       },
       'gpu-server': GPU_SERVER,
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'registry-username', ...SERVER_INPUTS],
+    fromVariables: [
+      'owncloud-url',
+      'owncloud-username',
+      'owncloud-folder',
+      'registry-username',
+      'retention-days',
+      ...SERVER_INPUTS,
+    ],
+    fromCaller: ['key'],
   },
   'publish-model': {
     actions: {
-      'publish-model': {
-        except: { 'owncloud-password': SECRET, 'model-dir': 'the workspace of this job is empty' },
+      store: {
+        action: 'publish-model',
+        except: {
+          ...PUBLISHING,
+          promote: 'the next job promotes',
+          'promote-version': 'is stored already',
+          'roll-back-to': 'is stored already',
+          'check-again': 'is stored already',
+        },
+      },
+      promote: {
+        action: 'publish-model',
+        except: {
+          ...PUBLISHING,
+          'artifact-name': WIRED,
+          unpublished: 'only what is stored already is promoted',
+          'judge-version': 'the job before judges',
+          version: WIRED,
+          'promote-version': WIRED,
+          'check-again': WIRED,
+        },
       },
     },
-    fromVariables: ['owncloud-url', 'owncloud-username', 'models-folder'],
+    fromVariables: ['owncloud-url', 'owncloud-username', 'models-username', 'models-folder'],
   },
   pipeline: {
     actions: {
@@ -151,6 +202,47 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         // As in the job that makes the data set.
         defaults: { split: 'keep', 'n-test': '20%' },
       },
+      'check-publishing': {
+        action: 'publish-model',
+        except: {
+          'owncloud-password': SECRET,
+          'models-password': SECRET,
+          check: 'is true',
+          'model-dir': CHECKS,
+          'artifact-name': CHECKS,
+          unpublished: CHECKS,
+          'judge-version': CHECKS,
+          version: CHECKS,
+          promote: CHECKS,
+          'promote-version': CHECKS,
+          'roll-back-to': CHECKS,
+          'check-again': CHECKS,
+          'keep-versions': CHECKS,
+        },
+      },
+      decide: {
+        action: 'train-model',
+        except: {
+          'owncloud-password': SECRET,
+          'registry-username': UNTRAINED,
+          'registry-password': UNTRAINED,
+          image: WIRED,
+          dataset: WIRED,
+          'dataset-sha256': WIRED,
+          'data-identity': WIRED,
+          'compare-with': 'is production',
+          decide: 'is true',
+          engine: UNTRAINED,
+          'shm-size': UNTRAINED,
+          'output-dir': UNTRAINED,
+          'timeout-minutes': UNTRAINED,
+          'artifact-name': UNTRAINED,
+          'keep-unpublished': UNTRAINED,
+          key: UNTRAINED,
+          'retention-days': UNTRAINED,
+        },
+        renamed: { env: 'train-env', network: 'train-network' },
+      },
     },
     workflows: {
       'prepare-data': {
@@ -166,7 +258,13 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         renamed: { 'timeout-minutes': 'build-timeout-minutes', cache: 'build-cache', tags: 'image-tags' },
       },
       'train-model': {
-        except: { image: WIRED, dataset: WIRED, 'dataset-sha256': WIRED, 'compare-with': 'is production' },
+        except: {
+          image: WIRED,
+          dataset: WIRED,
+          'dataset-sha256': WIRED,
+          'compare-with': 'is production',
+          'keep-unpublished': 'follows from publish',
+        },
         renamed: {
           'runs-on': 'train-runs-on',
           'timeout-minutes': 'train-timeout-minutes',
@@ -176,13 +274,21 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         },
       },
       'publish-model': {
-        except: { 'artifact-name': WIRED, 'roll-back-to': 'rolling back takes publish-model.yml alone' },
+        except: {
+          'artifact-name': WIRED,
+          unpublished: WIRED,
+          'judge-version': WIRED,
+          'promote-version': ALONE,
+          'roll-back-to': ALONE,
+          'check-again': ALONE,
+        },
         renamed: { 'timeout-minutes': 'publish-timeout-minutes', version: 'model-version' },
       },
     },
     fromVariables: [
       'runs-on',
       'train-runs-on',
+      'same-enterprise',
       'prepare-timeout-minutes',
       'duplicates',
       'label-conflicts',
@@ -198,12 +304,17 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'build-timeout-minutes',
       'registry',
       'registry-username',
+      'registry-ca',
       'image-name',
       'image-tags',
       'build-args',
       'platforms',
       'build-cache',
       'attest',
+      'sbom',
+      'sbom-generator',
+      'provenance',
+      'buildkit-image',
       'engine',
       'gpus',
       'train-command',
@@ -211,15 +322,18 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'shm-size',
       'train-timeout-minutes',
       'model-artifact-name',
+      'retention-days',
       'publish-timeout-minutes',
       'environment',
       'model-name',
+      'models-username',
       'models-folder',
       'keep-versions',
       'train-env',
       ...SERVER_INPUTS,
     ],
     alsoInForm: ['train-env'],
+    fromCaller: ['key'],
   },
 };
 
@@ -231,6 +345,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   'archive-content': ['data', 'results'],
   attest: ['auto', 'true', 'false'],
   'build-cache': ['registry', 'gha', 'none'],
+  sbom: ['true', 'false'],
+  provenance: ['max', 'min', 'false'],
   engine: ['docker', 'podman', 'apptainer'],
 };
 
@@ -351,14 +467,14 @@ function workflowInputs(name: string): Record<string, WorkflowInput> {
 
 function formOf(
   name: string,
-  { fromVariables, alsoInForm = [] }: Spec,
+  { fromVariables, alsoInForm = [], fromCaller = [] }: Spec,
   inputs: Readonly<Record<string, WorkflowInput>>,
 ): Record<string, WorkflowInput> {
-  for (const input of fromVariables) {
+  for (const input of [...fromVariables, ...fromCaller]) {
     if (inputs[input] === undefined) throw new Error(`${name} has no input ${input}`);
   }
   const shown = Object.entries(inputs).filter(
-    ([input]) => !fromVariables.includes(input) || alsoInForm.includes(input),
+    ([input]) => !fromCaller.includes(input) && (!fromVariables.includes(input) || alsoInForm.includes(input)),
   );
   if (shown.length > MAX_FORM_INPUTS) {
     throw new Error(`the form of ${name} has ${shown.length} inputs, and GitHub allows ${MAX_FORM_INPUTS}`);

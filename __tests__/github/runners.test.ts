@@ -57,16 +57,26 @@ describe('runners', () => {
     const jit = await registerRunner(api(), repository, { name: 'diatom-1-1', labels: ['x', 'diatom-1-1'], group: '' });
     expect(JSON.parse(Buffer.from(jit, 'base64').toString())).toMatchObject({ name: 'diatom-1-1' });
     const [runner] = await listRunners(api(), repository, 'diatom-1-1');
-    expect(runner).toMatchObject({ labels: ['x', 'diatom-1-1'], isOnline: false, busy: false });
+    expect(runner).toMatchObject({ isOnline: false, busy: false });
+    expect(runner?.labels).toEqual(['x', 'diatom-1-1', expect.stringMatching(/^start-[0-9a-f]{8}$/)]);
   });
 
-  test('a registration that an attempt left behind is replaced', async () => {
-    const register = () => registerRunner(api(), repository, { name: 'diatom-1-1', labels: ['x'], group: '' });
+  const register = () => registerRunner(api(), repository, { name: 'diatom-1-1', labels: ['x'], group: '' });
+
+  test('a registration of its own whose answer was lost is replaced', async () => {
+    stand.failNext({ path: 'generate-jitconfig', status: 0, late: true });
+    const jit = await register();
+    expect(stand.requests.filter((request) => request.includes('generate-jitconfig'))).toHaveLength(3);
+    expect(stand.runners.size).toBe(1);
+    const { runnerId } = JSON.parse(Buffer.from(jit, 'base64').toString());
+    expect(stand.runnerNamed('diatom-1-1')?.id).toBe(runnerId);
+  });
+
+  test('a registration of somebody else under the same name is left alone', async () => {
     await register();
     const before = stand.runnerNamed('diatom-1-1')?.id;
-    await register();
-    expect(stand.runners.size).toBe(1);
-    expect(stand.runnerNamed('diatom-1-1')?.id).not.toBe(before);
+    expect(await failureOf(register())).toMatchObject({ code: 'GITHUB', status: 409 });
+    expect(stand.runnerNamed('diatom-1-1')?.id).toBe(before);
   });
 
   test('it is removed; none is fine, and one that has a job stays', async () => {

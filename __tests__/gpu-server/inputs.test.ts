@@ -31,7 +31,8 @@ test('the defaults are those of action.yml', () => {
   expect(read()).toEqual({
     mode: 'start',
     driver: { kind: 'local' },
-    run: { runId: '7', attempt: 2 },
+    isSignInRefused: false,
+    run: { runId: '7', attempt: 2, key: '' },
     name: 'diatom-7-2',
     repository: 'example/diatoms',
     apiUrl: 'https://api.github.com',

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { DiatomError } from '../../src/errors.ts';
-import type { Driver, ServerState, StartRequest } from '../../src/gpu-server/driver.ts';
+import { type Driver, type ServerState, ServerTaken, type StartRequest } from '../../src/gpu-server/driver.ts';
 import { openGithub } from '../../src/gpu-server/github.ts';
 import { readInputs } from '../../src/gpu-server/inputs.ts';
 import { reap, reapRegistrations } from '../../src/gpu-server/reap.ts';
@@ -47,6 +47,7 @@ function cloud(): Cloud {
     runnerComes: true,
     description: 'a server in memory',
     makesRunner: true,
+    isForOne: true,
     deadMansSwitch: 'the test ends',
     async start(request) {
       this.requests.push(request);
@@ -109,7 +110,10 @@ describe('a start', () => {
     const driver = cloud();
     const started = await start(session(driver, { 'runner-labels': 'lab', 'pick-up-minutes': '3' }), () => {});
     expect(started.runsOn).toEqual(['self-hosted', 'diatom-1-1']);
-    expect(api.runnerNamed('diatom-1-1')?.labels).toEqual(['self-hosted', 'diatom-1-1', 'lab']);
+    expect(api.runnerNamed('diatom-1-1')?.labels).toEqual([
+      ...['self-hosted', 'diatom-1-1', 'lab'],
+      expect.stringMatching(/^start-/),
+    ]);
     const [request] = driver.requests;
     expect(request).toMatchObject({
       name: 'diatom-1-1',
@@ -198,7 +202,91 @@ describe('a start', () => {
   });
 });
 
+describe('two trainings of one run', () => {
+  const [one, two] = ['diatom-1-1-forest', 'diatom-1-1-lake'];
+  const forest = { key: 'forest' };
+  const lake = { key: 'lake' };
+
+  test('get a server each, and the stop of one leaves the other and its registration', async () => {
+    const driver = cloud();
+    const started = await Promise.all([forest, lake].map((inputs) => start(session(driver, inputs), () => {})));
+    expect(started.map(({ runsOn }) => runsOn)).toEqual([
+      ['self-hosted', one],
+      ['self-hosted', two],
+    ]);
+    await stopRun(session(driver, forest));
+    expect([...driver.servers]).toEqual([[two, 'running']]);
+    expect(api.runnerNamed(two)?.status).toBe('online');
+    expect(driver.stops).toEqual([one]);
+    await stopRun(session(driver, lake));
+    expect(driver.servers.size).toBe(0);
+    expect(api.runners.size).toBe(0);
+  });
+
+  test('are not reaped by each other’s start while the run goes on', async () => {
+    const driver = cloud();
+    await start(session(driver, forest), () => {});
+    const { reaped } = await start(session(driver, lake), () => {});
+    expect(reaped).toMatchObject([{ server: { name: one }, outcome: 'kept', why: 'its run goes on' }]);
+    expect(driver.stops).toEqual([]);
+  });
+
+  test('under one key: the second start is refused before it makes anything, and leaves what is there', async () => {
+    const driver = cloud();
+    await start(session(driver, forest), () => {});
+    const registration = api.runnerNamed(one)?.id;
+    let isMaking = false;
+    const error = await failureOf(
+      start(session(driver, forest), () => {
+        isMaking = true;
+      }),
+    );
+    expect(error).toBeInstanceOf(ServerTaken);
+    expect(error.message).toContain(`Another job of this run has a server of the name ${one}, and nothing was started`);
+    expect(error.message).toContain('input key');
+    expect(isMaking).toBe(false);
+    expect(driver.servers.get(one)).toBe('running');
+    expect(api.runnerNamed(one)?.id).toBe(registration);
+  });
+
+  test('under one key, a runner that is registered and has no server yet is left alone as well', async () => {
+    const driver = cloud();
+    api.addRunner({ name: one, labels: [], status: 'offline' });
+    const registration = api.runnerNamed(one)?.id;
+    const error = await failureOf(start(session(driver, forest), () => {}));
+    expect(error).toBeInstanceOf(ServerTaken);
+    expect(api.runnerNamed(one)?.id).toBe(registration);
+    expect(driver.requests).toEqual([]);
+  });
+
+  test('under one key, at the same moment: one starts, the other is refused', async () => {
+    const driver = cloud();
+    const results = await Promise.allSettled([1, 2].map(() => start(session(driver, forest), () => {})));
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: expect.any(ServerTaken) });
+    expect(driver.requests).toHaveLength(1);
+    expect([...driver.servers]).toEqual([[one, 'running']]);
+    expect(api.runners.size).toBe(1);
+  });
+});
+
 describe('a stop', () => {
+  test('knows the names of earlier attempts from before there were keys, and leaves those of others', async () => {
+    const driver = cloud();
+    const all = ['diatom-1-1', 'diatom-1-1-forest', 'diatom-1-1-lake', 'diatom-1-2', 'diatom-1-2-lake', 'diatom-2-1'];
+    for (const name of all) driver.servers.set(name, 'running');
+    await stopRun(session(driver, { key: 'forest' }, { attempt: 2 }));
+    expect([...driver.servers.keys()]).toEqual(['diatom-1-1-lake', 'diatom-1-2', 'diatom-1-2-lake', 'diatom-2-1']);
+    await stopRun(session(driver, {}, { attempt: 2 }));
+    expect([...driver.servers.keys()]).toEqual(['diatom-1-1-lake', 'diatom-1-2-lake', 'diatom-2-1']);
+    driver.list = async () => {
+      throw new DiatomError('SERVER', 'no list today');
+    };
+    driver.stops.length = 0;
+    await stopRun(session(driver, { key: 'lake' }, { attempt: 2 }));
+    expect(driver.stops).toEqual(['diatom-1-2-lake', 'diatom-1-1-lake', 'diatom-1-1']);
+  });
+
   test('needs nothing of the start, removes the registration, and is fine a second time', async () => {
     const driver = cloud();
     await start(session(driver), () => {});
@@ -268,6 +356,17 @@ describe('a stop', () => {
 });
 
 describe('a reaper', () => {
+  test('knows the servers of trainings with a key, and those from before there were keys', async () => {
+    const driver = cloud();
+    for (const name of ['diatom-5-1', 'diatom-5-1-lake', 'diatom-6-1-lake']) driver.servers.set(name, 'running');
+    api.runs.set('5', { status: 'completed', run_attempt: 1 });
+    api.runs.set('6', { status: 'in_progress', run_attempt: 1 });
+    await reap(session(driver), { nameless: true });
+    expect([...driver.servers.keys()]).toEqual(['diatom-6-1-lake']);
+    api.addRunner({ name: 'diatom-5-1-lake', labels: [], status: 'offline' });
+    expect(await reapRegistrations(session(driver))).toEqual(['diatom-5-1-lake']);
+  });
+
   test('stops what no live run owns, and never a busy runner of a live run', async () => {
     const driver = cloud();
     driver.deadline = new Date(0);

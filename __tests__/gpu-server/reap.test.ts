@@ -77,7 +77,10 @@ describe('what may be stopped', () => {
 });
 
 test('a server’s name tells its run and attempt, and other names none', () => {
-  expect(runOf(serverName({ runId: '123', attempt: 2 }))).toEqual({ runId: '123', attempt: 2 });
-  for (const name of ['diatom-1', 'diatom-1-1-check', 'x-diatom-1-1', 'diatom-a-1'])
+  const old = { runId: '123', attempt: 2, key: '' };
+  expect(serverName(old)).toBe('diatom-123-2');
+  for (const run of [old, { ...old, key: 'model' }, { ...old, key: 'model-b-3' }, { ...old, key: '7' }])
+    expect(runOf(serverName(run))).toEqual(run);
+  for (const name of ['diatom-1', 'diatom-1-1--check', 'diatom-1-1-', 'x-diatom-1-1', 'diatom-a-1', 'diatom-1-1-A'])
     expect(runOf(name)).toBeUndefined();
 });

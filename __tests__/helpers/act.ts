@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { requireCommand, run } from './commands.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -21,7 +21,7 @@ const SHIPPED = [
   'train-model',
   'publish-model',
   'dist',
-  '.github/workflows',
+  '.github',
   'templates',
 ];
 
@@ -31,6 +31,12 @@ export interface RunOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Variables of the user's repository. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** What the user’s repository has beside the workflow, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** A folder that holds actions of others as `owner/name@ref`, which are then executed instead of the stand-ins. */
+  readonly actions?: string;
+  /** Plug-ins of Docker, paths of programs. */
+  readonly dockerPlugins?: readonly string[];
   /** What a runner gives to every step. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Is told what the run says, piece by piece. */
@@ -61,17 +67,27 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
   try {
     const actions = join(base, 'actions');
     for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
-    const repositories = { [ACTION]: actions, ...(await prepareWorkflows(join(actions, '.github', 'workflows'))) };
+    const workflows = join(actions, '.github', 'workflows');
+    const repositories = { [ACTION]: actions, ...(await prepareWorkflows(workflows, options.actions)) };
     const repository = join(base, 'repository');
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
-    await writeFile(file, workflow);
+    await writeFile(file, withoutQueues(workflow));
+    for (const [path, text] of Object.entries(options.files ?? {})) {
+      await mkdir(join(repository, path, '..'), { recursive: true });
+      await writeFile(join(repository, path), text);
+    }
     await makeGitRepository(repository);
     const [home, temporary] = [join(base, 'home'), join(base, 'tmp')];
     // Without this file act asks which size of container to use.
     await mkdir(join(home, '.config', 'act'), { recursive: true });
     await writeFile(join(home, '.config', 'act', 'actrc'), '');
     await mkdir(temporary);
+    for (const plugin of options.dockerPlugins ?? []) {
+      const folder = join(home, '.docker', 'cli-plugins');
+      await mkdir(folder, { recursive: true });
+      await symlink(plugin, join(folder, basename(plugin)));
+    }
     const environment = { ...options.environment, STAND_IN_REPOSITORY: actions };
     const args = [
       ...['workflow_dispatch', '-W', file, '-P', 'ubuntu-latest=-self-hosted', '-P', 'self-hosted=-self-hosted'],
@@ -96,22 +112,27 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
  * Makes our workflows fit for act, which knows neither `$/` nor the queues of `concurrency`. `$/` means the repository and
  * commit of the file itself, which is what stands there afterwards.
  *
- * @returns the stand-ins for all other actions that they use
+ * @param actions may hold other actions that they use
+ * @returns all of these, and the stand-ins for the others
  */
-async function prepareWorkflows(folder: string): Promise<Record<string, string>> {
-  const standIns: Record<string, string> = {};
+async function prepareWorkflows(folder: string, actions?: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
   for (const name of await readdir(folder)) {
     const text = await readFile(join(folder, name), 'utf8');
-    const known = text
-      .replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`)
-      .replaceAll(/^ +queue: max\n/gm, '');
-    await writeFile(join(folder, name), known);
+    const known = text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`);
+    await writeFile(join(folder, name), withoutQueues(known));
     for (const [, action = '', ref = ''] of text.matchAll(/uses: ([\w-]+\/[\w-]+)@(\S+)/g)) {
-      const standIn = join(STAND_INS, action);
-      if (existsSync(standIn)) standIns[`${action}@${ref}`] = standIn;
+      const name = `${action}@${ref}`;
+      const places = [...(actions === undefined ? [] : [join(actions, name)]), join(STAND_INS, action)];
+      const place = places.find((path) => existsSync(path));
+      if (place !== undefined) found[name] = place;
     }
   }
-  return standIns;
+  return found;
+}
+
+function withoutQueues(workflow: string): string {
+  return workflow.replaceAll(/^ +queue: max\n/gm, '');
 }
 
 /** A file that act reads as YAML; JSON is YAML as well, and YAML keeps every character. */

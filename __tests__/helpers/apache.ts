@@ -15,6 +15,8 @@ export interface ApacheServer {
   readonly username: string;
   readonly password: string;
   readonly pid: number;
+  /** Ends the server, and starts it again at the same address when `meanwhile` is over. */
+  whileAway<T>(meanwhile: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -55,17 +57,29 @@ export async function startApache(options: ApacheOptions = {}): Promise<ApacheSe
   const file = join(base, 'apache.conf');
   await writeFile(file, configurationOf({ ...options, base, directory, state, port, asRoot }));
   const origin = `http://127.0.0.1:${port}`;
-  const daemon = await startDaemon('apache2', ['-f', file, '-DFOREGROUND'], {
-    url: `${origin}/`,
-    log: () => readFile(join(base, 'error.log'), 'utf8').catch(() => ''),
-  });
+  const start = () =>
+    startDaemon('apache2', ['-f', file, '-DFOREGROUND'], {
+      url: `${origin}/`,
+      log: () => readFile(join(base, 'error.log'), 'utf8').catch(() => ''),
+    });
+  let daemon = await start();
   return {
     url: `${origin}/dav/`,
     directory,
     zipsUrl: options.zips === undefined ? '' : `${origin}/zips/`,
     username: USERNAME,
     password,
-    pid: daemon.pid,
+    get pid() {
+      return daemon.pid;
+    },
+    whileAway: async (meanwhile) => {
+      await daemon.stop();
+      try {
+        return await meanwhile();
+      } finally {
+        daemon = await start();
+      }
+    },
     close: async () => {
       await daemon.stop();
       await rm(base, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { startServer } from './loopback-server.ts';
 
 const named = z.object({ name: z.string() });
+const created = z.object({ name: z.string(), expires_at: z.string().optional() });
 const finished = z.object({ name: z.string(), size: z.string() });
 const filter = z.object({ name_filter: z.string().optional(), id_filter: z.string().optional() });
 
@@ -13,6 +14,20 @@ export interface ArtifactServer {
   readonly environment: { readonly ACTIONS_RESULTS_URL: string; readonly ACTIONS_RUNTIME_TOKEN: string };
   /** The uploaded artifacts that were finished, by name: the zip, and its size as it was announced at the end. */
   readonly artifacts: Map<string, { readonly zip: Buffer; readonly size: string }>;
+  /** Until when the service was asked to keep what was created, by name. */
+  readonly expirations: Map<string, string | undefined>;
+}
+
+/** What a call gets instead of its answer: a status with a message of the service, or nothing for ever. */
+export type ArtifactFault = { readonly status: number; readonly msg?: string } | 'hang';
+
+/** As GitHub says that an account's storage is full (actions/toolkit, packages/artifact, `UsageError`). */
+export const QUOTA_FULL: ArtifactFault = { status: 403, msg: 'insufficient usage to create artifact' };
+
+export interface ArtifactServerOptions {
+  readonly refuse?: boolean;
+  /** Called for each request with the name of the call, or `block` and `blocklist` for those of the blob storage. */
+  readonly fault?: (call: string) => ArtifactFault | undefined;
 }
 
 /**
@@ -20,8 +35,9 @@ export interface ArtifactServer {
  * `ArtifactService` as Twirp, and between them the blocks and the block list of Azure's blob storage. It ends with the
  * test.
  */
-export async function startArtifactServer(options: { readonly refuse?: boolean } = {}): Promise<ArtifactServer> {
+export async function startArtifactServer(options: ArtifactServerOptions = {}): Promise<ArtifactServer> {
   const artifacts: ArtifactServer['artifacts'] = new Map();
+  const expirations: ArtifactServer['expirations'] = new Map();
   const blocks = new Map<string, Buffer>();
   const blobs = new Map<string, Buffer>();
 
@@ -37,9 +53,16 @@ export async function startArtifactServer(options: { readonly refuse?: boolean }
     const name = decodeURIComponent(url.pathname.replace('/account/container/', ''));
     const call = url.pathname.replace(/^\/twirp\/.*\//, '');
     const part = url.searchParams.get('comp');
-    if (call === 'CreateArtifact') {
+    const fault = options.fault?.(part ?? call);
+    if (fault === 'hang') return;
+    if (fault) {
+      const { status, ...said } = fault;
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(said));
+    } else if (call === 'CreateArtifact') {
+      const { name, expires_at: expires } = created.parse(message());
+      expirations.set(name, expires);
       if (options.refuse) json({ ok: false });
-      else json({ ok: true, signed_upload_url: blobUrl(named.parse(message()).name) });
+      else json({ ok: true, signed_upload_url: blobUrl(name) });
     } else if (call === 'FinalizeArtifact') {
       const { name, size } = finished.parse(message());
       artifacts.set(name, { zip: blobs.get(name) ?? Buffer.alloc(0), size });
@@ -84,5 +107,6 @@ export async function startArtifactServer(options: { readonly refuse?: boolean }
   return {
     environment: { ACTIONS_RESULTS_URL: `${server.origin}/`, ACTIONS_RUNTIME_TOKEN: `e30.${claims}.none` },
     artifacts,
+    expirations,
   };
 }

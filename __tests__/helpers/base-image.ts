@@ -50,22 +50,42 @@ const RECIPE = [
   'bookworm',
 ];
 
+/** The same Debian with Python alone. */
+const PYTHON_RECIPE = [
+  '--variant=minbase',
+  '--include=python3',
+  '--aptopt=APT::Install-Recommends "false"',
+  '--dpkgopt=path-exclude=/usr/share/doc/*',
+  '--dpkgopt=path-exclude=/usr/share/locale/*',
+  '--dpkgopt=path-exclude=/usr/share/man/*',
+  'bookworm',
+];
+
 /**
  * The name of an image to train in where none can be pulled from outside: Debian 12 with its own PyTorch for the CPU. It
  * is made once, which takes some minutes, and then kept in the user's cache (1.1 GB) and by the engine.
  */
-export async function baseImage(): Promise<string> {
-  const hash = createHash('sha256').update(RECIPE.join('\n')).digest('hex').slice(0, 12);
-  const name = `diatom-actions-tests/pytorch:${hash}`;
+export function baseImage(): Promise<string> {
+  return makeImage('pytorch', 'base-image', RECIPE);
+}
+
+/** The name of an image with nothing but Debian 12 and its Python, made and kept likewise, for what needs no PyTorch. */
+export function pythonImage(): Promise<string> {
+  return makeImage('python', 'python-image', PYTHON_RECIPE);
+}
+
+async function makeImage(repository: string, file: string, recipe: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(recipe.join('\n')).digest('hex').slice(0, 12);
+  const name = `diatom-actions-tests/${repository}:${hash}`;
   if ((await run('docker', ['images', '--quiet', name])) !== '') return name;
   const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'diatom-actions');
-  const tar = join(cache, `base-image-${hash}.tar`);
-  if (!existsSync(tar)) await makeTar(cache, tar);
+  const tar = join(cache, `${file}-${hash}.tar`);
+  if (!existsSync(tar)) await makeTar(recipe, cache, tar);
   await run('docker', ['import', '--change', 'CMD ["python3"]', tar, name]);
   return name;
 }
 
-async function makeTar(cache: string, tar: string): Promise<void> {
+async function makeTar(recipe: readonly string[], cache: string, tar: string): Promise<void> {
   requireCommand('mmdebstrap', 'on Debian “apt-get install mmdebstrap”');
   await mkdir(cache, { recursive: true });
   // Whoever finds the final name finds a whole file. mmdebstrap tells the format by the ending.
@@ -73,7 +93,7 @@ async function makeTar(cache: string, tar: string): Promise<void> {
   try {
     // Without root, mmdebstrap would take settings that not every machine has.
     const sudo = process.getuid?.() === 0 ? [] : ['sudo'];
-    await run('env', [...sudo, 'mmdebstrap', '--quiet', ...RECIPE, unfinished]);
+    await run('env', [...sudo, 'mmdebstrap', '--quiet', ...recipe, unfinished]);
     await rename(unfinished, tar);
   } finally {
     await rm(unfinished, { force: true });

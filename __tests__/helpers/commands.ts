@@ -6,7 +6,8 @@ const execute = promisify(execFile);
 /** A program that can't be started fails the test in words that say how to get it: no test is ever left out silently. */
 export function requireCommand(command: string, howToGet: string, probe: readonly string[] = ['--version']): void {
   const { error } = spawnSync(command, probe, { stdio: 'ignore' });
-  if (error) throw new Error(`These tests need the program “${command}”: ${howToGet} (.ci/run does so).`);
+  const byItself = howToGet.includes('.ci/') ? '' : ' (.ci/run does so)';
+  if (error) throw new Error(`These tests need the program “${command}”: ${howToGet}${byItself}.`);
 }
 
 /** Runs a program to its end and returns what it printed; anything but exit code 0 fails the test with its words. */

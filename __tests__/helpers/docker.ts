@@ -48,15 +48,20 @@ export async function makeSmallImage(name: string): Promise<void> {
     }
     await writeFile(join(root, 'etc', 'passwd'), 'root:x:0:0:root:/:/bin/sh\n');
     await writeFile(join(root, 'work', 'hello.sh'), 'echo "hello from the working folder"\n');
-    const tar = join(root, '..', `${root.split('/').at(-1)}.tar`);
-    try {
-      await run('tar', ['--create', '--file', tar, '--directory', root, '--owner=0', '--group=0', '.']);
-      await run('docker', ['import', '--change', 'WORKDIR /work', '--change', 'ENV PATH=/bin', tar, name]);
-    } finally {
-      await rm(tar, { force: true });
-    }
+    await importImage(name, root, ['WORKDIR /work', 'ENV PATH=/bin']);
   } finally {
     await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** Makes an image of a folder, and changes of a Dockerfile. */
+export async function importImage(name: string, root: string, changes: readonly string[]): Promise<void> {
+  const tar = `${root}.tar`;
+  try {
+    await run('tar', ['--create', '--file', tar, '--directory', root, '--owner=0', '--group=0', '.']);
+    await run('docker', ['import', ...changes.flatMap((change) => ['--change', change]), tar, name]);
+  } finally {
+    await rm(tar, { force: true });
   }
 }
 

@@ -58,6 +58,8 @@ interface Failure {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly message?: string;
+  /** Does what was asked first, so that only the answer is lost. */
+  readonly late?: boolean;
 }
 
 const jitRequest = z.object({
@@ -130,8 +132,9 @@ export async function startGithubApi(
 
     const failure = failures.findIndex(({ path }) => route.includes(path));
     const [failed] = failure < 0 ? [] : failures.splice(failure, 1);
-    if (failed?.status === 0) return void request.socket.destroy();
-    if (failed) {
+    if (failed?.late) response.end = () => response.destroy();
+    else if (failed?.status === 0) return void request.socket.destroy();
+    else if (failed) {
       response.writeHead(failed.status, { 'content-type': 'application/json', ...failed.headers });
       return void response.end(JSON.stringify({ message: failed.message ?? 'Not today' }));
     }

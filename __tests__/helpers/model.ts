@@ -4,9 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
-import type { Inputs, PublishTask, RollBackTask } from '../../src/publish-model/inputs.ts';
+import type { ComparedImage } from '../../src/model/compared-images.ts';
+import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
+import type { Rules } from '../../src/publish-model/checks.ts';
+import type { Inputs, PublishTask, RollBackTask, Task } from '../../src/publish-model/inputs.ts';
 import type { Outcome } from '../../src/publish-model/outcome.ts';
 import { publish } from '../../src/publish-model/publish.ts';
+import { parseRecord, type VersionRecord } from '../../src/publish-model/version-record.ts';
 import type { Context } from '../../src/publish-model/workplace.ts';
 import { PASSWORD, SWIFT, temporaryFolder, USER } from './owncloud.ts';
 
@@ -43,24 +47,45 @@ export function metrics(changes: Readonly<Record<string, unknown>> = {}, labels:
   };
 }
 
+/** What two models say to the images of some classes, of which each has so many right: the first ones. */
+export function comparedImages(
+  classes: readonly {
+    readonly label: string;
+    readonly images: number;
+    readonly production: number;
+    readonly candidate: number;
+  }[],
+): ComparedImage[] {
+  return classes.flatMap(({ label, images, production, candidate }) =>
+    Array.from({ length: images }, (_, index) => ({
+      path: `test/${label}/${index}.png`,
+      sha256: createHash('sha256').update(`${label} ${index}`).digest('hex'),
+      label,
+      candidate: index < candidate ? label : 'other',
+      production: index < production ? label : 'other',
+    })),
+  );
+}
+
 /** A comparison.json of two equally good models. */
 export function comparison(productionVersion: string | null, changes: Readonly<Record<string, unknown>> = {}) {
   const both = metrics();
   const sides = { candidate: both, production: both };
   return {
-    format: 1,
+    format: 2,
     production_version: productionVersion,
     n_test: 20,
     n_compared: 18,
     too_few: false,
     ...sides,
+    images: comparedImages(CLASSES.map((label) => ({ label, images: 9, production: 9, candidate: 9 }))),
     ...changes,
   };
 }
 
 export interface RunOptions {
   readonly url: string;
-  readonly task: PublishTask | RollBackTask;
+  readonly task: Task;
   readonly inputs?: Partial<Inputs>;
   readonly context?: Partial<Context>;
 }
@@ -68,12 +93,17 @@ export interface RunOptions {
 export const MODEL_FOLDER = 'models/diatoms';
 
 export function publishTask(folder: string, version: string, changes: Partial<PublishTask> = {}): PublishTask {
-  const rules = { gate: [], noWorse: false, allowClassChange: false };
+  const rules = { gate: [], noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
   return { kind: 'publish', source: { folder }, version, rules, promote: true, ...changes };
 }
 
 export function rollBackTask(to: string, allowClassChange = false): RollBackTask {
-  return { kind: 'roll-back', to, allowClassChange };
+  return { kind: 'roll-back', input: 'roll-back-to', to, allowClassChange, rules: undefined };
+}
+
+/** A version that was stored before, and goes to production if it passes rules once more. */
+export function promoteTask(to: string, rules: Rules | 'as-stored' = 'as-stored'): RollBackTask {
+  return { kind: 'roll-back', input: 'promote-version', to, allowClassChange: false, rules };
 }
 
 /** Runs the whole of the action but inputs and outputs. */
@@ -89,12 +119,14 @@ export async function runPublish({
   const outcome = await publish(
     {
       owncloud: { url, username: USER, password: PASSWORD },
+      training: undefined,
       modelsFolder: 'models',
       modelName: 'diatoms',
       keepVersions: undefined,
       task,
       ...inputs,
     },
+    task,
     {
       http,
       env: {},
@@ -110,22 +142,38 @@ export async function runPublish({
   return { ...outcome, warnings };
 }
 
-/** Names in the model's folder on the disk of the server, sorted, the lock's left out. */
+/** Names of the folders in the model's folder on the disk of the server, sorted, the lock's left out. */
 export function foldersOf(directory: string): string[] {
   const folder = join(directory, MODEL_FOLDER);
   return existsSync(folder)
-    ? readdirSync(folder)
-        .filter((name) => name !== '.publish-lock')
+    ? readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && entry.name !== '.publish-lock')
+        .map(({ name }) => name)
         .sort()
     : [];
 }
 
-/** The files of a folder below the model's folder, name → content; `undefined` when there is no such folder. */
+/** What the record of a version says, on the disk of the server. */
+export function recordOf(directory: string, version: string): VersionRecord {
+  return parseRecord(readFileSync(join(directory, MODEL_FOLDER, version, RECORD_FILE), 'utf8'), RECORD_FILE);
+}
+
+/** The page of all versions, on the disk of the server; `undefined` when there is none. */
+export function pageOf(directory: string): string | undefined {
+  const page = join(directory, MODEL_FOLDER, PAGE_FILE);
+  return existsSync(page) ? readFileSync(page, 'utf8') : undefined;
+}
+
+/**
+ * The files of a folder below the model's folder, name → content, but for the record, which changes; `undefined` when
+ * there is no such folder.
+ */
 export function filesOf(directory: string, name: string): Record<string, string> | undefined {
   const folder = join(directory, MODEL_FOLDER, name);
   if (!existsSync(folder)) return undefined;
   return Object.fromEntries(
     readdirSync(folder)
+      .filter((file) => file !== RECORD_FILE)
       .sort()
       .map((file) => [file, readFileSync(join(folder, file), 'utf8')]),
   );

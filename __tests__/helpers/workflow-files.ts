@@ -6,7 +6,11 @@ import { ROOT } from '../../scripts/action-metadata.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const permissions = z.record(z.string(), z.enum(['read', 'write', 'none']));
-const concurrency = z.object({ group: z.string() });
+const concurrency = z.object({
+  group: z.string(),
+  queue: z.optional(z.string()),
+  'cancel-in-progress': z.optional(scalar),
+});
 const inputs = z.record(
   z.string(),
   z.object({
@@ -34,6 +38,7 @@ const job = z.object({
   permissions: z.optional(permissions),
   'timeout-minutes': z.optional(scalar),
   concurrency: z.optional(concurrency),
+  environment: z.optional(z.string()),
   uses: z.optional(z.string()),
   with: z.optional(z.record(z.string(), scalar)),
   secrets: z.optional(z.record(z.string(), z.string())),

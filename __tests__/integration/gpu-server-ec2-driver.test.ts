@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import type { Driver, StartRequest } from '../../src/gpu-server/driver.ts';
+import { type Driver, ServerTaken, type StartRequest } from '../../src/gpu-server/driver.ts';
 import { AWS_OPERATIONS } from '../../src/gpu-server/ec2-aws.ts';
 import { openEc2 } from '../../src/gpu-server/ec2-driver.ts';
 import { type Ec2Settings, ec2Inputs } from '../../src/gpu-server/ec2-inputs.ts';
@@ -257,6 +257,20 @@ describe('a stop', () => {
     await driver.stop('diatom-1-1');
   });
 
+  test('of one training leaves the other of the same run', async () => {
+    const [forest, lake] = [`${NAME}-forest`, `${NAME}-lake`];
+    const { driver } = open();
+    await Promise.all([NAME, forest, lake].map((name) => driver.start(request({ name }))));
+    await driver.stop(forest);
+    expect(states(await moto.instances())).toEqual({
+      [NAME]: ['running'],
+      [forest]: ['terminated'],
+      [lake]: ['running'],
+    });
+    await driver.stop(NAME);
+    expect((await driver.list()).map(({ name }) => name)).toEqual([lake]);
+  });
+
   test('ends what it can reach when a region can’t be asked, and says what to do there', async () => {
     await open().driver.start(request());
     moto.refuse(({ region }) => (region === SECOND ? 'cut' : undefined));
@@ -392,6 +406,18 @@ describe('an instance that is there for good', () => {
     expect(await existing(id).driver.list()).toMatchObject([{ name: 'diatom-900-2' }]);
   });
 
+  test('is refused to another training of the same run, and to another job of the same name, which leave it alone', async () => {
+    const id = await madeByHand('stopped');
+    await existing(id).driver.start(noRunner({ name: `${NAME}-forest` }));
+    for (const name of [`${NAME}-lake`, `${NAME}-forest`]) {
+      const failure = await failureOf(existing(id).driver.start(noRunner({ name })));
+      expect(failure).toBeInstanceOf(ServerTaken);
+      expect(failure.message).toContain(`runs for ${NAME}-forest of ${REPOSITORY}`);
+    }
+    await existing(id).driver.stop(`${NAME}-lake`);
+    expect(await existing(id).driver.list()).toMatchObject([{ name: `${NAME}-forest`, state: 'running' }]);
+  });
+
   test('is used, with a warning, when somebody has started it already; a stop then leaves no mark on it', async () => {
     const id = await madeByHand('running');
     const { driver, warnings } = existing(id);
@@ -436,9 +462,12 @@ describe('an instance that is there for good', () => {
     expect(schedule.ScheduleExpression).toBe(`at(${deadline.slice(0, 19)})`);
     expect(schedule.Target).toMatchObject({ Arn: 'arn:aws:scheduler:::aws-sdk:ec2:stopInstances', RoleArn: ROLE });
     expect(JSON.parse(schedule.Target.Input)).toEqual({ InstanceIds: [id] });
-    // Twice under one name: the later deadline counts.
-    await driver.start(noRunner({ maxMinutes: 60 }));
-    await open({}, 'stop').driver.stop(NAME);
+    // A later attempt takes it over: its deadline counts.
+    await driver.start(noRunner({ name: 'diatom-900-2', maxMinutes: 60 }));
+    expect(await moto.ask(FIRST, 'scheduler', 'list-schedules', '--query', 'Schedules[].Name')).toEqual([
+      'diatom-900-2',
+    ]);
+    await open({}, 'stop').driver.stop('diatom-900-2');
     expect(await moto.ask(FIRST, 'scheduler', 'list-schedules', '--query', 'Schedules')).toEqual([]);
   });
 });

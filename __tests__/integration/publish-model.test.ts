@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { comparedImages } from '../helpers/model.ts';
 import { WEBDAV_SERVERS, type WebdavServer } from '../helpers/webdav-servers.ts';
 
 const MODELS = 'Models #1 äöü';
@@ -29,7 +30,25 @@ beforeAll(async () => {
     };
     for (const [file, content] of Object.entries(files)) await writeFile(join(workspace, name, file), content);
   }
+  await addForgetful();
 });
+
+/** A model that is as good as the one in production over all classes, and has nothing of one of them right. */
+async function addForgetful(): Promise<void> {
+  const metrics: unknown = JSON.parse(await readFile(join(workspace, 'better', 'metrics.json'), 'utf8'));
+  const images = [
+    { label: 'achnanthes', images: 30, production: 20, candidate: 30 },
+    { label: 'hannea', images: 10, production: 10, candidate: 0 },
+  ];
+  const comparison = {
+    ...{ format: 2, production_version: null, n_test: 40, n_compared: 40, too_few: false },
+    ...{ candidate: metrics, production: metrics, images: comparedImages(images) },
+  };
+  const folder = join(workspace, 'forgetful');
+  await cp(join(workspace, 'better'), folder, { recursive: true });
+  await writeFile(join(folder, 'comparison.json'), JSON.stringify(comparison));
+  await writeFile(join(folder, 'became_wrong.html'), 'pictures of the data set');
+}
 
 afterAll(() => rm(workspace, { recursive: true }));
 
@@ -37,7 +56,12 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
   let server: WebdavServer;
   const model = () => join(server.directory, MODELS, 'diatoms');
   const production = () => readFile(join(model(), 'production', 'VERSION'), 'utf8');
-  const folders = async () => (await readdir(model())).filter((name) => !name.startsWith('.')).sort();
+  const folders = async () =>
+    (await readdir(model(), { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+      .sort();
+  const page = () => readFile(join(model(), 'index.html'), 'utf8');
 
   const publish = (inputs: Readonly<Record<string, string>>): Promise<ActionResult> =>
     runAction({
@@ -83,6 +107,10 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     expect(await production()).toBe(`${version}\n`);
     for (const name of [version, 'weak', 'production']) expectSound(name);
     expect(await folders()).toEqual([version, 'production', 'weak']);
+    expect(await page()).toContain(`In production is ${version}, since `);
+    expect(await page()).toContain('macro_f1: the model has 0.4, required is &gt;= 0.85, production has 0.9 (gate).');
+    const { judged } = JSON.parse(await readFile(join(model(), 'weak', 'verdict.json'), 'utf8'));
+    expect(judged).toMatchObject({ passed: false, production: version });
   });
 
   test('a better model replaces it, and one run with the input from the summary rolls back', async () => {
@@ -90,7 +118,7 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     const better = await publish({ 'model-dir': 'better', version: 'better' });
     expect(better).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'previous-version': first } });
     expect(await production()).toBe('better\n');
-    const [, to = ''] = /`roll-back-to: ([^`]+)`/.exec(better.summary) ?? [];
+    const [, to = ''] = /`promote-version: ([^`]+)`/.exec(better.summary) ?? [];
     const back = await publish({ 'roll-back-to': to });
     expect(back).toMatchObject({ exitCode: 0, outputs: { version: first, 'previous-version': 'better' } });
     expect(await production()).toBe(`${first}\n`);
@@ -99,6 +127,49 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     expect(again.outputs).toMatchObject({ version: 'better', promoted: 'true' });
     expectSound('production');
     expect((await folders()).filter((name) => name.startsWith('production'))).toHaveLength(2);
+    expect(await page()).toContain('In production is better, since ');
+    expect((await readdir(model())).filter((name) => name.includes('.uploading-'))).toEqual([]);
+  });
+
+  test('a version that waits for consent is stored at once, and a second run brings it in under the same rules', async () => {
+    const stored = await publish({ 'model-dir': 'good', version: 'waits', promote: 'false' });
+    expect(stored).toMatchObject({ exitCode: 0, outputs: { promoted: 'false', 'gate-passed': 'true' } });
+    expect(await production()).toBe('better\n');
+    const inputs = { 'promote-version': 'waits', 'check-again': 'as-stored', gate: '' };
+    expect(await publish(inputs)).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
+    expect(await production()).toBe('waits\n');
+    expectSound('production');
+    expect(await publish({ 'promote-version': 'better' })).toMatchObject({ exitCode: 0 });
+  });
+
+  test('the check leaves nothing behind, and tells what production is open to where the server says it', async () => {
+    const before = await readdir(model());
+    const account = { 'models-username': server.username, 'models-password': server.password };
+    const result = await publish({ check: 'true', ...account });
+    expect(result.exitCode).toBe(0);
+    expect(result.summary).toMatch(/\| ✅ \| Publishing \| .*wrote and deleted a file/);
+    const tells = result.summary.includes('ownCloud 10');
+    const found = tells ? 'the training’s account may write “' : 'can’t be told here: WebDAV server at ';
+    expect(result.summary).toContain(`| ⚠️ | Production | ${found}`);
+    expect(await readdir(model())).toEqual(before);
+    expect(await readdir(join(server.directory, MODELS))).toEqual(['diatoms']);
+  });
+
+  test('a model that has lost a species stays out of production, and a person can let it in', async () => {
+    const before = await production();
+    const lost = { 'model-dir': 'forgetful', version: 'forgetful', 'no-worse-than-production': 'true', gate: '' };
+    const refused = await publish(lost);
+    expect(refused).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
+    expect(refused.stdout).toMatch(
+      /::error::.*Worse than in production: hannea \(of 10 images production has 10 right/,
+    );
+    expect(await production()).toBe(before);
+    expect(await readdir(join(model(), 'forgetful'))).not.toContain('became_wrong.html');
+    const accepted = await publish({ ...lost, 'worse-classes': 'warn' });
+    expect(accepted).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    expect(await production()).toBe('forgetful\n');
+    expect(await publish({ 'roll-back-to': 'previous' })).toMatchObject({ exitCode: 0 });
+    expect(await production()).toBe(before);
   });
 
   test('two at once wait for each other', async () => {

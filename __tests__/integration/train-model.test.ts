@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ActionResult, runAction, startAction } from '../../scripts/run-action.ts';
 import { type ApacheServer, startApache } from '../helpers/apache.ts';
@@ -67,6 +68,19 @@ cat > "$OUTPUT_DIR/metrics.json" <<END
   "classes": { "Gomphonema": { "precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 20 },
                "Hannaea": { "precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 20 } } }
 END
+`;
+
+/** Adds what the template's test.py writes, too: of one class, the new weights have nothing right. */
+const PREDICT = `
+cd "$DATA_DIR"
+{
+  echo path,label,predicted
+  for file in test/*/*; do
+    label=\${file#test/}; label=\${label%/*}; predicted=$label
+    [ $label = Hannaea ] && ! grep -q old "$WEIGHTS" && predicted=Gomphonema
+    echo "$file,$label,$predicted"
+  done
+} > "$OUTPUT_DIR/predictions.csv"
 `;
 
 let base: string;
@@ -418,7 +432,8 @@ describe('an image in a registry that wants a sign-in', () => {
 
 describe('compared with the model in production', () => {
   const place = 'models/diatoms/production';
-  const compare = () => runAction(options({ 'output-dir': 'compared', 'compare-with': place }));
+  const compare = (inputs: Readonly<Record<string, string>> = {}) =>
+    runAction(options({ 'output-dir': 'compared', 'compare-with': place, ...inputs }));
   /** Test images 0 to 4 of one class were in the old model's training, and so was the group of another image. */
   const trainedOn = [
     ...IMAGES.filter(({ path }) => /^test\/Hannaea\/[0-4]\./.test(path)).map(({ content }) => `${sha256(content)},`),
@@ -451,17 +466,43 @@ describe('compared with the model in production', () => {
     const result = await compare();
     expect(result).toMatchObject({ exitCode: 0 });
     expect(JSON.parse(read('comparison.json', 'compared'))).toMatchObject({
-      format: 1,
+      format: 2,
       production_version: '20261101-120000-abcdef1',
       n_test: 40,
       n_compared: 34,
       too_few: false,
       candidate: { accuracy: 0.9, accuracy_ci: [0.7, 0.95] },
       production: { accuracy: 0.8 },
+      images: null,
     });
+    expect(result.stdout).toMatch(
+      /::warning::.*whether a class was lost is not known: .* writes no predictions\.csv, or/,
+    );
+    expect(readdirSync(join(workspace, 'compared'))).not.toContain('became_wrong.html');
     expect(JSON.parse(read('metrics.json', 'compared'))).toMatchObject({ n_test: 40 });
     expect(result.summary).toContain('34 of 40 test images are new to both models.');
     expect(result.summary).toMatch(/\| Accuracy \| 90\.0 % .*\| 80\.0 %/);
+  });
+
+  test('a class that the new model has lost is seen image by image, and shown', async () => {
+    publish(PRODUCTION);
+    const result = await compare({ 'test-command': `${TEST}\n${PREDICT}` });
+    expect(result).toMatchObject({ exitCode: 0 });
+    const { images } = JSON.parse(read('comparison.json', 'compared'));
+    expect(images).toHaveLength(34);
+    expect(images.filter(({ path }: { path: string }) => path === 'test/Hannaea/5.png')).toEqual([
+      {
+        path: 'test/Hannaea/5.png',
+        sha256: sha256('test Hannaea 5'),
+        label: 'Hannaea',
+        candidate: 'Gomphonema',
+        production: 'Hannaea',
+      },
+    ]);
+    expect(result.summary).toContain('| Hannaea | 15 | 15 | 0 | 15 | 0 | 🔻 **worse beyond chance** |');
+    expect(read('became_wrong.html', 'compared')).toContain(Buffer.from('test Hannaea 5').toString('base64'));
+    // What the whole test set is taken for is there, too.
+    expect(read('predictions.csv', 'compared').trim().split('\n')).toHaveLength(41);
   });
 
   test('too few images are said', async () => {
@@ -503,5 +544,64 @@ describe('compared with the model in production', () => {
     const result = await compare();
     expect(result.exitCode).toBe(1);
     expect(result.stdout).toContain('::error::The file model.pth of the model');
+  });
+});
+
+describe('a result that GitHub does not take (there is no artifact service here)', () => {
+  const place = `data sets/unpublished/${RUN_ID}-model`;
+  const onServer = (...path: string[]) => join(owncloud.directory, ...path);
+  const server = () => ({
+    'owncloud-url': owncloud.url,
+    'owncloud-username': owncloud.username,
+    'owncloud-password': owncloud.password,
+  });
+  const publish = (inputs: Readonly<Record<string, string>>) =>
+    runAction({
+      action: 'publish-model',
+      workspace,
+      inputs: { ...server(), 'model-name': 'rescued', 'models-folder': 'rescued models', ...inputs },
+      env: { RUNNER_TEMP: runnerTemp },
+    });
+
+  /** Large enough that its upload can be ended in the middle. */
+  const LARGE = `${TRAIN}\nhead -c 300000000 /dev/zero >> "$OUTPUT_DIR/model.pth"`;
+
+  test('of a run that is killed in the middle of storing it has no mark, and is never published', async () => {
+    const inputs = { 'artifact-name': 'model', 'owncloud-folder': 'data sets', 'train-command': LARGE };
+    const running = startAction(options(inputs));
+    while (!existsSync(onServer(place))) await sleep(20);
+    running.kill('SIGKILL');
+    const { state } = await running.result;
+    await runAction({ ...options({}), state });
+    expect(readdirSync(onServer(place))).not.toContain('SHA256SUMS');
+    const refused = await publish({ unpublished: place });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stdout).toContain('holds no complete result');
+    expect(existsSync(onServer('rescued models', 'rescued', 'production'))).toBe(false);
+    rmSync(onServer('data sets'), { recursive: true });
+  });
+
+  test('is in ownCloud when the run ends, whole, and from there it is published and deleted', async () => {
+    const result = await runAction(options({ 'artifact-name': 'model', 'owncloud-folder': 'data sets' }));
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'artifact-name': '', unpublished: place } });
+    expect(result.stdout).toContain(`complete, in the folder “${place}”`);
+    const checked = await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: onServer(place) });
+    expect(checked.match(/: OK$/gm)).toHaveLength(readdirSync(onServer(place)).length - 1);
+    const published = await publish({ unpublished: result.outputs['unpublished'] ?? '' });
+    expect(published).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    const weights = readFileSync(onServer('rescued models', 'rescued', 'production', 'model.pth'), 'utf8');
+    expect(weights).toBe(read('model.pth'));
+    expect(readdirSync(onServer('data sets', 'unpublished'))).toEqual([]);
+  });
+
+  test('and the server neither, is red, names the folder, and stays there through the next run', async () => {
+    const inputs = { 'artifact-name': 'model', 'owncloud-folder': 'diatom_set.zip', 'output-dir': 'unstored' };
+    const result = await runAction(options(inputs));
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout).toMatch(/::error::The result could not be stored as the workflow artifact “model”/);
+    expect(result.stdout).toContain(`All of it is in ${join(workspace, 'unstored')}`);
+    expect(await runAction(options({ 'output-dir': 'unstored' }))).toMatchObject({ exitCode: 0 });
+    const [kept = ''] = readdirSync(workspace).filter((name) => name.startsWith('unstored.unstored-'));
+    expect(readdirSync(join(workspace, kept, 'unstored'))).toContain('model.pth');
   });
 });

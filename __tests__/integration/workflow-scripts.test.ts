@@ -1,9 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../helpers/commands.ts';
+import { startServer } from '../helpers/loopback-server.ts';
+import { type Registry, startRegistry } from '../helpers/registry.ts';
 import { stepsOf, workflowFiles } from '../helpers/workflow-files.ts';
 
 /** The workspace of a job. */
@@ -31,9 +35,10 @@ async function runScript(workflow: string, step: string, env: Readonly<Record<st
   const [scriptFile, outputFile] = [join(runner, 'script.sh'), join(runner, 'output')];
   await writeFile(scriptFile, script);
   await writeFile(outputFile, '');
-  const { status, stdout, stderr } = spawnSync('bash', ['-e', scriptFile], {
+  // Not in step with this process, which may be the server that a script speaks to.
+  const child = spawn('bash', ['-e', scriptFile], {
     cwd: workspace,
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: `${runner}:${process.env['PATH']}`,
       GITHUB_OUTPUT: outputFile,
@@ -42,6 +47,7 @@ async function runScript(workflow: string, step: string, env: Readonly<Record<st
       ...env,
     },
   });
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   const lines = (await readFile(outputFile, 'utf8')).trim().split('\n');
   const outputs = Object.fromEntries(lines.map((line) => /^([^=]*)=(.*)$/.exec(line)?.slice(1) ?? [line, '']));
   return { exitCode: status, log: stdout + stderr, outputs };
@@ -90,15 +96,29 @@ describe('build-image finds what to build', () => {
   });
 });
 
-test('build-image names the image by its digest, and shows it with its tags', async () => {
-  const image = `ghcr.io/lab/model@sha256:${'0'.repeat(64)}`;
-  const { outputs } = await runScript('build-image', 'Name the image by its digest', {
-    IMAGE: image,
-    TAGS: 'ghcr.io/lab/model:a\nghcr.io/lab/model:b',
+describe('build-image names the image by its digest', () => {
+  const name = 'ghcr.io/lab/model';
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const TAGS = `${name}:a\n${name}:b`;
+  const named = (env: Readonly<Record<string, string>>) =>
+    runScript('build-image', 'Name the image by its digest', { NAME: name, KNOWN_TAG: 'inputs-1', TAGS, ...env });
+  const summary = () => readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
+
+  test('and shows it with its tags', async () => {
+    const { outputs } = await named({ BUILT: digest, KNOWN: '' });
+    expect(outputs).toEqual({ image: `${name}@${digest}`, digest, built: 'true' });
+    for (const text of [`${name}@${digest}`, `${name}:a`, `${name}:b`]) {
+      expect(await summary()).toContain(`    ${text}\n`);
+    }
+    expect(await summary()).not.toContain('Nothing was built');
   });
-  expect(outputs).toEqual({ image });
-  const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
-  for (const text of [image, 'ghcr.io/lab/model:a', 'ghcr.io/lab/model:b']) expect(summary).toContain(`    ${text}\n`);
+
+  test('also when nothing was built, and says why', async () => {
+    const { outputs } = await named({ BUILT: '', KNOWN: digest });
+    expect(outputs).toEqual({ image: `${name}@${digest}`, digest, built: 'false' });
+    expect(await summary()).toMatch(/^Nothing was built: .* \(`inputs-1`\)/m);
+    expect(await summary()).toContain(`    ${name}:a\n`);
+  });
 });
 
 test.each([
@@ -118,12 +138,97 @@ test.each([
 ])(
   'the check of the pipeline, with nothing but a registry to check, shows in a table its %s',
   async (outcome, sign, word) => {
-    await runScript('pipeline', 'Show what was found', { REGISTRY: outcome });
+    await runScript('pipeline', 'Show what was found', { RUNNERS: 'success', REGISTRY: 'success', PUSH: outcome });
     const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
     expect(summary.match(/^\| -/gm)).toHaveLength(1);
-    expect(summary).toMatch(new RegExp(`^\\| ${sign} \\| Registry \\| ${word}`, 'm'));
+    expect(summary).toContain('| ✅ | Registry | ready |');
+    expect(summary).toMatch(new RegExp(`^\\| ${sign} \\| Pushing to the registry \\| ${word}`, 'm'));
   },
 );
+
+describe('the check of the pipeline finds whether GitHub lends the runners', () => {
+  const GPU = '"ubuntu-latest" ["self-hosted","gpu"]';
+  test.each([
+    ['of one owner', { OWNER: 'lab', WORKFLOW: 'Lab/actions', RUNNERS: GPU }, 0],
+    ['of another owner', { OWNER: 'lab', WORKFLOW: 'diatom-actions/diatom-actions', RUNNERS: GPU }, 1],
+    [
+      'of another owner, but GitHub’s own',
+      { OWNER: 'lab', WORKFLOW: 'x/y', RUNNERS: '"ubuntu-latest" ["ubuntu-24.04"]' },
+      0,
+    ],
+    ['of an owner of one enterprise', { OWNER: 'lab', WORKFLOW: 'x/y', RUNNERS: GPU, SAME_ENTERPRISE: 'true' }, 0],
+    ['when nothing was called', { OWNER: 'lab', WORKFLOW: '', RUNNERS: GPU }, 0],
+  ])('%s', async (_, env, code) => {
+    const { exitCode, log } = await runScript('pipeline', 'Check whether GitHub lends the runners', env);
+    expect(exitCode).toBe(code);
+    expect(log.includes('::error::GitHub lends the self-hosted runners of lab to no workflow of')).toBe(code === 1);
+  });
+});
+
+describe('the check of the pipeline begins to upload an image', () => {
+  const begin = (
+    registry: Pick<Registry, 'host' | 'username' | 'password'>,
+    more: Readonly<Record<string, string>> = {},
+  ) =>
+    runScript('pipeline', 'Begin to upload an image', {
+      REGISTRY: registry.host,
+      IMAGE: 'My-Lab/Diatoms/model',
+      USERNAME: registry.username,
+      PASSWORD: registry.password,
+      ...more,
+    });
+
+  async function registry(options?: { readOnly: boolean }): Promise<Registry> {
+    const started = await startRegistry(options);
+    onTestFinished(() => started.close());
+    return started;
+  }
+
+  test('where the account may push, and leaves nothing', async () => {
+    const real = await registry();
+    expect(await begin(real)).toMatchObject({
+      exitCode: 0,
+      log: `${real.host} takes images of the name my-lab/diatoms/model.\n`,
+    });
+    expect(await real.uploads()).toEqual([]);
+  });
+
+  test('with a wrong password, or where nobody may push: red, with what to do', async () => {
+    const real = await registry();
+    const wrong = await begin(real, { PASSWORD: 'a "wrong\\ one' });
+    expect(wrong).toMatchObject({ exitCode: 1 });
+    expect(wrong.log).toMatch(/takes no image of the name my-lab\/diatoms\/model \(HTTP 401\)/);
+    const readOnly = await begin(await registry({ readOnly: true }));
+    expect(readOnly.log).toMatch(/\(HTTP 405\)\. The account may sign in, and perhaps read, but not push/);
+    const nobody = await begin({ ...real, host: '127.0.0.1:1' });
+    expect(nobody.log).toContain('(HTTP 000). It does not answer');
+  });
+
+  /** A stand-in for a registry that hands out tokens, as those of GitHub and GitLab do: its tokens only allow to pull. */
+  test('where a token is handed out that allows to pull only: red; the password goes to the place of tokens alone', async () => {
+    const asked: string[] = [];
+    const server = await startServer((request, response) => {
+      const { method, url = '', headers } = request;
+      const { pathname, searchParams } = new URL(url, server.origin);
+      asked.push([method, pathname, ...searchParams.values(), headers.authorization ?? '-'].join(' '));
+      const realm = `Bearer realm="${server.origin}/token",service="a registry"`;
+      if (url.startsWith('/token?')) return void response.end(JSON.stringify({ token: 'pull-only', expires_in: 300 }));
+      if (headers.authorization === 'Bearer pull-only') return void response.writeHead(403).end('{"errors":[]}');
+      response.writeHead(401, { 'www-authenticate': realm }).end();
+    });
+    onTestFinished(() => server.close());
+    const secret = 'a "secret\\ one';
+    const result = await begin({ host: new URL(server.origin).host, username: 'me', password: secret });
+    expect(result.exitCode).toBe(1);
+    expect(result.log).toContain('(HTTP 403). The account may sign in');
+    expect(result.log).not.toContain(secret);
+    expect(asked).toEqual([
+      'POST /v2/my-lab/diatoms/model/blobs/uploads/ -',
+      `GET /token a registry repository:my-lab/diatoms/model:pull,push Basic ${Buffer.from(`me:${secret}`).toString('base64')}`,
+      'POST /v2/my-lab/diatoms/model/blobs/uploads/ Bearer pull-only',
+    ]);
+  });
+});
 
 describe('a release', () => {
   /** Stands in for GitHub’s program, and writes down what it is asked for. */

@@ -100,6 +100,7 @@ test('what is not published is told: folders, and sums and version of an earlier
     VERSION: 'v0',
     '.hidden': 'x',
     '.diatom-actions': 'mark',
+    'became_wrong.html': 'pictures of the data set',
     'training-images.csv': undefined,
   });
   await mkdir(join(folder, 'checkpoints'));

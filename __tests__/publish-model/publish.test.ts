@@ -94,7 +94,7 @@ test('a failed gate leaves production alone, keeps the version, and shows model,
   const before = filesOf(server.directory, 'production');
   const gate = parseGate('macro_f1 >= 0.85, recall["hannea, the arc"] >= 0.7, accuracy > 0.5');
   const weak = metrics({ accuracy: 0.6, macro_f1: 0.4321 });
-  const rules = { gate, noWorse: false, allowClassChange: false };
+  const rules = { gate, noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
   const task = publishTask(await modelDir('b', { 'metrics.json': weak }), 'v2', { rules });
   const outcome = await runPublish({ url: server.url, task });
   expect(outcome).toMatchObject({ promoted: false, production: { version: 'v1' } });
@@ -106,7 +106,7 @@ test('a failed gate leaves production alone, keeps the version, and shows model,
   expect(refusalOf(outcome)).toContain(
     `v2 is kept in the folder “models/diatoms/v2” on ownCloud 10.15.0 at ${new URL(server.url).host}.`,
   );
-  expect(refusalOf(outcome)).toContain('roll-back-to: v2');
+  expect(refusalOf(outcome)).toContain('promote-version: v2');
   expect(filesOf(server.directory, 'production')).toEqual(before);
   expect(foldersOf(server.directory)).toEqual(['production', 'v1', 'v2']);
 });
@@ -139,7 +139,7 @@ test('other classes, or the same in another order, are refused unless allowed', 
 
 test('no-worse-than-production asks for evidence as soon as there is a production', async () => {
   const server = await ownServer();
-  const rules = { gate: [], noWorse: true, allowClassChange: false };
+  const rules = { gate: [], noWorse: true, worseClasses: 'error' as const, allowClassChange: false };
   const run = async (version: string, compared: unknown) =>
     runPublish({
       url: server.url,

@@ -8,7 +8,7 @@ import { parseOutputs } from '../../scripts/run-action.ts';
 import { run } from '../../src/publish-model/run.ts';
 import { uploadArtifact } from '../../src/runner/artifact.ts';
 import { startArtifactServer } from '../helpers/artifact-server.ts';
-import { comparison, filesOf, foldersOf, metrics, modelDir } from '../helpers/model.ts';
+import { CLASSES, comparedImages, comparison, filesOf, foldersOf, metrics, modelDir } from '../helpers/model.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
 import { captureOutput, commandFile, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
@@ -85,8 +85,39 @@ test('a failed gate is red, and shows the figures side by side in message and su
   expect(result.summary).toContain('> [!CAUTION]');
   expect(result.summary).toContain('| ❌ | macro\\_f1 | 0.5 | &gt;= 0.85 | 0.9 |');
   expect(result.summary).toContain('On the 18 of 20 test images that neither was trained on:');
-  expect(result.summary).toContain('| Macro-F1 | 51.0 % (84.0 % to 96.0 %) | 90.0 % (84.0 % to 96.0 %) |');
+  expect(result.summary).toContain('| Macro-F1 | 51.0 % (84.0 % to 96.0 %) | 90.0 % (84.0 % to 96.0 %) | 🔻 |');
   expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
+});
+
+test('a lost species is red although the figures over all classes are no worse, and every row that fell is marked', async () => {
+  const server = await ownServer();
+  await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+  const [first = '', second = ''] = CLASSES;
+  const both = { images: 30, production: 27 };
+  const images = comparedImages([
+    { label: first, ...both, candidate: 29 },
+    { label: second, ...both, candidate: 2 },
+  ]);
+  const figures = { precision: 0.9, recall: 0.07, f1: 0.1, support: 30 };
+  const candidate = metrics({ classes: { ...metrics().classes, [second]: figures } });
+  const folder = await modelDir('b', { 'comparison.json': comparison('v1', { candidate, images }) });
+  const result = await runAction(server.url, {
+    'model-dir': folder,
+    version: 'v2',
+    'no-worse-than-production': 'true',
+  });
+  expect(result).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
+  expect(result.log).toContain('(of 30 images production has 27 right, the model 2: worse beyond chance)');
+  expect(result.summary).toContain('- ✅ The model is no worse than production’s');
+  expect(result.summary).toContain('- ❌ Worse than in production: hannea, the arc (of 30 images');
+  expect(result.summary).toContain('| Recall of hannea, the arc | 7.0 % | 90.0 % | 🔻 **worse beyond chance** |');
+  expect(result.summary).toContain('| Recall of achnanthes | 90.0 % | 90.0 % |  |');
+  expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
+
+  const warned = await runAction(server.url, { 'model-dir': folder, version: 'v3', 'worse-classes': 'warn' });
+  expect(warned).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+  expect(warned.log).toContain('::warning::Worse than in production: hannea, the arc');
+  expect(warned.summary).toContain('- ⚠️ Worse than in production');
 });
 
 test('the summary of a replacement gives the exact input that rolls it back', async () => {
@@ -95,7 +126,7 @@ test('the summary of a replacement gives the exact input that rolls it back', as
   const second = await modelDir('b', { 'comparison.json': comparison('v1') });
   const result = await runAction(server.url, { 'model-dir': second, version: 'v2' });
   expect(result.summary).toMatch(/`v2`, in place of `v1`, which is kept as `production\.previous-[\d-]+-[0-9a-f]{8}`/);
-  expect(result.summary).toContain('`model-name: diatoms`, `roll-back-to: v1`');
+  expect(result.summary).toContain('`model-name: diatoms`, `promote-version: v1`');
   const back = await runAction(server.url, { 'roll-back-to': 'v1' });
   expect(back).toMatchObject({ exitCode: 0, outputs: { version: 'v1', 'previous-version': 'v2', 'gate-passed': '' } });
   expect(back.summary).toContain('## diatoms: rolled back');
@@ -127,10 +158,85 @@ test('when the promotion fails after the version was stored, outputs and summary
   expect(foldersOf(server.directory)).toEqual(['v1']);
 });
 
+test('a version stored without promotion goes to production by a second run, as for a team without reviewers', async () => {
+  const server = await ownServer();
+  const stored = await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1', promote: 'false' });
+  expect(stored).toMatchObject({ exitCode: 0, outputs: { promoted: 'false', 'gate-passed': 'true' } });
+  expect(stored.summary).toContain('## diatoms: stored, and fit for production');
+  expect(stored.summary).toContain('`promote-version: v1`');
+  const inputs = { 'promote-version': 'v1', 'roll-back-to': 'v1', 'check-again': 'as-stored' };
+  const promoted = await runAction(server.url, inputs);
+  expect(promoted).toMatchObject({ exitCode: 0, outputs: { version: 'v1', promoted: 'true', 'gate-passed': 'true' } });
+  expect(promoted.summary).toContain('## diatoms: in production');
+});
+
+describe('an account of its own for publishing', () => {
+  /** A server on which production has the permissions given, in ownCloud's letters; `undefined`: it tells none. */
+  async function serverWith(permissions: string | undefined) {
+    const server = await ownServer({
+      hook: async ({ method, path }, proceed) => {
+        if (method !== 'PROPFIND' || !/\/production\/?$/.test(path)) return undefined;
+        const answer = await proceed();
+        const shown = permissions === undefined ? '' : `<oc:permissions>${permissions}</oc:permissions>`;
+        return { ...answer, body: String(answer.body).replaceAll(/<oc:permissions>\w*<\/oc:permissions>/g, shown) };
+      },
+    });
+    await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+    return server;
+  }
+  const own = { check: 'true', 'models-username': USER, 'models-password': PASSWORD };
+
+  test('publishes, and the other account’s password is not even sent', async () => {
+    const server = await ownServer();
+    const result = await runAction(server.url, {
+      ...{ 'owncloud-username': 'trainer', 'owncloud-password': 'another secret' },
+      ...{ 'models-username': USER, 'models-password': PASSWORD, 'model-dir': await modelDir('a') },
+    });
+    expect(result).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    const log = result.log.replaceAll(/^::add-mask::.*$/gm, '');
+    for (const secret of [PASSWORD, 'another secret']) expect(log).not.toContain(secret);
+  });
+
+  test.each([
+    ['S', '✅', 'may read “models/diatoms/production” and not write it'],
+    ['RDNVCK', '⚠️', 'may write “models/diatoms/production” too'],
+    [undefined, '⚠️', 'can’t be told here'],
+  ])('is checked: production with the permissions %s for the training’s account', async (permissions, sign, words) => {
+    const server = await serverWith(permissions);
+    const before = filesOf(server.directory, 'production');
+    const result = await runAction(server.url, own);
+    expect(result.exitCode).toBe(0);
+    expect(result.summary).toMatch(new RegExp(`\\| ${sign} \\| Production \\| .*${words}`));
+    expect(result.summary).toContain('| ✅ | Publishing | ownCloud 10.15.0 at ');
+    expect(filesOf(server.directory, 'production')).toEqual(before);
+  });
+
+  test('is recommended by the check where there is none, and a sign-in that fails is red', async () => {
+    const server = await ownServer();
+    const shared = await runAction(server.url, { check: 'true' });
+    expect(shared.exitCode).toBe(0);
+    expect(shared.summary).toContain('| ⚠️ | Production | not protected from the training');
+    const { url } = await ownServer();
+    const wrong = await runAction(url, { ...own, 'models-password': 'wrong' });
+    expect(wrong.exitCode).toBe(1);
+    expect(wrong.summary).toContain('| ❌ | Publishing | With the account of models-username: The server ');
+    expect(wrong.summary).toContain('| ⚠️ | Production | the training’s account sees no folder “models” (yet)');
+    const publish = await runAction(url, {
+      ...own,
+      check: 'false',
+      'models-password': 'wrong',
+      'model-dir': await modelDir('a'),
+    });
+    expect(publish.log).toContain('With the account of models-username: The server ');
+  });
+});
+
 describe('inputs', () => {
   test.each<[string, Record<string, string>, string]>([
-    ['no source', {}, 'Inputs model-dir and artifact-name: neither is set'],
-    ['two sources', { 'model-dir': 'a', 'artifact-name': 'b' }, 'both are set'],
+    ['no source', {}, 'Inputs model-dir, artifact-name and unpublished: none is set'],
+    ['two sources', { 'model-dir': 'a', 'artifact-name': 'b' }, 'two are set'],
+    ['a result and an artifact', { 'artifact-name': 'b', unpublished: 'a/unpublished/b' }, 'two are set'],
+    ['a version as a result', { unpublished: 'models/diatoms/v1' }, 'Input unpublished is “models/diatoms/v1”'],
     ['no name', { 'model-dir': 'a', 'model-name': '' }, 'Input model-name is missing'],
     ['a path as a name', { 'model-dir': 'a', 'model-name': 'a/b' }, 'Input model-name is “a/b”'],
     ['a hidden name', { 'model-dir': 'a', 'model-name': '.x' }, 'a name that does not begin with a dot'],
@@ -144,6 +250,29 @@ describe('inputs', () => {
     ['no version kept', { 'model-dir': 'a', 'keep-versions': '0' }, 'Input keep-versions is “0”'],
     ['two tasks', { 'model-dir': 'a', 'roll-back-to': 'v1' }, 'roll-back-to and model-dir contradict each other'],
     ['a roll-back that is none', { 'roll-back-to': 'v1', promote: 'false' }, 'a roll-back is a promotion'],
+    [
+      'two versions',
+      { 'roll-back-to': 'v1', 'promote-version': 'v2' },
+      'promote-version (v2) and roll-back-to (v1) mean the',
+    ],
+    [
+      'a version and a model',
+      { 'model-dir': 'a', 'promote-version': 'v1' },
+      'promote-version and model-dir contradict',
+    ],
+    ['a check of nothing', { 'model-dir': 'a', 'check-again': 'anew' }, 'check-again is anew without promote-version'],
+    ['a wrong check', { 'promote-version': 'v1', 'check-again': 'true' }, 'allowed is as-stored or anew'],
+    [
+      'half an account',
+      { 'model-dir': 'a', 'models-username': 'p' },
+      'models-username is set and models-password is not',
+    ],
+    [
+      'the other half',
+      { 'model-dir': 'a', 'models-password': 'p' },
+      'models-password is set and models-username is not',
+    ],
+    ['a check of a wrong gate', { check: 'true', gate: 'f1 > 1' }, 'Input gate, line 1, column 4'],
     ['a wrong version to roll back to', { 'roll-back-to': 'production' }, 'Input roll-back-to is “production”'],
   ])('%s: red before the server hears of it', async (_, inputs, message) => {
     let requests = 0;

@@ -53,15 +53,16 @@ test('the list of training images is sorted, and survives being written and read
 });
 
 test('a comparison that was not measured has no figures', () => {
-  const facts = { productionVersion: undefined, total: 40, compared: 3, tooFew: 'there are 3', scores: undefined };
-  expect(JSON.parse(comparisonJson(facts))).toEqual({
-    format: 1,
+  const facts = { productionVersion: undefined, total: 40, compared: 3, tooFew: 'there are 3' };
+  expect(JSON.parse(comparisonJson({ ...facts, scores: undefined, images: undefined }))).toEqual({
+    format: 2,
     production_version: null,
     n_test: 40,
     n_compared: 3,
     too_few: true,
     candidate: null,
     production: null,
+    images: null,
   });
 });
 

@@ -29,7 +29,13 @@ test('the defaults are those of action.yml', () => {
     outputDir: '/workspace/model',
     timeoutMs: undefined,
     artifactName: 'model',
+    keepUnpublished: false,
+    key: 'model',
+    retentionDays: 7,
+    owncloudFolder: '',
     compareWith: '',
+    decide: false,
+    dataIdentity: undefined,
   });
 });
 
@@ -39,6 +45,9 @@ test('what is set is read', () => {
     gpus: '0, GPU-3a-1',
     env: '# settings\nEPOCHS=3\n  LR = 0.1\nNOTE=a = "b" # c\n\n',
     'timeout-minutes': '1.5',
+    'retention-days': '30',
+    key: 'species: *, small/',
+    'owncloud-folder': '/data sets/',
     'registry-username': 'lab',
     'registry-password': 'secret',
     'owncloud-url': 'https://cloud.example.org',
@@ -47,6 +56,9 @@ test('what is set is read', () => {
     datasetSha256: 'ab'.repeat(32),
     gpus: ['0', 'GPU-3a-1'],
     timeoutMs: 90_000,
+    key: 'species_ _, small_',
+    retentionDays: 30,
+    owncloudFolder: 'data sets',
     registry: { username: 'lab', password: 'secret' },
     owncloud: { url: 'https://cloud.example.org' },
   });
@@ -60,6 +72,8 @@ test('what is set is read', () => {
 describe('refused with the input, what was found, and what is allowed:', () => {
   const refusals: readonly (readonly [inputs: Readonly<Record<string, string>>, message: string])[] = [
     [{ image: '' }, 'Input image is missing'],
+    [{ 'retention-days': '0' }, 'Input retention-days is “0”'],
+    [{ 'owncloud-folder': '../other' }, 'Input owncloud-folder is “../other”'],
     [{ image: '--privileged' }, 'Input image is “--privileged”'],
     [{ dataset: '' }, 'Input dataset is missing'],
     [{ 'dataset-sha256': 'abc' }, 'Input dataset-sha256 is “abc”, allowed is a SHA-256 of 64 hexadecimal digits'],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Metrics } from '../../src/train-model/evaluation.ts';
 import { type Results, summaryMarkdown } from '../../src/train-model/summary.ts';
+import { comparedImages } from '../helpers/model.ts';
 
 const FIGURES = { precision: 1, recall: 0.9, f1: 0.947, support: 10 };
 const METRICS: Metrics = {
@@ -37,6 +38,7 @@ const RESULTS: Results = {
   metrics: METRICS,
   comparison: undefined,
   artifactName: 'model',
+  unpublished: '',
   warnings: [],
 };
 
@@ -66,7 +68,14 @@ test('a long training keeps its first and last epoch in the curve, and few enoug
 });
 
 describe('a comparison', () => {
-  const comparison = { productionVersion: 'v7', total: 40, compared: 34, tooFew: undefined, scores: undefined };
+  const comparison = {
+    productionVersion: 'v7',
+    total: 40,
+    compared: 34,
+    tooFew: undefined,
+    scores: undefined,
+    images: undefined,
+  };
 
   test('stands side by side', () => {
     const production = { ...METRICS, accuracy: 0.7, accuracyInterval: undefined };
@@ -75,9 +84,31 @@ describe('a comparison', () => {
       comparison: { ...comparison, scores: { candidate: METRICS, production } },
     });
     expect(text).toContain('34 of 40 test images are new to both models.');
-    expect(text).toContain('| | This model | In production (v7) |'.replace('| |', '|  |'));
-    expect(text).toContain('| Accuracy | 90.0 % (80.0 % to 95.0 %) | 70.0 % |');
-    expect(text).toContain('| F1 of a\\|b | 94.7 % | 94.7 % |');
+    expect(text).toContain('|  | This model | In production (v7) |  |');
+    expect(text).toContain('| Accuracy | 90.0 % (80.0 % to 95.0 %) | 70.0 % |  |');
+    expect(text).toContain('| F1 of a\\|b | 94.7 % | 94.7 % |  |');
+  });
+
+  test('marks every row that fell, and names the classes that lost images, the refused ones first', () => {
+    const f1 = { ...FIGURES, f1: 0.5 };
+    const candidate = { ...METRICS, accuracy: 0.8, classes: { ...METRICS.classes, 'a|b': f1 } };
+    const images = comparedImages([
+      { label: 'c', images: 10, production: 9, candidate: 8 },
+      { label: 'a|b', images: 10, production: 10, candidate: 1 },
+      { label: 'd', images: 20, production: 18, candidate: 20 },
+    ]);
+    const text = summaryMarkdown({
+      ...RESULTS,
+      comparison: { ...comparison, scores: { candidate, production: METRICS }, images },
+    });
+    expect(text).toContain('| Accuracy | 80.0 % (80.0 % to 95.0 %) | 90.0 % (80.0 % to 95.0 %) | 🔻 |');
+    expect(text).toContain('| Macro-F1 | 85.0 % | 85.0 % |  |');
+    expect(text).toContain('| F1 of a\\|b | 50.0 % | 94.7 % | 🔻 |');
+    const rows = [
+      '| a\\|b | 10 | 10 | 1 | 9 | 0 | 🔻 **worse beyond chance** |',
+      '| c | 10 | 9 | 8 | 1 | 0 | 🔻 within chance |',
+    ];
+    expect(text).toContain(`${rows.join('\n')}\n\nThe images that became wrong are shown in became\\_wrong.html`);
   });
 
   test('of too few images says so', () => {

@@ -20,7 +20,15 @@ const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
 
 const ours = repositoryName();
 const SECRETS = [
-  ...['FILE_LIST', 'OWNCLOUD_PASSWORD', 'REGISTRY_PASSWORD', 'RUNNER_APP_KEY', 'RUNNER_TOKEN', 'SSH_KEY'],
+  ...[
+    'FILE_LIST',
+    'OWNCLOUD_PASSWORD',
+    'MODELS_PASSWORD',
+    'REGISTRY_PASSWORD',
+    'RUNNER_APP_KEY',
+    'RUNNER_TOKEN',
+    'SSH_KEY',
+  ],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
 ];
 
@@ -33,8 +41,10 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/start': { actions: 'read', 'id-token': 'write' },
   'train-model/train': { packages: 'read' },
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
-  'publish-model/publish': {},
-  'pipeline/check': { contents: 'read', packages: 'read' },
+  'publish-model/store': {},
+  'publish-model/promote': {},
+  'pipeline/check': { contents: 'read', packages: 'write' },
+  'pipeline/decide': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
@@ -48,6 +58,11 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
 
 function jobsOf(file: WorkflowFile): { readonly id: string; readonly job: Job }[] {
   return Object.entries(file.workflow.jobs).map(([id, job]) => ({ id, job }));
+}
+
+/** The queues in which a workflow and its jobs wait. */
+function concurrencyOf(file: WorkflowFile): NonNullable<Job['concurrency']>[] {
+  return [file.workflow, ...jobsOf(file).map(({ job }) => job)].flatMap(({ concurrency }) => concurrency ?? []);
 }
 
 /** The workflow of this repository that a job calls, from here or from elsewhere. */
@@ -106,6 +121,13 @@ describe.each(all)('$path', (file) => {
     }
   });
 
+  test('drops no run that waits, unless a newer one of the same change takes its place', () => {
+    for (const concurrency of concurrencyOf(file)) {
+      if (file.name === 'ci') expect(concurrency).toHaveProperty('cancel-in-progress');
+      else expect(concurrency).toMatchObject({ queue: 'max' });
+    }
+  });
+
   test('puts no expression into a script, where its value would be executed', () => {
     for (const { step } of stepsOf(file)) expect(step.run ?? '').not.toContain('${{');
   });
@@ -142,7 +164,7 @@ describe.each(all)('$path', (file) => {
 describe.each(reusable)('the reusable workflow $name', (file) => {
   const { workflow, name, text } = file;
   const { inputs = {}, outputs = {}, secrets = {} } = workflow.on.workflow_call ?? {};
-  const { fromVariables = [], alsoInForm = [] } = WORKFLOWS[name] ?? {};
+  const { fromVariables = [], alsoInForm = [], fromCaller = [] } = WORKFLOWS[name] ?? {};
 
   test('uses this repository by $/, which is the commit that it comes from itself', () => {
     expect(text).not.toContain('uses: ./');
@@ -160,9 +182,13 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
       const called = calledBy(job);
       if (called) expectAllGiven(called.name, Object.keys(called.workflow.on.workflow_call?.inputs ?? {}), job.with);
       for (const { uses = '', with: given } of job.steps ?? []) {
-        const action = /^\$\/(.+)/.exec(uses)?.[1];
+        // Not those that are parts of a workflow of ours, below .github.
+        const action = /^\$\/(\w.+)/.exec(uses)?.[1];
         if (action === undefined) continue;
-        expectAllGiven(id === 'check' ? id : action, Object.keys(readActionMetadata(action).inputs), given);
+        const target = [id, `${id}-publishing`].find(
+          (one) => spec?.actions?.[one]?.action === action || one === action,
+        );
+        expectAllGiven(target ?? action, Object.keys(readActionMetadata(action).inputs), given);
       }
     }
   });
@@ -175,7 +201,7 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
   test('takes from a variable what the form leaves out, and only that', () => {
     const form = Object.keys(workflow.on.workflow_dispatch?.inputs ?? {});
     const onlyFromVariables = fromVariables.filter((input) => !alsoInForm.includes(input));
-    expect([...form, ...onlyFromVariables].sort()).toEqual(Object.keys(inputs).sort());
+    expect([...form, ...onlyFromVariables, ...fromCaller].sort()).toEqual(Object.keys(inputs).sort());
     expect(fromVariables).toEqual(expect.arrayContaining([...alsoInForm]));
     for (const input of fromVariables) {
       const variable = variableOf(input);
@@ -202,9 +228,8 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 
   test('never keys a concurrency group on its caller, with which it would wait for itself', () => {
     expect(text).not.toContain('github.workflow');
-    const groups = [workflow.concurrency, ...jobsOf(file).map(({ job }) => job.concurrency)].filter(Boolean);
-    const expected = name === 'publish-model' ? [{ group: `publish-model-\${{ inputs.model-name }}` }] : [];
-    expect(groups).toEqual(expected);
+    const groups = concurrencyOf(file).map(({ group }) => group);
+    expect(groups).toEqual(name === 'publish-model' ? [`publish-model-\${{ inputs.model-name }}`] : []);
   });
 
   test('gives back nothing that comes from the file list', () => {
@@ -216,7 +241,59 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
 });
 
 test('no template waits in the same group as a workflow that it calls', () => {
-  for (const { workflow } of templates) expect(workflow.concurrency?.group ?? '').not.toMatch(/^publish-model/);
+  for (const file of templates) {
+    const groups = [file.workflow.concurrency, ...jobsOf(file).map(({ job }) => job.concurrency)];
+    for (const group of groups) expect(group?.group ?? '').not.toMatch(/^publish-model/);
+  }
+});
+
+describe('consent to a promotion', () => {
+  const expression = (text: string) => `\${{ ${text} }}`;
+  const publishing = own.find(({ name }) => name === 'publish-model')?.workflow.jobs;
+
+  test('is asked for by the job that promotes only, when the version is stored and has passed', () => {
+    expect(publishing?.['store']).not.toHaveProperty('environment');
+    expect(publishing?.['store']?.steps?.[0]?.with).toMatchObject({ promote: false });
+    expect(publishing?.['promote']).toMatchObject({ needs: 'store', environment: expression('inputs.environment') });
+    expect(publishing?.['promote']?.if).toContain("needs.store.result == 'success' && inputs.promote");
+    for (const { workflow, name } of all) {
+      for (const [id, job] of Object.entries(workflow.jobs)) {
+        if (`${name}/${id}` !== 'publish-model/promote') expect(job).not.toHaveProperty('environment');
+      }
+    }
+  });
+
+  test('is waited for in no group that another run or a roll-back needs', () => {
+    expect(publishing?.['promote']).not.toHaveProperty('concurrency');
+    for (const file of all) {
+      for (const { job } of jobsOf(file)) {
+        if (job.with?.['environment'] === undefined || file.name === 'pipeline') continue;
+        expect([file.name, file.workflow.concurrency, job.concurrency]).toEqual([file.name, undefined, undefined]);
+      }
+    }
+    const template = templates.find(({ name }) => name === 'pipeline')?.workflow;
+    expect(template?.jobs['pipeline']?.with).toMatchObject({ promote: false });
+    expect(template?.jobs['promote']?.with).toMatchObject({ 'check-again': 'as-stored' });
+  });
+
+  test('is checked under the lock: what was stored is judged once more beside what is in production by then', () => {
+    expect(publishing?.['promote']?.steps?.[0]?.with).toMatchObject({
+      'promote-version': expression('needs.store.outputs.version || inputs.promote-version'),
+      'check-again': expression("needs.store.outputs.version && 'as-stored' || inputs.check-again"),
+    });
+  });
+});
+
+test('the pipeline finds out beforehand whether it could publish, and whether its training could replace production', () => {
+  const check = own.find(({ name }) => name === 'pipeline')?.workflow.jobs['check'];
+  const step = check?.steps?.find(({ uses }) => uses === '$/publish-model');
+  expect(step?.with).toMatchObject({ check: true });
+  // Both accounts: the one that trains is looked at with its own sign-in.
+  for (const input of ['owncloud-username', 'owncloud-password', 'models-username', 'models-password']) {
+    expect(step?.with?.[input]).toMatch(/\S/);
+  }
+  const training = own.find(({ name }) => name === 'train-model')?.text;
+  expect(training).not.toContain('MODELS_PASSWORD');
 });
 
 describe('a GPU server', () => {
@@ -235,7 +312,9 @@ describe('a GPU server', () => {
       expect(stop?.needs).toEqual(['start', ...Object.keys(others)]);
       expect(stop?.if).toMatch(/^(\$\{\{ )?always\(\)/);
       expect(settings(stop)).toMatchObject({ mode: 'stop' });
-      expect(JSON.stringify({ ...stop, needs: [] })).not.toContain('needs.');
+      // A start that was killed has said nothing, and is stopped.
+      const condition = stop?.if?.replace(/ && needs\.start\.outputs\.refused != 'true' \}\}$/, '');
+      expect(JSON.stringify({ ...stop, if: condition, needs: [] })).not.toContain('needs.');
     });
 
     test('is stopped by those who started it: same place, same sign-in, same settings', () => {
@@ -245,6 +324,17 @@ describe('a GPU server', () => {
       const signIn = (job?: Job) => job?.steps?.filter((step) => step.uses && !isServer(step));
       expect(signIn(stop)).toEqual(signIn(start));
     });
+  });
+
+  test('has the training’s key in its name, by default the artifact’s, which the pipeline hands on', () => {
+    const { start, stop } = withServer.find(({ name }) => name === 'train-model')?.workflow.jobs ?? {};
+    for (const job of [start, stop]) {
+      expect(job?.steps?.find(isServer)?.with).toMatchObject({ key: `\${{ inputs.key || inputs.artifact-name }}` });
+    }
+    expect(start?.outputs).toMatchObject({ refused: `\${{ steps.start.outputs.refused }}` });
+    const pipeline = own.find(({ name }) => name === 'pipeline')?.workflow;
+    expect(pipeline?.jobs['train']?.with).toMatchObject({ key: `\${{ inputs.key }}` });
+    expect(pipeline?.on.workflow_dispatch?.inputs).not.toHaveProperty('key');
   });
 
   test('can be left out, and must not be used by a later attempt of the run, when it is gone', () => {
@@ -258,5 +348,59 @@ describe('a GPU server', () => {
       if: `needs.start.result == 'success' && ${isOurs.replace('==', '!=')}`,
       run: expect.stringContaining('exit 1'),
     });
+  });
+});
+
+describe('the pipeline trains only when something differs', () => {
+  const jobs = own.find(({ name }) => name === 'pipeline')?.workflow.jobs ?? {};
+
+  test('decides before any GPU server is started, on the runner of the small jobs, and knows what is trained', () => {
+    const { decide, train, check } = jobs;
+    expect(train?.needs).toContain('decide');
+    expect(decide?.['runs-on']).toEqual(check?.['runs-on']);
+    const given = decide?.steps?.[0]?.with ?? {};
+    const trained = train?.with ?? {};
+    const same = [
+      'image',
+      'dataset',
+      'dataset-sha256',
+      'gpus',
+      'train-command',
+      'test-command',
+      'env',
+      'network',
+      'owncloud-folder',
+    ];
+    for (const input of same) expect([input, given[input]]).toEqual([input, trained[input]]);
+  });
+
+  test('trains when the decision says so or is left out, and never when it failed', () => {
+    expect(jobs['train']?.if).toContain("(needs.decide.result == 'skipped' || needs.decide.outputs.train == 'true')");
+    expect(jobs['decide']?.if).toContain('!inputs.force');
+  });
+
+  test('publishes what a run before has left, wherever it lies', () => {
+    const { publish } = jobs;
+    const decided = "needs.decide.result == 'success' && ";
+    expect(publish?.if?.replaceAll(/\s+/g, ' ')).toContain(
+      `${decided}(needs.decide.outputs.unpublished != '' || needs.decide.outputs.judge-version != '')`,
+    );
+    expect(publish?.with).toMatchObject({
+      unpublished: expect.stringContaining(
+        `needs.train.outputs.unpublished || ${decided}needs.decide.outputs.unpublished`,
+      ),
+      'judge-version': expect.stringContaining(`${decided}needs.decide.outputs.judge-version`),
+    });
+  });
+
+  test('keeps what is not published now where a later run finds it, compared with production', () => {
+    const { train } = jobs;
+    expect(train?.with?.['keep-unpublished']).toBe(`\${{ !inputs.publish }}`);
+    expect(train?.with?.['compare-with']).not.toContain('inputs.publish');
+  });
+
+  test('asks for no consent to what was refused or is over', () => {
+    const { promote } = own.find(({ name }) => name === 'publish-model')?.workflow.jobs ?? {};
+    expect(promote?.if).toContain("needs.store.outputs.gate-passed == 'true'");
   });
 });

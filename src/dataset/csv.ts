@@ -19,7 +19,15 @@ export function parseCsv(text: string): Map<string, string>[] {
  * characters like any other.
  */
 export function csvRecords(text: string, delimiter: ',' | ';' | '\t'): string[][] {
-  const options = { bom: true, delimiter, relax_column_count: true, relax_quotes: true, skip_empty_lines: true };
+  const options = {
+    bom: true,
+    delimiter,
+    // Of its own accord it takes the first line end for that of all, and a file may have been put together of two.
+    record_delimiter: ['\r\n', '\n', '\r'],
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+  };
   try {
     return parse(text, options);
   } catch {

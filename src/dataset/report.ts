@@ -1,6 +1,6 @@
 import { CHANGES, type ClassChanges } from './changes.ts';
 import { type Html, html } from './html.ts';
-import { REPORT_STYLE } from './report-style.ts';
+import { breakable, htmlPage, images, number, pictureSource } from './html-page.ts';
 
 /** A small picture of the data set for the gallery. */
 export interface ReportSample {
@@ -76,19 +76,9 @@ export function showableMediaType(fileName: string): string | undefined {
 export function reportHtml(report: ReportData): string {
   const train = sum(report.classes.map((entry) => entry.train));
   const test = sum(report.classes.map((entry) => entry.test));
-  const page = html`<!doctype html>
-<html lang="en-GB">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>Diatom data set: ${images(train + test)} in ${classes(report.classes.length)}</title>
-<style>${{ markup: REPORT_STYLE }}</style>
-</head>
-<body>
-<main>
-<header>
+  return htmlPage(
+    `Diatom data set: ${images(train + test)} in ${classes(report.classes.length)}`,
+    html`<header>
 <h1>Diatom data set</h1>
 <p class="lead">${summarySentence(report, train, test)}</p>
 <dl class="figures">
@@ -105,12 +95,8 @@ ${changes(report)}
 ${gallery(report)}
 ${leftOut(report)}
 ${sources(report)}
-${options(report)}
-</main>
-</body>
-</html>
-`;
-  return page.markup;
+${options(report)}`,
+  );
 }
 
 function summarySentence(report: ReportData, train: number, test: number): string {
@@ -218,8 +204,7 @@ function galleryNote(entry: ReportClass): string {
 }
 
 function figure({ fileName, split, mediaType, data }: ReportSample, label: string): Html {
-  const source = `data:${mediaType};base64,${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`;
-  return html`<li><figure><img alt="${label}, ${split} image ${fileName}" src="${source}"><figcaption><span class="split ${split}">${split}</span><bdi>${breakable(fileName)}</bdi></figcaption></figure></li>
+  return html`<li><figure><img alt="${label}, ${split} image ${fileName}" src="${pictureSource(mediaType, data)}"><figcaption><span class="split ${split}">${split}</span><bdi>${breakable(fileName)}</bdi></figcaption></figure></li>
 `;
 }
 
@@ -271,22 +256,8 @@ ${entries.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd>
 </section>`;
 }
 
-function images(count: number): string {
-  return count === 1 ? '1 image' : `${number(count)} images`;
-}
-
 function classes(count: number): string {
   return count === 1 ? '1 class' : `${number(count)} classes`;
-}
-
-/** A name that may be broken after underscores, hyphens and dots, where browsers would break it only in an emergency. */
-function breakable(name: string): Html[] {
-  return name.split(/(?<=[_.-])(?=[^_.-])/).map((part, index) => (index === 0 ? html`${part}` : html`<wbr>${part}`));
-}
-
-/** 1234567 as 1,234,567, whatever the machine's language. */
-function number(count: number): string {
-  return count.toLocaleString('en-GB');
 }
 
 /** A share of the widest bar with two decimals, so that the same page comes out everywhere. */

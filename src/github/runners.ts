@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
 import { type GithubApi, GithubError } from './api.ts';
@@ -60,10 +61,10 @@ export function hasLabels(runner: Pick<Runner, 'labels'>, labels: readonly strin
 }
 
 /**
- * Registers a runner for one job, and returns what it needs to be that runner: a secret. A registration of the same
- * name that is left from an attempt which broke off is replaced.
+ * Registers a runner for one job, and returns what it needs to be that runner: a secret.
  *
  * @param group name of a runner group; `''` for the default one
+ * @throws GithubError with the status 409 when there is one of that name, which is somebody else's
  */
 export async function registerRunner(
   api: GithubApi,
@@ -71,13 +72,15 @@ export async function registerRunner(
   { name, labels, group }: { readonly name: string; readonly labels: readonly string[]; readonly group: string },
 ): Promise<string> {
   const groupId = await findGroup(api, owner, group);
+  // By it, a registration is known again whose answer was lost on its way.
+  const mark = `start-${randomBytes(4).toString('hex')}`;
   const register = async () =>
     (
       await api.request({
         method: 'POST',
         path: `${actionsPath(owner)}/runners/generate-jitconfig`,
         // GitHub has no default for the group.
-        body: { name, labels, runner_group_id: groupId, work_folder: '_work' },
+        body: { name, labels: [...labels, mark], runner_group_id: groupId, work_folder: '_work' },
         schema: jitSchema,
       })
     ).encoded_jit_config;
@@ -85,6 +88,8 @@ export async function registerRunner(
     return await register();
   } catch (error) {
     if (!(error instanceof GithubError) || error.status !== 409) throw error;
+    const isOurs = (await listRunners(api, owner, name)).some((runner) => hasLabels(runner, [mark]));
+    if (!isOurs) throw error;
     await removeRunner(api, owner, name);
     return register();
   }

@@ -5,13 +5,15 @@ import {
   armScript,
   EXIT,
   filesOf,
+  filesOfName,
+  namesScript,
   type Owner,
   parseStatus,
   startScript,
   statusScript,
   stopScript,
 } from './command-script.ts';
-import type { Driver, ListedServer, ServerState, ServerStatus } from './driver.ts';
+import { type Driver, type ListedServer, type ServerState, type ServerStatus, ServerTaken } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import type { Host } from './host.ts';
 
@@ -27,6 +29,12 @@ export interface CommandSettings {
   readonly isRemote: boolean;
 }
 
+/**
+ * A status-command that asks for a name knows servers of several names: each training has its own. Any other knows one,
+ * whatever start-command does.
+ */
+const ASKS_FOR_NAME = /\bDIATOM_SERVER_NAME\b/;
+
 /** Stands in for the name of a server that nobody has written down. */
 const NAMELESS = 'of an unknown run';
 
@@ -36,16 +44,19 @@ export function openCommand(
   { repository, temporary }: Pick<DriverContext, 'repository' | 'temporary'>,
 ): Driver {
   const { startCommand, stopCommand, statusCommand, limit, isRemote, host } = settings;
-  const files = filesOf(repository, stopCommand, isRemote ? undefined : temporary);
+  const isForOne = ASKS_FOR_NAME.test(statusCommand);
+  const allFiles = filesOf(repository, stopCommand, isRemote ? undefined : temporary);
+  const filesFor = (name: string | undefined) =>
+    isForOne && name !== undefined ? filesOfName(allFiles, name) : allFiles;
   const run = (script: string) => host.run('exec sh -s', { input: script });
 
   async function ask(name: string | undefined): Promise<{ status: ServerStatus; owner: Owner | undefined }> {
-    const result = await run(statusScript(files, statusCommand, name));
+    const result = await run(statusScript(filesFor(name), statusCommand, name));
     const { said, owner } = parseStatus(result.stdout);
     const isAnothers = result.exitCode === EXIT.belongsToAnother;
     const state = isAnothers ? 'gone' : stateOf(said, result.exitCode);
     const detail = isAnothers
-      ? 'another run has started it since'
+      ? 'another training has started it since'
       : state === 'unknown'
         ? `status-command ended with exit code ${result.exitCode} and printed “${excerpt(said || result.stderr)}”, expected “running” or “stopped”`
         : '';
@@ -53,17 +64,37 @@ export function openCommand(
     return { owner, status: { state, detail, runningSince, lastLines: async () => '' } };
   }
 
+  async function listed(name: string | undefined): Promise<ListedServer[]> {
+    const { status, owner } = await ask(name);
+    const { state, detail } = status;
+    if (state === 'gone') return [];
+    // Only the timer's files say whose it is.
+    const deadline = owner && new Date(owner.deadline * 1_000);
+    return [{ name: owner?.name ?? name ?? NAMELESS, state, detail, deadline }];
+  }
+
+  async function names(): Promise<string[]> {
+    // Without a machine that keeps the time, nobody has written them down.
+    if (!isRemote) return [];
+    const { exitCode, stdout, stderr } = await run(namesScript(allFiles));
+    if (exitCode === 0) return stdout.split('\n').filter((name) => name !== '');
+    throw new DiatomError('SERVER', `Servers can’t be listed on ${host.description}: ${excerpt(stderr)}`);
+  }
+
   return {
     description: `what start-command starts (on ${host.description})`,
     makesRunner: false,
+    isForOne,
     deadMansSwitch: isRemote ? `a timer on ${host.description} runs stop-command` : limit || undefined,
     async start({ name, maxMinutes }) {
+      const files = filesFor(name);
       const seconds = maxMinutes * 60;
       const token = isRemote ? randomBytes(8).toString('hex') : undefined;
       if (token !== undefined) {
         const armed = await run(
           armScript(files, { token, name, seconds }, { stop: stopCommand, status: statusCommand }),
         );
+        if (armed.exitCode === EXIT.belongsToAnother) throw taken(host, armed);
         if (armed.exitCode !== 0) throw timerFailure(host, `it said: ${excerpt(armed.stderr) || 'nothing'}`);
       }
       const variables = { DIATOM_SERVER_NAME: name, DIATOM_MAX_SECONDS: String(Math.ceil(seconds)) };
@@ -72,7 +103,7 @@ export function openCommand(
     },
     status: async (name) => (await ask(name)).status,
     async stop(name) {
-      const { exitCode, stdout, stderr } = await run(stopScript(files, stopCommand, name));
+      const { exitCode, stdout, stderr } = await run(stopScript(filesFor(name), stopCommand, name));
       if (exitCode === 0 || exitCode === EXIT.belongsToAnother) return;
       throw new DiatomError(
         'SERVER',
@@ -80,12 +111,10 @@ export function openCommand(
       );
     },
     async list(): Promise<readonly ListedServer[]> {
-      const { status, owner } = await ask(undefined);
-      const { state, detail } = status;
-      if (state === 'gone') return [];
-      // Only the timer's files say whose it is.
-      const deadline = owner && new Date(owner.deadline * 1_000);
-      return [{ name: owner?.name ?? NAMELESS, state, detail, deadline }];
+      if (!isForOne) return listed(undefined);
+      const servers: ListedServer[] = [];
+      for (const name of await names()) servers.push(...(await listed(name)));
+      return servers;
     },
   };
 }
@@ -95,19 +124,21 @@ function stateOf(said: string, exitCode: number): ServerState {
   return said === 'running' ? 'running' : said === 'stopped' ? 'gone' : 'unknown';
 }
 
-function startFailure(host: Host, name: string, { exitCode, stdout, stderr }: ProgramResult): DiatomError {
+function taken(host: Host, { stdout }: ProgramResult): ServerTaken {
+  return new ServerTaken(
+    `The server that start-command starts (on ${host.description}) is that of ${stdout.trim() || 'another training'}, and two trainings can’t use it at once: nothing was started. Let one come after the other: “max-parallel: 1” in the matrix of a run, one concurrency group for several workflows. If start-command makes a server of its own for each $DIATOM_SERVER_NAME, let status-command ask for that name as well.`,
+  );
+}
+
+function startFailure(host: Host, name: string, result: ProgramResult): DiatomError {
+  const { exitCode, stdout, stderr } = result;
   if (exitCode === EXIT.timerIsGone) {
     return timerFailure(
       host,
       'it ends what a session leaves running (KillUserProcesses of systemd-logind). “loginctl enable-linger”, as the user of ssh-user, changes that',
     );
   }
-  if (exitCode === EXIT.belongsToAnother) {
-    return new DiatomError(
-      'SERVER',
-      `Another run has started the server at the same time as ${name}. Put the workflows that use it into one concurrency group.`,
-    );
-  }
+  if (exitCode === EXIT.belongsToAnother) return taken(host, result);
   if (exitCode === EXIT.wasStopped) {
     return new DiatomError('SERVER', `${name} was stopped before it had started.`);
   }

@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { shellQuote } from './host.ts';
+import { runOf, serverName } from './server-name.ts';
 
 /**
  * What the command driver runs on its host, as text for `sh -s`: the user's commands arrive by standard input and never
  * in an argv, where everybody on that machine could read them. Each is one compound command, so that the half of a
  * connection that broke does nothing.
  *
- * Files of one server, in a folder that only the user can read:
+ * Files of one server, in a folder that only the user can read (where each name has a server of its own, the folder has
+ * one for each):
  * - `owner`          whose server it is, for the timer too: token, name, deadline and start (seconds since 1970)
  * - `<token>/`       the timer of that start: its program `timer`, and `stop` and `status` for it
  * - `<token>/asked`  a stop has been asked for: a start-command that comes late must not run
@@ -29,6 +31,9 @@ export interface Owner {
 /** Exit codes of ours, for what is no failure of a user's command. */
 export const EXIT = { timerIsGone: 90, belongsToAnother: 91, wasStopped: 92, noFolder: 93 } as const;
 
+/** Ends a script because the server is another’s, and says whose. */
+const REFUSE = `printf '%s\\n' "$owned"; exit ${EXIT.belongsToAnother}`;
+
 /** How often the timer looks whether it is still wanted, and waits before it tries a stop again, in seconds. */
 const TIMER_STEP = 5;
 const TIMER_TRIES = 5_000;
@@ -40,21 +45,48 @@ export function filesOf(repository: string, stopCommand: string, localFolder: st
   return { folder: `${base}/diatom-gpu-server/${key}` };
 }
 
-/** Arms the timer that ends the server at its deadline, in place of the one of an earlier start. */
+/** Where one stop-command stops a server of its own for each name, the folder of one of them. */
+export function filesOfName({ folder }: CommandFiles, name: string): CommandFiles {
+  return { folder: `${folder}/${shellQuote(name)}` };
+}
+
+/** Prints the names of the servers that have a folder of their own and a timer, one a line, and tidies up. */
+export function namesScript(files: CommandFiles): string {
+  return script(files, [
+    'find "$dir" -mindepth 1 -maxdepth 1 -type d -empty -mmin +10 -exec rmdir -- {} + 2>/dev/null',
+    'for file in "$dir"/*/owner; do [ ! -s "$file" ] || { read -r _ owned _ <"$file"; printf "%s\\n" "$owned"; }; done',
+    'exit 0',
+  ]);
+}
+
+/**
+ * Arms the timer that ends the server at its deadline, in place of the one of an earlier start; but not in place of
+ * another training’s in the same attempt of the same run, whose name is printed then.
+ */
 export function armScript(
   files: CommandFiles,
   start: { readonly token: string; readonly name: string; readonly seconds: number },
   commands: { readonly stop: string; readonly status: string },
 ): string {
   const { token, name, seconds } = start;
+  const run = runOf(name);
+  const attempt = run ? serverName({ ...run, key: '' }) : name;
   return script(files, [
+    // What a machine that broke down had not written yet.
+    '[ -s "$dir/owner" ] || rm -f "$dir/owner"',
+    ...ownerOrExit(undefined),
+    `case $owned in ${attempt} | ${attempt}-*) ${REFUSE} ;; esac`,
     `own="$dir/${token}"`,
     'mkdir -p "$own" || exit 1',
     writeFile('$own/stop', commands.stop),
     writeFile('$own/status', commands.status),
     writeFile('$own/timer', timerProgram()),
     `now=$(date +%s); deadline=$((now + ${Math.ceil(seconds)}))`,
-    `echo "${token} ${name} $deadline $now" > "$own/owner" && mv "$own/owner" "$dir/owner" || exit 1`,
+    `echo "${token} ${name} $deadline $now" > "$own/owner" || exit 1`,
+    // A link is made by one only, of two that find no owner at the same moment.
+    'if [ -z "$owner" ] && ln "$own/owner" "$dir/owner" 2>/dev/null; then rm -f "$own/owner"',
+    `elif [ -z "$owner" ] && [ -e "$dir/owner" ]; then rm -rf "$own"; read -r _ owned _ <"$dir/owner"; ${REFUSE}`,
+    'else mv "$own/owner" "$dir/owner" || exit 1; fi',
     'for old in "$dir"/*/; do [ "$old" = "$own/" ] || rm -rf "$old"; done',
     // A session of its own: it outlives this connection.
     "if command -v setsid >/dev/null; then detach='setsid'; else detach='nohup'; fi",
@@ -77,7 +109,7 @@ export function startScript(
       : [
           `own="$dir/${token}"`,
           `kill -0 "$(cat "$own/pid")" 2>/dev/null || exit ${EXIT.timerIsGone}`,
-          `read -r owner _ <"$dir/owner" && [ "$owner" = ${token} ] || exit ${EXIT.belongsToAnother}`,
+          `read -r owner owned _ <"$dir/owner" && [ "$owner" = ${token} ] || { ${REFUSE}; }`,
           `[ ! -e "$own/asked" ] || exit ${EXIT.wasStopped}`,
         ]),
     ...exported(variables),

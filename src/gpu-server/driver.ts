@@ -1,3 +1,16 @@
+import { DiatomError } from '../errors.ts';
+
+/**
+ * There is a server already that this start may not have: another training's. Nothing that this start finds is its own,
+ * so nothing may be cleaned up.
+ */
+export class ServerTaken extends DiatomError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('SERVER', message, options);
+    this.name = 'ServerTaken';
+  }
+}
+
 /**
  * What starts and stops one kind of GPU server. A driver only does and reports: retrying, waiting until a server is
  * gone, deciding what may be reaped and talking to GitHub are the same for all of them, and stand above.
@@ -12,6 +25,8 @@ export interface Driver {
   readonly description: string;
   /** Whether a start makes a runner of its own, which is gone with the server; otherwise the server has one for good. */
   readonly makesRunner: boolean;
+  /** Whether each training has a server of its own, so that its jobs must come to this one: by its name as a label. */
+  readonly isForOne: boolean;
   /**
    * What ends the server when nobody stops it; `undefined` when nothing does, of which the user is warned. A sentence's
    * part: “Slurm ends the job (--time)”.
@@ -19,7 +34,9 @@ export interface Driver {
   readonly deadMansSwitch: string | undefined;
   /**
    * Starts the server and returns when the request for it is accepted, not when the runner is online. The limit of its
-   * life is armed with the request, or before it. Starting a second time under the same name finds the first's server.
+   * life is armed with the request, or before it. Starting a second time under the same name never makes a second one.
+   *
+   * @throws ServerTaken when the server is another training's
    */
   start(request: StartRequest): Promise<void>;
   status(name: string): Promise<ServerStatus>;
@@ -30,7 +47,7 @@ export interface Driver {
 }
 
 export interface StartRequest {
-  /** `diatom-<run id>-<attempt>`, which stands on everything that is created. */
+  /** `diatom-<run id>-<attempt>-<key>`, which stands on everything that is created. */
   readonly name: string;
   /** `owner/name`: whose run it is. */
   readonly repository: string;

@@ -32,6 +32,7 @@ export function openEc2(settings: Ec2Settings, context: DriverContext): Driver {
         ? `the EC2 instance ${existing.instanceId} in ${existing.region}`
         : `an EC2 instance in ${regions.join(' or ')}`,
     makesRunner: mode === 'ephemeral',
+    isForOne: mode === 'ephemeral',
     deadMansSwitch: deadMansSwitch(settings),
     start: (request) => {
       const tools = { aws, context };

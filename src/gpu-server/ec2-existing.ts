@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
-import type { StartRequest } from './driver.ts';
+import { ServerTaken, type StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { type Aws, AwsError } from './ec2-aws.ts';
 import type { ExistingSettings } from './ec2-inputs.ts';
 import { describe, findInstances, type Instance, isClaimed, TAGS } from './ec2-instances.ts';
-import { runOf } from './server-name.ts';
+import { isOfSameAttempt, runOf } from './server-name.ts';
 
 /** An instance needs up to some minutes to stop; with a stop that hangs, EC2 forces it after about ten. */
 const STOP_LIMIT_MS = 15 * 60_000;
@@ -18,7 +18,8 @@ const SCHEDULED = 'existing, scheduled';
  * Starts an instance that has a runner of its own, and marks it as this run's. EC2 has no lock: two starts within one
  * second can take it both, of which all but the last to write its mark find out, and say so.
  *
- * @throws DiatomError `SERVER` when it runs for another run, or can't be started; `CANCELLED`
+ * @throws ServerTaken when it runs for another run, or another training of this one
+ * @throws DiatomError `SERVER` when it can't be started; `CANCELLED`
  */
 export async function startExisting(
   { region, instanceId, schedulerRole }: ExistingSettings,
@@ -27,7 +28,7 @@ export async function startExisting(
 ): Promise<void> {
   const find = () => findOne(aws, region, instanceId);
   const before = await settled(find, context);
-  if (before.ec2State !== 'stopped' && isClaimed(before) && !isOfSameRun(before, name)) throw inUse(before);
+  if (isClaimed(before) && isInUse(before, name)) throw inUse(before);
   const deadline = new Date(Date.now() + maxMinutes * 60_000);
   // What ends it comes first, then the mark by which a stop finds it, then what costs money.
   if (schedulerRole !== '') await scheduleStop({ region, instanceId, schedulerRole, name, deadline }, aws);
@@ -43,6 +44,11 @@ export async function startExisting(
     ['--resources', instanceId, '--tags', JSON.stringify(Object.entries(tags).map(([Key, Value]) => ({ Key, Value })))],
     { finish: true },
   );
+  // An earlier attempt's limit would end this one.
+  const earlier = before.tags.get(TAGS.NAME);
+  if (earlier !== undefined && earlier !== name && before.tags.get(TAGS.MODE) === SCHEDULED) {
+    await cancelSchedule(aws, region, earlier);
+  }
   if (before.ec2State === 'running' && before.tags.get(TAGS.NAME) !== name) {
     context.onWarning(`${describe(before)} already: this run uses it, and stops it at the end.`);
   }
@@ -60,7 +66,10 @@ export async function startExisting(
   }
   throwIfCancelled(context.signal);
   const after = await find();
-  if (after.tags.get(TAGS.NAME) !== name) throw inUse(after);
+  if (after.tags.get(TAGS.NAME) === name) return;
+  // It would stop the instance of the one that has it.
+  if (schedulerRole !== '') await cancelSchedule(aws, region, name);
+  throw inUse(after);
 }
 
 async function findOne(aws: Aws, region: string, id: string): Promise<Instance> {
@@ -82,16 +91,20 @@ async function settled(find: () => Promise<Instance>, { signal }: DriverContext)
   }
 }
 
-/** An earlier attempt of a run is no other run. */
-function isOfSameRun({ tags }: Instance, name: string): boolean {
+/**
+ * Whether another training has the instance. What an earlier attempt of the run has marked is nobody's; and what is off
+ * belongs to another run no longer, but to a training of this attempt that is just starting it.
+ */
+function isInUse({ tags, ec2State }: Instance, name: string): boolean {
   const owner = tags.get(TAGS.NAME) ?? '';
-  return owner === name || (runOf(owner) !== undefined && runOf(owner)?.runId === runOf(name)?.runId);
+  if (isOfSameAttempt(owner, name)) return true;
+  const run = runOf(owner);
+  return ec2State !== 'stopped' && (run === undefined || run.runId !== runOf(name)?.runId);
 }
 
-function inUse({ id, region, tags }: Instance): DiatomError {
-  return new DiatomError(
-    'SERVER',
-    `${id} in ${region} runs for ${tags.get(TAGS.NAME)} of ${tags.get(TAGS.REPOSITORY)}: wait until that run is over, or put the runs that share the instance into one concurrency group. If that run is over already, “mode: reap” in its repository stops the instance.`,
+function inUse({ id, region, tags }: Instance): ServerTaken {
+  return new ServerTaken(
+    `${id} in ${region} runs for ${tags.get(TAGS.NAME)} of ${tags.get(TAGS.REPOSITORY)}: wait until that run is over, or put the runs that share the instance into one concurrency group (trainings of one run: “max-parallel: 1” of their matrix). If that run is over already, “mode: reap” in its repository stops the instance.`,
   );
 }
 

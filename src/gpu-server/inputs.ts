@@ -4,6 +4,7 @@ import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
 import { type Architecture, isNewEnough } from '../github/runner-software.ts';
 import { invalidInput, oneOfInput, textInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
+import { trainingKey } from '../training-key.ts';
 import type { CommandSettings } from './command-driver.ts';
 import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
 import type { SshSettings } from './host.ts';
@@ -24,8 +25,10 @@ export type DriverInputs =
 export interface Inputs {
   readonly mode: Mode;
   readonly driver: DriverInputs;
+  /** The step that signs in to AWS has failed, so that nothing can be asked there. */
+  readonly isSignInRefused: boolean;
   readonly run: RunIdentity;
-  /** The name of this run's server. */
+  /** The name of this training's server. */
   readonly name: string;
   /** `owner/name`. */
   readonly repository: string;
@@ -73,10 +76,12 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   const run = {
     runId: variable(env, 'GITHUB_RUN_ID', /^\d+$/),
     attempt: Number(variable(env, 'GITHUB_RUN_ATTEMPT', /^\d+$/)),
+    key: trainingKey(textInput('key')),
   };
   return {
     mode,
     driver: driverInputs(),
+    isSignInRefused: isSignInRefused(),
     run,
     name: serverName(run),
     repository,
@@ -107,6 +112,15 @@ function driverInputs(): DriverInputs {
   return kind === 'slurm'
     ? { kind, settings: slurmInputs(), ssh }
     : { kind, settings: commandInputs(ssh !== undefined), ssh };
+}
+
+/** The runner's words for what became of a step. */
+const OUTCOMES = ['success', 'failure', 'cancelled', 'skipped'];
+
+function isSignInRefused(): boolean {
+  const outcome = textInput('aws-sign-in');
+  if (outcome === '' || OUTCOMES.includes(outcome)) return textInput('driver') === 'ec2' && outcome === 'failure';
+  throw invalidInput('aws-sign-in', outcome, `the outcome of a step (${OUTCOMES.join(', ')}), or nothing`);
 }
 
 function commandInputs(isRemote: boolean): CommandSettings {

@@ -5,6 +5,7 @@ export function openLocal(): Driver {
   return {
     description: 'a machine that is always on',
     makesRunner: false,
+    isForOne: false,
     deadMansSwitch: 'nothing has to end it: it is always on',
     start: async () => {},
     status: async () => ({

@@ -105,7 +105,7 @@ async function judgeNameless(session: Session): Promise<{ readonly stop: boolean
 async function isBusy(session: Session, name: string): Promise<boolean | undefined> {
   const { driver, github } = session;
   if (!github.runners) return undefined;
-  const labels = labelsOf(session);
+  const labels = labelsOf(session, name);
   const isIts = (runner: Runner) => (driver.makesRunner ? runner.name === name : hasLabels(runner, labels));
   return (await github.runners.list(driver.makesRunner ? name : undefined)).some(
     (runner) => isIts(runner) && runner.busy,

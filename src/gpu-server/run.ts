@@ -1,8 +1,11 @@
 import { DiatomError, failureMessage, messageOf } from '../errors.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
+import { identityOfJob } from '../runner/identity.ts';
 import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { AWS_AUDIENCE, signInFailure } from './aws-sign-in.ts';
+import { ServerTaken } from './driver.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { reap, reapRegistrations } from './reap.ts';
 import { openSession, type Session } from './session.ts';
@@ -52,6 +55,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   let failure: string | undefined;
   let sections: string[] = [];
   try {
+    if (inputs.isSignInRefused) throw signInFailure(inputs, await identityOfJob(AWS_AUDIENCE));
     // A stop goes on when the run is cancelled: that is what it is for.
     const signal = inputs.mode === 'stop' ? new AbortController().signal : cancel.signal;
     sections =
@@ -91,7 +95,10 @@ async function runStart(
     keepForPost(STATE, DONE);
     return [startedSection(started, session.driver.description, inputs)];
   } catch (error) {
-    if (isMade) await cleanUp(inputs, env, cancel.signal, onWarning);
+    if (error instanceof ServerTaken) {
+      keepForPost(STATE, DONE);
+      setOutputs({ refused: 'true' });
+    } else if (isMade) await cleanUp(inputs, env, cancel.signal, onWarning);
     throw error;
   } finally {
     clearTimeout(timer);

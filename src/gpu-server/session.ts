@@ -57,12 +57,20 @@ async function openDriver(
     : { host, driver: openCommand({ ...driver.settings, host }, context) };
 }
 
-/** The labels of the runner that takes the jobs of a server: its own, or that of one which is there for good. */
-export function labelsOf({ inputs, driver }: Pick<Session, 'inputs' | 'driver'>): readonly string[] {
-  const { name, runnerLabels } = inputs;
+/**
+ * The labels of the runner that takes the jobs of a server: its own, or those of one which is there for good.
+ *
+ * @param name of the server; by default this training's
+ */
+export function labelsOf(
+  { inputs, driver }: Pick<Session, 'inputs' | 'driver'>,
+  name: string = inputs.name,
+): readonly string[] {
+  const { runnerLabels } = inputs;
   // A runner that is registered ahead gets no label by itself.
   if (driver.makesRunner) return ['self-hosted', name, ...runnerLabels];
-  return runnerLabels.length > 0 ? runnerLabels : ['self-hosted', 'gpu'];
+  const labels = runnerLabels.length > 0 ? runnerLabels : ['self-hosted', 'gpu'];
+  return driver.isForOne ? [...labels, name] : labels;
 }
 
 /** What `runs-on` of a job must be to come to the server. */

@@ -110,6 +110,7 @@ scancel --user="$me" --name=${shellQuote(name)}`,
   return {
     description: `a job of the Slurm cluster that ${host.description} belongs to`,
     makesRunner: true,
+    isForOne: true,
     deadMansSwitch: 'Slurm ends the job (--time)',
     start,
     status,

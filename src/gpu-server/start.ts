@@ -1,7 +1,8 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { GithubError } from '../github/api.ts';
 import { group, info, mask } from '../runner/log.ts';
 import { setOutputs } from '../runner/outputs.ts';
-import type { RunnerSetup, RunnerSoftware } from './driver.ts';
+import { type RunnerSetup, type RunnerSoftware, ServerTaken } from './driver.ts';
 import { type ReapedServer, reap } from './reap.ts';
 import { labelsOf, runsOn, type Session } from './session.ts';
 import { waitForRunner } from './wait-for-runner.ts';
@@ -15,10 +16,11 @@ export interface StartedServer {
 }
 
 /**
- * Starts this run’s server and waits for its runner. The outputs are set before anything is made: they follow from the
- * run alone.
+ * Starts this training’s server and waits for its runner. The outputs are set before anything is made: they follow from
+ * the run and the input `key` alone.
  *
  * @param onMaking is called right before something is made that has to be stopped or removed when this fails
+ * @throws ServerTaken when there is one under its name already, which another job has made
  */
 export async function start(session: Session, onMaking: () => void): Promise<StartedServer> {
   const { driver, inputs, github, onWarning } = session;
@@ -37,9 +39,10 @@ export async function start(session: Session, onMaking: () => void): Promise<Sta
   const reaped = await reapFirst(session);
   const deadline = inputs.driver.kind === 'local' ? undefined : new Date(Date.now() + maxMinutes * 60_000);
   const labels = runsOn(session);
+  if (driver.makesRunner) await refuseWhenTaken(session);
   setOutputs({
     name,
-    label: driver.makesRunner ? name : '',
+    label: driver.isForOne ? name : '',
     'runs-on': JSON.stringify(labels),
     deadline: deadline?.toISOString() ?? '',
   });
@@ -60,7 +63,7 @@ function lifetime(deadline: Date | undefined, deadMansSwitch: string | undefined
     : `It lives until ${deadline.toISOString()} at the longest: ${deadMansSwitch}.`;
 }
 
-/** GitHub switches schedules off in a repository that is quiet for 60 days, so the reaper is not all that cleans up. */
+/** GitHub ends schedules at times, without a word in a run, so the reaper is not all that cleans up. */
 async function reapFirst(session: Session): Promise<readonly ReapedServer[]> {
   try {
     const reaped = await group('Looking for servers that were left behind', () => reap(session, { nameless: false }));
@@ -79,7 +82,26 @@ async function registerRunner(session: Session, software: RunnerSoftware): Promi
   const { github, inputs } = session;
   if (!github.runners) return undefined;
   info(`Registering a runner ${inputs.name} by ${github.runners.auth}`);
-  const jitConfig = await github.runners.register(inputs.name, labelsOf(session));
+  const jitConfig = await github.runners.register(inputs.name, labelsOf(session)).catch((error: unknown) => {
+    // Of two jobs that start at the same moment, GitHub gives the name to one.
+    if (error instanceof GithubError && error.status === 409) throw taken(inputs.name, 'a runner', { cause: error });
+    throw error;
+  });
   mask(jitConfig);
   return { jitConfig, software, pickUpMinutes: inputs.pickUpMinutes };
+}
+
+/** In one attempt of a run, only another job can have made something under this name. */
+async function refuseWhenTaken({ driver, github, signal, inputs: { name } }: Session): Promise<void> {
+  // Who gets no answer goes on: GitHub gives a name to one runner only, and no driver makes a second server of it.
+  const status = await driver.status(name).catch(() => throwIfCancelled(signal));
+  if (status && status.state !== 'gone' && status.state !== 'unknown') throw taken(name, 'a server');
+  if ((await github.runners?.list(name))?.some((runner) => runner.name === name)) throw taken(name, 'a runner');
+}
+
+function taken(name: string, what: string, options?: { cause?: unknown }): ServerTaken {
+  return new ServerTaken(
+    `Another job of this run has ${what} of the name ${name}, and nothing was started. Two trainings of one run need different names: give each a key of its own (input key), or in train-model.yml an artifact-name of its own.`,
+    options,
+  );
 }

@@ -96,7 +96,10 @@ function describeSoftware(software: RunnerSoftware): string {
 }
 
 async function tryRegistration({ github, inputs }: Session): Promise<void> {
-  const name = `${inputs.name}-check`;
+  // No server’s name: keys have no “--”.
+  const name = `${inputs.name}--check`;
+  // What a check left behind that was cut short.
+  await github.runners?.remove(name);
   await github.runners?.register(name, [name]);
   await github.runners?.remove(name);
 }

@@ -104,28 +104,37 @@ export async function removeRegistration({ driver, github, onWarning, signal }: 
 }
 
 /**
- * The servers of this run: of this attempt, and of earlier ones, which a re-run of single jobs leaves behind. When the
- * driver can’t list them, every name that an attempt can have had.
+ * The servers of this training: of this attempt, and of earlier ones, which a re-run of single jobs leaves behind, also
+ * by the names that those had before there were keys. When the driver can’t list them, every name that an attempt can
+ * have had. What is another training’s of this run is none of them.
  */
-export async function namesOfRun({ inputs: { run, name }, driver, onWarning, signal }: Session): Promise<string[]> {
+export async function namesOfTraining({
+  inputs: { run, name },
+  driver,
+  onWarning,
+  signal,
+}: Session): Promise<string[]> {
   try {
     const listed = (await driver.list()).flatMap((server) => {
       const owner = runOf(server.name);
-      return owner?.runId === run.runId && owner.attempt <= run.attempt ? [server.name] : [];
+      if (owner?.runId !== run.runId || owner.attempt > run.attempt) return [];
+      return owner.key === run.key || (owner.key === '' && owner.attempt < run.attempt) ? [server.name] : [];
     });
     return [...new Set([name, ...listed])];
   } catch (error) {
     throwIfCancelled(signal);
-    onWarning(`The servers can’t be listed, so every name of this run is stopped: ${messageOf(error)}`);
-    return Array.from({ length: run.attempt }, (_, index) => serverName({ ...run, attempt: run.attempt - index }));
+    onWarning(`The servers can’t be listed, so every name that this training can have is stopped: ${messageOf(error)}`);
+    const attempts = Array.from({ length: run.attempt }, (_, index) => run.attempt - index);
+    const earlier = run.key === '' ? [] : attempts.slice(1).map((attempt) => serverName({ ...run, attempt, key: '' }));
+    return [...attempts.map((attempt) => serverName({ ...run, attempt })), ...earlier];
   }
 }
 
-/** Stops all servers of this run; one that can’t be stopped keeps none of the others from it. */
+/** Stops all servers of this training; one that can’t be stopped keeps none of the others from it. */
 export async function stopRun(session: Session, looks = 1): Promise<StoppedServer[]> {
   const stopped: StoppedServer[] = [];
   const failures: unknown[] = [];
-  for (const name of await namesOfRun(session)) {
+  for (const name of await namesOfTraining(session)) {
     try {
       stopped.push(await stopServer(session, name, looks));
       await removeRegistration(session, name);

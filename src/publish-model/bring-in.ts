@@ -1,13 +1,15 @@
 import { messageOf } from '../errors.ts';
+import { PRODUCTION, VERSION_FILE } from '../model/model-folder.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
-import { PRODUCTION, VERSION_FILE } from './model-folder.ts';
+import { keepRecord } from './keep-record.ts';
 import type { Outcome } from './outcome.ts';
 import { promote } from './promote.ts';
 import { removeOlderCopies, removeOldVersions } from './tidy.ts';
+import { type PromotionRecord, recordTime } from './version-record.ts';
 import type { Context, Workplace } from './workplace.ts';
 
 /** Promotes, unless production is that version already and whole: then there is nothing to do, and nothing to replace. */
@@ -18,13 +20,15 @@ export async function bringIn(
   { now }: Pick<Context, 'now'>,
 ): Promise<Outcome> {
   const { remote, folder, production, lock, options } = place;
-  const { version } = outcome;
+  const { version, decidedBy: by } = outcome;
   if (production?.version === version && (await isWhole(files, place))) {
     info(`${version} is in production already.`);
     return { ...outcome, promoted: true };
   }
   const replaced = await group('Promote', () => promote(remote, { folder, version, files, lock, now }, options));
   info(`${version} is in production now.`);
+  const promotion: PromotionRecord = { time: recordTime(now()), by, replaced: production?.version ?? null };
+  await keepRecord(place, version, (record) => ({ ...record, promotions: [...record.promotions, promotion] }));
   return { ...outcome, promoted: true, replaced };
 }
 

@@ -1,21 +1,24 @@
+import { percent, withInterval } from '../model/format-figure.ts';
 import type { Metrics } from '../model/metrics.ts';
+import { CLASSES_FILE } from '../model/model-folder.ts';
+import { checkWorseClasses, type WorseClasses } from './check-worse-classes.ts';
 import type { Comparison } from './comparison.ts';
-import { percent, withInterval } from './format-figure.ts';
 import { type Condition, evaluateGate, figureName, type Verdict } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
-import { CLASSES_FILE } from './model-folder.ts';
 import type { PublishedModel } from './production.ts';
 
 /** Whether something allows a promotion, and a sentence about it. */
 export interface Finding {
   readonly passed: boolean;
+  /** Whether somebody should look at it although it passes. */
+  readonly isWarning?: boolean | undefined;
   readonly sentence: string;
 }
 
 /** All that decides about a promotion. */
 export interface Checks {
   readonly verdicts: readonly Verdict[];
-  /** Class list and comparison. */
+  /** Class list, and comparison as a whole and class by class. */
   readonly findings: readonly Finding[];
   readonly passed: boolean;
 }
@@ -29,6 +32,7 @@ export interface Candidate {
 export interface Rules {
   readonly gate: readonly Condition[];
   readonly noWorse: boolean;
+  readonly worseClasses: WorseClasses;
   readonly allowClassChange: boolean;
 }
 
@@ -38,8 +42,14 @@ export function checkCandidate(candidate: Candidate, production: PublishedModel 
   const findings = [
     checkClasses(candidate.classes, production, rules.allowClassChange),
     ...(rules.noWorse ? [checkComparison(candidate.comparison, production)] : []),
+    ...checkWorseClasses(candidate.comparison, production, rules.worseClasses),
   ];
   return { verdicts, findings, passed: [...verdicts, ...findings].every(({ passed }) => passed) };
+}
+
+/** A version that is in production already is not asked whether it is worse than what it has replaced there. */
+export function rulesFor(version: string, production: PublishedModel | undefined, rules: Rules): Rules {
+  return production?.version === version ? { ...rules, noWorse: false, worseClasses: 'allow' } : rules;
 }
 
 /**

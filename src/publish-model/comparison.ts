@@ -1,17 +1,30 @@
 import * as z from 'zod/mini';
+import type { ComparedImage } from '../model/compared-images.ts';
 import { type Metrics, metricsOf, metricsSchema } from '../model/metrics.ts';
 import { parseJsonAs } from '../model/parse-json.ts';
 
 const count = z.int().check(z.minimum(0));
 
 const comparisonSchema = z.object({
-  format: z.literal(1),
+  format: z.union([z.literal(1), z.literal(2)]),
   production_version: z.nullable(z.string()),
   n_test: count,
   n_compared: count,
   too_few: z.boolean(),
   candidate: z.nullable(metricsSchema),
   production: z.nullable(metricsSchema),
+  /** From format 2 on; `null` when the tests did not tell. */
+  images: z.nullish(
+    z.array(
+      z.object({
+        path: z.string(),
+        sha256: z.string(),
+        label: z.string(),
+        candidate: z.string(),
+        production: z.string(),
+      }),
+    ),
+  ),
 });
 
 /** How a model and production's do on the test images that neither was trained on. */
@@ -26,6 +39,8 @@ export interface Comparison {
   readonly tooFew: boolean;
   /** `undefined` when nothing could be measured. */
   readonly scores: { readonly candidate: Metrics; readonly production: Metrics } | undefined;
+  /** What both say to each image; `undefined` when that is not known. */
+  readonly images: readonly ComparedImage[] | undefined;
 }
 
 /** @throws DiatomError `MODEL` naming `file` and the place in it */
@@ -36,6 +51,7 @@ export function parseComparison(text: string, file: string): Comparison {
     total: data.n_test,
     compared: data.n_compared,
     tooFew: data.too_few,
+    images: data.images ?? undefined,
     scores:
       candidate && production ? { candidate: metricsOf(candidate), production: metricsOf(production) } : undefined,
   };

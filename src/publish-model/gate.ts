@@ -134,6 +134,11 @@ export function figureName({ figure, label }: Pick<Condition, 'figure' | 'label'
   return /[\]"',\\]/.test(label) ? `${figure}[${JSON.stringify(label)}]` : `${figure}[${label}]`;
 }
 
+/** A gate as `parseGate` reads it, in one line; the same for every way to write the same gate. */
+export function formatGate(conditions: readonly Condition[]): string {
+  return conditions.map((condition) => `${figureName(condition)} ${condition.operator} ${condition.limit}`).join(', ');
+}
+
 function holds(value: number, { operator, limit }: Condition): boolean {
   switch (operator) {
     case '>=':

@@ -1,10 +1,13 @@
 import { resolve } from 'node:path';
 import { DiatomError } from '../errors.ts';
+import { defaultVersion, whyNoVersion } from '../model/model-folder.ts';
+import { UNPUBLISHED } from '../model/unpublished.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
   folderInput,
   invalidInput,
+  oneOfInput,
   safeNameInput,
   textInput,
   wholeNumberInput,
@@ -13,32 +16,55 @@ import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import type { Rules } from './checks.ts';
 import { parseGate } from './gate.ts';
-import { defaultVersion, whyNoVersion } from './model-folder.ts';
 
-/** A new version, from a folder (absolute path) or a workflow artifact. */
+/** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
+export type Source = { readonly folder: string } | { readonly artifact: string } | { readonly unpublished: string };
+
+/** A new version. */
 export interface PublishTask {
   readonly kind: 'publish';
-  readonly source: { readonly folder: string } | { readonly artifact: string };
+  readonly source: Source;
+  /** The folder on the server that is not needed any more when the version is stored. */
+  readonly unpublished?: string | undefined;
   readonly version: string;
   readonly rules: Rules;
   /** Whether it goes to production when it passes. */
   readonly promote: boolean;
 }
 
-/** An old version back into production. */
+/** A version that is on the server is judged as if it came from training now. */
+export interface JudgeTask extends Pick<PublishTask, 'version' | 'rules' | 'promote'> {
+  readonly kind: 'judge';
+}
+
+/** A version that is on the server goes into production: an older one, one that was refused, or one just stored. */
 export interface RollBackTask {
   readonly kind: 'roll-back';
+  /** The input that has asked for it. */
+  readonly input: 'promote-version' | 'roll-back-to';
   /** A version's name, or `previous` for the one that production replaced. */
   readonly to: string;
   readonly allowClassChange: boolean;
+  /** What it must pass once more: these, or those that it was stored under; `undefined`: a person has decided. */
+  readonly rules: Rules | 'as-stored' | undefined;
 }
+
+/** Nothing is published; it is only found out whether it could be. */
+export interface CheckTask {
+  readonly kind: 'check';
+}
+
+export type Task = PublishTask | JudgeTask | RollBackTask;
 
 /** The inputs of the action, checked. */
 export interface Inputs {
+  /** The account that publishes. */
   readonly owncloud: OwncloudSettings;
+  /** The account that trains, where that is another one. */
+  readonly training: OwncloudSettings | undefined;
   readonly modelsFolder: string;
   readonly modelName: string;
-  readonly task: PublishTask | RollBackTask;
+  readonly task: Task | CheckTask;
   /** How many versions stay; `undefined`: all. */
   readonly keepVersions: number | undefined;
 }
@@ -51,12 +77,63 @@ export interface Inputs {
  */
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
   mask(textInput('owncloud-password'));
+  mask(textInput('models-password'));
   return {
-    owncloud: owncloudInputs('it is the address of the server with the models'),
+    ...accounts(),
     modelsFolder: folderInput('models-folder') || 'models',
     modelName: modelNameInput(),
-    task: textInput('roll-back-to') === '' ? publishTask(env, now) : rollBackTask(),
+    task: taskInput(env, now),
     keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
+  };
+}
+
+function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
+  const shared = owncloudInputs('it is the address of the server with the models');
+  const [username, password] = [textInput('models-username'), textInput('models-password')];
+  if (username === '' && password === '') return { owncloud: shared, training: undefined };
+  if (username === '' || password === '') {
+    const [found, missing] = username === '' ? ['password', 'username'] : ['username', 'password'];
+    throw new DiatomError(
+      'INPUT',
+      `Input models-${found} is set and models-${missing} is not: they are the account that publishes, so set both, or neither to publish with the one of owncloud-username. In a workflow they come from the input models-username and the secret MODELS_PASSWORD.`,
+    );
+  }
+  return { owncloud: { url: shared.url, username, password }, training: shared };
+}
+
+function taskInput(env: NodeJS.ProcessEnv, now: Date): Inputs['task'] {
+  if (booleanInput('check')) {
+    rulesInput();
+    return { kind: 'check' };
+  }
+  const found = (['promote-version', 'roll-back-to'] as const).filter((name) => textInput(name) !== '');
+  const [input, other] = found;
+  if (input !== undefined && other !== undefined && textInput(input) !== textInput(other)) {
+    throw new DiatomError(
+      'INPUT',
+      `Inputs ${input} (${textInput(input)}) and ${other} (${textInput(other)}) mean the same and differ: set one of them.`,
+    );
+  }
+  if (input !== undefined) return rollBackTask(input);
+  if (checkAgain() !== '') {
+    throw new DiatomError(
+      'INPUT',
+      `Input check-again is ${checkAgain()} without promote-version: it is about a version that is on the server. A new one is checked anyway.`,
+    );
+  }
+  return textInput('judge-version') === '' ? publishTask(env, now) : judgeTask();
+}
+
+function checkAgain(): 'as-stored' | 'anew' | '' {
+  return textInput('check-again') === '' ? '' : oneOfInput('check-again', ['as-stored', 'anew']);
+}
+
+function rulesInput(): Rules {
+  return {
+    gate: parseGate(textInput('gate')),
+    noWorse: booleanInput('no-worse-than-production'),
+    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
+    allowClassChange: booleanInput('allow-class-change'),
   };
 }
 
@@ -76,45 +153,71 @@ function publishTask(env: NodeJS.ProcessEnv, now: Date): PublishTask {
   const version = textInput('version') || defaultVersion(now, env['GITHUB_SHA']);
   const fault = whyNoVersion(version);
   if (fault !== undefined) throw invalidInput('version', version, `a name for a folder, and this one ${fault}`);
-  const rules: Rules = {
-    gate: parseGate(textInput('gate')),
-    noWorse: booleanInput('no-worse-than-production'),
-    allowClassChange: booleanInput('allow-class-change'),
-  };
-  return { kind: 'publish', source: sourceInput(env), version, rules, promote: booleanInput('promote') };
+  return { kind: 'publish', ...sourceInput(env), version, rules: rulesInput(), promote: booleanInput('promote') };
 }
 
-function sourceInput(env: NodeJS.ProcessEnv): PublishTask['source'] {
+/** `version` names new versions only. */
+function judgeTask(): JudgeTask {
+  const version = textInput('judge-version');
+  const fault = whyNoVersion(version);
+  if (fault !== undefined) throw invalidInput('judge-version', version, `a version’s name, and this one ${fault}`);
+  refuseBeside('judge-version', ['model-dir', 'artifact-name', 'unpublished']);
+  return { kind: 'judge', version, rules: rulesInput(), promote: booleanInput('promote') };
+}
+
+/** What is on the server comes from nowhere else. */
+function refuseBeside(input: string, others: readonly string[]): void {
+  const contradiction = others.find((name) => textInput(name) !== '');
+  if (contradiction === undefined) return;
+  throw new DiatomError(
+    'INPUT',
+    `Inputs ${input} and ${contradiction} contradict each other: ${input} takes a version that is on the server. Leave ${contradiction} empty.`,
+  );
+}
+
+/** A training in the same job knows the folder, and what it stored on the server besides. */
+function sourceInput(env: NodeJS.ProcessEnv): Pick<PublishTask, 'source' | 'unpublished'> {
   const folder = textInput('model-dir');
   const artifact = textInput('artifact-name');
-  if ((folder === '') === (artifact === '')) {
-    const found = folder === '' ? 'neither is set' : 'both are set';
+  const unpublished = unpublishedInput();
+  const given = [folder, artifact, folder === '' ? (unpublished ?? '') : ''].filter((text) => text !== '');
+  if (given.length !== 1) {
+    const found = given.length === 0 ? 'none is set' : given.length === 2 ? 'two are set' : 'all are set';
     throw new DiatomError(
       'INPUT',
-      `Inputs model-dir and artifact-name: ${found}; set one of them: the folder with model.pth, or the artifact that train-model made of it.`,
+      `Inputs model-dir, artifact-name and unpublished: ${found}; set one of them: the folder with model.pth, the artifact that train-model made of it, or the folder in ownCloud where train-model put it instead.`,
     );
   }
-  return artifact === '' ? { folder: resolve(env['GITHUB_WORKSPACE'] || '.', folder) } : { artifact };
+  if (folder !== '') return { source: { folder: resolve(env['GITHUB_WORKSPACE'] || '.', folder) }, unpublished };
+  return { source: unpublished === undefined ? { artifact } : { unpublished }, unpublished };
 }
 
-/** A roll-back takes what is on the server; a gate and `no-worse-than-production` are about new versions only. */
-function rollBackTask(): RollBackTask {
-  const to = textInput('roll-back-to');
+/** It is deleted afterwards: no other folder, such as a version’s, may be taken for one. */
+function unpublishedInput(): string | undefined {
+  const folder = folderInput('unpublished');
+  if (folder === '') return undefined;
+  const parts = folder.split('/');
+  if (parts.length > 1 && parts.at(-2) === UNPUBLISHED) return folder;
+  throw invalidInput(
+    'unpublished',
+    folder,
+    `a folder as train-model names it, such as data sets/${UNPUBLISHED}/17-model`,
+  );
+}
+
+/** This takes what is on the server; a gate and `no-worse-than-production` are about new versions, unless asked once more. */
+function rollBackTask(input: RollBackTask['input']): RollBackTask {
+  const to = textInput(input);
   const fault = to === 'previous' ? undefined : whyNoVersion(to);
-  if (fault !== undefined)
-    throw invalidInput('roll-back-to', to, `previous or a version’s name, and this one ${fault}`);
-  const contradiction = ['model-dir', 'artifact-name', 'version'].find((name) => textInput(name) !== '');
-  if (contradiction !== undefined) {
-    throw new DiatomError(
-      'INPUT',
-      `Inputs roll-back-to and ${contradiction} contradict each other: a roll-back takes a version that is on the server. Leave ${contradiction} empty.`,
-    );
-  }
+  if (fault !== undefined) throw invalidInput(input, to, `previous or a version’s name, and this one ${fault}`);
+  refuseBeside(input, ['model-dir', 'artifact-name', 'unpublished', 'judge-version', 'version']);
   if (!booleanInput('promote')) {
     throw new DiatomError(
       'INPUT',
-      'Inputs roll-back-to and promote: false contradict each other: a roll-back is a promotion.',
+      `Inputs ${input} and promote: false contradict each other: a roll-back is a promotion.`,
     );
   }
-  return { kind: 'roll-back', to, allowClassChange: booleanInput('allow-class-change') };
+  const again = checkAgain();
+  const rules = again === 'anew' ? rulesInput() : again === '' ? undefined : again;
+  return { kind: 'roll-back', input, to, allowClassChange: booleanInput('allow-class-change'), rules };
 }

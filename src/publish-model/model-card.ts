@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
+import { percent, withInterval } from '../model/format-figure.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
-import { percent, withInterval } from './format-figure.ts';
 
 const text = z.optional(z.nullable(z.union([z.string(), z.number()])));
 const provenanceSchema = z.object({
@@ -58,7 +58,8 @@ function originRows(json: string): string[][] {
   );
 }
 
-function parseProvenance(json: string): z.infer<typeof provenanceSchema> {
+/** @throws DiatomError `MODEL` when it is not what training should write */
+export function parseProvenance(json: string): z.infer<typeof provenanceSchema> {
   try {
     return provenanceSchema.parse(JSON.parse(json));
   } catch (cause) {

@@ -1,30 +1,36 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareCodePoints } from '../code-points.ts';
 import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { diskFailure } from '../disk-failure.ts';
-import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { DiatomError } from '../errors.ts';
+import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
+import { digestFile, type FileDigest } from '../model/digest-file.ts';
 import { type Metrics, parseMetrics } from '../model/metrics.ts';
+import {
+  CARD_FILE,
+  CLASSES_FILE,
+  COMPARISON_FILE,
+  METRICS_FILE,
+  PROVENANCE_FILE,
+  RECORD_FILE,
+  SUMS_FILE,
+  VERSION_FILE,
+  WEIGHTS_FILE,
+} from '../model/model-folder.ts';
+import { formatSums } from '../model/sums.ts';
 import { parseClasses } from './classes.ts';
 import { type Comparison, parseComparison } from './comparison.ts';
 import { modelCard } from './model-card.ts';
-import { CARD_FILE, CLASSES_FILE, METRICS_FILE, SUMS_FILE, VERSION_FILE, WEIGHTS_FILE } from './model-folder.ts';
-import { formatSums } from './sums.ts';
 
 /** Left in it by `train-model`; of no meaning elsewhere. */
 const MARKER = '.diatom-actions';
-const COMPARISON_FILE = 'comparison.json';
 const TRAINING_IMAGES_FILE = 'training-images.csv';
-const PROVENANCE_FILE = 'provenance.json';
 
-/** A file of a version. Digests are hexadecimal. */
-export interface ModelFile {
+/** A file of a version. */
+export interface ModelFile extends FileDigest {
   readonly name: string;
-  readonly bytes: number;
-  readonly sha1: string;
-  readonly sha256: string;
   /** Where it lies, or what it says when it was made here. */
   readonly content: { readonly path: string } | { readonly text: string };
 }
@@ -74,7 +80,10 @@ export async function readModelDir(folder: string, name: string, signal: AbortSi
   }
 
   const files: ModelFile[] = [];
-  for (const file of names) files.push(await digestFile(file, join(folder, file), signal));
+  for (const file of names) {
+    const path = join(folder, file);
+    files.push({ name: file, ...(await digestFile(path, signal)), content: { path } });
+  }
   if (!names.includes(CARD_FILE)) {
     files.push(
       digestText(CARD_FILE, modelCard({ name, classes, metrics, provenance: await optional(PROVENANCE_FILE) })),
@@ -104,12 +113,12 @@ async function filesIn(folder: string): Promise<{ names: string[]; warnings: str
   const warnings: string[] = [];
   for (const entry of entries) {
     const { name } = entry;
-    if (name === MARKER) continue;
+    if (name === MARKER || name === BECAME_WRONG_FILE) continue;
     if (entry.isDirectory()) {
       warnings.push(`The folder ${name} in the model’s folder is not published: only files are.`);
     } else if (name.startsWith('.')) {
       warnings.push(`The file ${name} in the model’s folder is not published: it is hidden.`);
-    } else if (name === SUMS_FILE || name === VERSION_FILE) {
+    } else if (name === SUMS_FILE || name === VERSION_FILE || name === RECORD_FILE) {
       warnings.push(`The file ${name} in the model’s folder is not published: it is made anew.`);
     } else if (!entry.isFile()) {
       // A link could lead to any file of the runner, and whatever made the folder may come from anywhere.
@@ -155,21 +164,4 @@ async function readText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {
     throw diskFailure('read', path, error);
   });
-}
-
-async function digestFile(name: string, path: string, signal: AbortSignal): Promise<ModelFile> {
-  const sha1 = createHash('sha1');
-  const sha256 = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) {
-      throwIfCancelled(signal);
-      sha1.update(piece);
-      sha256.update(piece);
-      bytes += piece.length;
-    }
-  } catch (error) {
-    throw diskFailure('read', path, error);
-  }
-  return { name, bytes, sha1: sha1.digest('hex'), sha256: sha256.digest('hex'), content: { path } };
 }

@@ -6,7 +6,9 @@ import type { Workplace } from './workplace.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
-  readonly kind: 'publish' | 'roll-back';
+  readonly kind: 'publish' | 'promote' | 'roll-back';
+  /** Who has decided about a promotion: a person who names a version needs no gate. */
+  readonly decidedBy: 'checks' | 'person';
   readonly modelName: string;
   readonly version: string;
   /** The version's WebDAV address. */
@@ -32,6 +34,8 @@ export interface Outcome {
   readonly replaced: string | undefined;
   /** Whether a roll-back from here changes the classes. */
   readonly classesDiffer: boolean;
+  /** Why there was nothing to judge: then the run is green whatever the checks say. */
+  readonly settled?: { readonly sentence: string; readonly waits: boolean } | undefined;
   /** Versions that `keep-versions` deleted. */
   readonly removed: readonly string[];
 }
@@ -53,13 +57,21 @@ export function describePlace({ modelName }: Inputs, { remote, folder, productio
 }
 
 /** Why the version was not promoted, for the end of a red run; `undefined` when nothing kept it out. */
-export function refusalOf({ checks, production, version, kind, folder, server }: Outcome): string | undefined {
-  if (checks.passed) return undefined;
+export function refusalOf({
+  checks,
+  production,
+  version,
+  decidedBy,
+  folder,
+  server,
+  settled,
+}: Outcome): string | undefined {
+  if (checks.passed || settled !== undefined) return undefined;
   const lines = refusalLines(checks, production).map((line) => `- ${line}`);
-  if (kind === 'roll-back') return [`The version ${version} was not put into production:`, ...lines].join('\n');
+  if (decidedBy === 'person') return [`The version ${version} was not put into production:`, ...lines].join('\n');
   return [
     `The model was not promoted; production is as it was. The version ${version} is kept in the folder “${folder}/${version}” on ${server}.`,
     ...lines,
-    `A person who decides otherwise can promote it without training again: run with roll-back-to: ${version}.`,
+    `A person who decides otherwise can promote it without training again: run with promote-version: ${version}.`,
   ].join('\n');
 }

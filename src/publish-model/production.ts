@@ -1,11 +1,11 @@
 import { messageOf } from '../errors.ts';
 import { type Metrics, parseMetrics } from '../model/metrics.ts';
+import { CLASSES_FILE, METRICS_FILE, VERSION_FILE } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { parseClasses } from './classes.ts';
-import { CLASSES_FILE, METRICS_FILE, VERSION_FILE } from './model-folder.ts';
 
 /** A model that is on the server. What is `undefined` is not there or can't be read. */
 export interface PublishedModel {

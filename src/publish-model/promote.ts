@@ -1,4 +1,5 @@
 import { DiatomError } from '../errors.ts';
+import { nextName, PRODUCTION, previousName, VERSION_FILE } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { copyFolder } from '../owncloud/copy-folder.ts';
 import type { Lock } from '../owncloud/lock.ts';
@@ -9,7 +10,6 @@ import { replaceFolder } from '../owncloud/replace-folder.ts';
 import { putVerified, removeTemporary, textContent } from '../owncloud/store.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { digestText } from './model-dir.ts';
-import { nextName, PRODUCTION, previousName, VERSION_FILE } from './model-folder.ts';
 
 export interface Promotion {
   /** The model's folder. */

@@ -9,23 +9,26 @@ import { downloadArtifact } from '../runner/download-artifact.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
-import { checkCandidate, classChange } from './checks.ts';
+import { checkCandidate, classChange, rulesFor } from './checks.ts';
 import { evaluateGate } from './gate.ts';
-import type { Inputs, PublishTask } from './inputs.ts';
+import type { Inputs, PublishTask, Task } from './inputs.ts';
+import { judgeVersion } from './judge.ts';
+import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
-import type { ModelFolder } from './model-folder.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
-import { uploadVersion } from './upload-version.ts';
+import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
+import { uploadVersion, type VersionUpload } from './upload-version.ts';
+import { judgementOf, type VersionRecord } from './version-record.ts';
 import { atWork, type Context, type Workplace } from './workplace.ts';
 
 /**
  * The whole of the action, from checked inputs to a model in production, or one that was kept out of it: then the
  * outcome's checks say why.
  */
-export async function publish(inputs: Inputs, context: Context): Promise<Outcome> {
-  const { task } = inputs;
+export async function publish(inputs: Inputs, task: Task, context: Context): Promise<Outcome> {
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
+  if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
   try {
     return await atWork(inputs, context, (place) => publishVersion(inputs, task, model, place, context));
@@ -34,7 +37,7 @@ export async function publish(inputs: Inputs, context: Context): Promise<Outcome
   }
 }
 
-async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, context: Context) {
+async function readModel(inputs: Inputs, { source, rules }: PublishTask, context: Context) {
   const { signal, env, onWarning } = context;
   let folder: string;
   let close = async () => {};
@@ -46,7 +49,8 @@ async function readModel({ modelName }: Inputs, { source, rules }: PublishTask, 
   }
   try {
     if ('artifact' in source) await downloadArtifact(source.artifact, folder);
-    const model = await readModelDir(folder, modelName, signal);
+    if ('unpublished' in source) await bringUnpublished(source.unpublished, folder, inputs, context);
+    const model = await readModelDir(folder, inputs.modelName, signal);
     // A gate that asks for a class the model does not have should show before anything is uploaded.
     evaluateGate(rules.gate, model.metrics, model.classes);
     for (const warning of model.warnings) onWarning(warning);
@@ -68,12 +72,18 @@ async function publishVersion(
 ): Promise<Outcome> {
   const { remote, folder, content, production, options } = place;
   const { version, rules } = task;
-  const files = await group('Upload', () => uploadWithProgress({ folder, version, model, content }, remote, options));
+  const isThere = content.versions.includes(version);
+  const checks = checkCandidate(model, production, rulesFor(version, production, rules));
+  const judged = judgementOf(checks, rules, production, context.now());
+  const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [] };
+  const what = { folder, version, model, isThere, record };
+  const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
-  const checks = checkCandidate(model, production, rules);
+  if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
   const stored: Outcome = {
     ...describePlace(inputs, place, version),
     kind: 'publish',
+    decidedBy: 'checks',
     sha256: model.sha256,
     checks,
     model,
@@ -81,30 +91,25 @@ async function publishVersion(
     classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
   };
   context.onStored(stored);
+  for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
+  if (task.unpublished !== undefined) {
+    const signIn = () => signInToUnpublished(inputs, context);
+    await discardUnpublished(task.unpublished, { version, files }, place, signIn);
+  }
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
   return tidied(outcome, inputs, place);
 }
 
 async function uploadWithProgress(
-  what: { folder: string; version: string; model: LocalModel; content: ModelFolder },
+  what: VersionUpload,
   remote: Remote,
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
-  const { folder, version, model, content } = what;
   const progress = createProgress('Uploading');
+  const onProgress = (done: number, total: number) => progress.update(done, total);
   try {
-    return await uploadVersion(
-      remote,
-      {
-        folder,
-        version,
-        model,
-        isThere: content.versions.includes(version),
-        onProgress: (done, total) => progress.update(done, total),
-      },
-      options,
-    );
+    return await uploadVersion(remote, { ...what, onProgress }, options);
   } finally {
     progress.end();
   }

@@ -1,10 +1,11 @@
 import { failureMessage } from '../errors.ts';
 import { createHttpClient } from '../http/client.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
-import { fail, warn } from '../runner/log.ts';
+import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
-import { readInputs } from './inputs.ts';
+import { check, checkMarkdown } from './check.ts';
+import { type Inputs, readInputs } from './inputs.ts';
 import { type Outcome, refusalOf } from './outcome.ts';
 import { publish } from './publish.ts';
 import { summaryMarkdown } from './summary.ts';
@@ -22,7 +23,10 @@ export async function run(): Promise<void> {
   let stored: Outcome | undefined;
   try {
     const now = () => new Date();
-    const outcome = await publish(readInputs(env, now()), {
+    const inputs = readInputs(env, now());
+    const { task } = inputs;
+    if (task.kind === 'check') return await runCheck(inputs, { http, signal: cancel.signal });
+    const outcome = await publish(inputs, task, {
       http,
       env,
       now,
@@ -51,13 +55,31 @@ export async function run(): Promise<void> {
   }
 }
 
-function outputsOf({ kind, version, url, promoted, production, checks, sha256 }: Outcome): Record<string, string> {
+async function runCheck(inputs: Inputs, context: Parameters<typeof check>[1]): Promise<void> {
+  const findings = await check(inputs, context);
+  for (const { subject, state, sentence } of findings) {
+    if (state === 'good') info(`${subject}: ${sentence}.`);
+    else if (state === 'doubtful') warn(`${subject}: ${sentence}.`);
+    else fail(`${subject}: ${sentence}`);
+  }
+  await writeSummary(checkMarkdown(findings));
+}
+
+function outputsOf(outcome: Outcome): Record<string, string> {
+  const { version, url, promoted, production, sha256 } = outcome;
   return {
     version,
     'version-url': url,
     promoted: String(promoted),
     'previous-version': production?.version ?? '',
-    'gate-passed': kind === 'publish' ? String(checks.passed) : '',
+    'gate-passed': gatePassed(outcome),
     sha256,
   };
+}
+
+/** Whoever promotes in a job of its own goes by it: not `true` for what was promoted already. */
+function gatePassed({ decidedBy, checks, settled }: Outcome): string {
+  if (decidedBy === 'person') return '';
+  if (settled && !settled.waits) return checks.passed ? '' : 'false';
+  return String(checks.passed);
 }

@@ -1,10 +1,13 @@
+import { type ComparedImage, tallyClasses } from '../model/compared-images.ts';
+import { fallenMark } from '../model/fallen.ts';
+import { percent, withInterval } from '../model/format-figure.ts';
 import type { Metrics } from '../model/metrics.ts';
+import { PRODUCTION } from '../model/model-folder.ts';
+import { FATE_WORDS, isRefused, judgeClasses } from '../model/worse-classes.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
-import { percent, withInterval } from './format-figure.ts';
 import { figureName } from './gate.ts';
 import { figureOf } from './gate-figures.ts';
-import { PRODUCTION } from './model-folder.ts';
 import type { Outcome } from './outcome.ts';
 
 /**
@@ -16,6 +19,8 @@ export function summaryMarkdown(
   outcome: Outcome,
   { warnings, failure }: { readonly warnings: readonly string[]; readonly failure: string | undefined },
 ): string {
+  if (outcome.settled !== undefined)
+    return `## ${escapeMarkdown(outcome.modelName)}: nothing new\n\n${escapeMarkdown(outcome.settled.sentence)}\n`;
   const sections = [
     `## ${escapeMarkdown(outcome.modelName)}: ${headline(outcome)}`,
     failure === undefined ? '' : `> [!CAUTION]\n${quoted(failure)}`,
@@ -31,7 +36,7 @@ export function summaryMarkdown(
 function headline({ kind, promoted, promotionWanted, checks }: Outcome): string {
   if (promoted) return kind === 'roll-back' ? 'rolled back' : 'in production';
   if (!checks.passed) return kind === 'roll-back' ? 'not rolled back' : 'stored, not promoted';
-  return promotionWanted ? 'stored, not promoted' : 'stored; promotion was not asked for';
+  return promotionWanted ? 'stored, not promoted' : 'stored, and fit for production';
 }
 
 function factsTable(outcome: Outcome): string {
@@ -67,7 +72,9 @@ function checksSection({ checks, production }: Outcome): string {
   });
   const header = ['', 'Gate', 'Model', 'Required', 'Production'];
   const table = rows.length === 0 ? '' : `${markdownTable(header, rows, ['Model', 'Required', 'Production'])}\n\n`;
-  const list = findings.map(({ passed, sentence }) => `- ${passed ? '✅' : '❌'} ${escapeMarkdown(sentence)}`);
+  const list = findings.map(
+    ({ passed, isWarning, sentence }) => `- ${passed ? (isWarning ? '⚠️' : '✅') : '❌'} ${escapeMarkdown(sentence)}`,
+  );
   return `### Checks\n\n${table}${list.join('\n')}`;
 }
 
@@ -78,25 +85,50 @@ function figuresSection({ model, production }: Outcome): string {
   if (comparison?.scores) {
     const { candidate, production: other } = comparison.scores;
     const note = `On the ${comparison.compared} of ${comparison.total} test images that neither was trained on${comparison.tooFew ? ' (too few to decide)' : ''}:`;
-    return `### Compared with production\n\n${note}\n\n${figuresTable(candidate, other)}`;
+    return `### Compared with production\n\n${note}\n\n${figuresTable(candidate, other, wordsOf(comparison.images ?? []))}`;
   }
   const note = production?.metrics ? 'Each on its own test images, so the two columns are no fair comparison:' : '';
   return ['### Figures', note, figuresTable(metrics, production?.metrics)].filter((part) => part !== '').join('\n\n');
 }
 
-function figuresTable(model: Metrics, production: Metrics | undefined): string {
-  const overall = (figures: Metrics) => [
-    withInterval(figures.accuracy, figures.accuracyInterval),
-    withInterval(figures.macroF1, figures.macroF1Interval),
+/** @param words what there is to say of a class, where the two columns can be compared: then rows that fell are marked */
+function figuresTable(model: Metrics, production: Metrics | undefined, words?: ReadonlyMap<string, string>): string {
+  const rows = [
+    figuresRow('Accuracy', ({ accuracy, accuracyInterval }) => [accuracy, withInterval(accuracy, accuracyInterval)]),
+    figuresRow('Macro-F1', ({ macroF1, macroF1Interval }) => [macroF1, withInterval(macroF1, macroF1Interval)]),
     ...Object.keys(model.classes).map((label) =>
-      percent(Object.hasOwn(figures.classes, label) ? figures.classes[label]?.recall : undefined),
+      figuresRow(
+        `Recall of ${label}`,
+        ({ classes }) => {
+          const recall = Object.hasOwn(classes, label) ? classes[label]?.recall : undefined;
+          return [recall, percent(recall)];
+        },
+        words?.get(label),
+      ),
     ),
   ];
-  const names = ['Accuracy', 'Macro-F1', ...Object.keys(model.classes).map((label) => `Recall of ${label}`)];
-  const columns = [overall(model), ...(production ? [overall(production)] : [])];
-  const header = ['', 'Model', ...(production ? ['Production'] : [])];
-  const rows = names.map((name, index) => [escapeMarkdown(name), ...columns.map((column) => column[index] ?? '–')]);
+  const header = ['', 'Model', ...(production ? ['Production'] : []), ...(words ? [''] : [])];
   return markdownTable(header, rows, ['Model', 'Production']);
+
+  function figuresRow(
+    name: string,
+    read: (figures: Metrics) => readonly [number | null | undefined, string],
+    note = '',
+  ): string[] {
+    const [[mine, shownOfModel], its] = [read(model), production && read(production)];
+    const mark = words ? [`${fallenMark(mine, its?.[0])} ${note}`.trim()] : [];
+    return [escapeMarkdown(name), shownOfModel, ...(its ? [its[1]] : []), ...mark];
+  }
+}
+
+/** What became of each class, in words. */
+function wordsOf(images: readonly ComparedImage[]): Map<string, string> {
+  return new Map(
+    judgeClasses(tallyClasses(images)).map((entry) => {
+      const words = FATE_WORDS[entry.fate];
+      return [entry.label, isRefused(entry) ? `**${words}**` : words];
+    }),
+  );
 }
 
 function rollBackSection({
@@ -110,7 +142,7 @@ function rollBackSection({
 }: Outcome): string {
   if (!promoted) {
     if (checks.passed)
-      return `To promote this version, run this action with ${inputs(modelName, version, classesDiffer)}.`;
+      return `This job promotes nothing. Where none after it does, run this action to promote the version, with ${inputs(modelName, version, classesDiffer)}.`;
     return '';
   }
   if (replaced === undefined) return '';
@@ -122,7 +154,7 @@ function rollBackSection({
 
 function inputs(modelName: string, version: string, classesDiffer: boolean): string {
   const more = classesDiffer ? ' and `allow-class-change: true` (the classes differ)' : '';
-  return `${code(`model-name: ${modelName}`)}, ${code(`roll-back-to: ${version}`)}${more}`;
+  return `${code(`model-name: ${modelName}`)}, ${code(`promote-version: ${version}`)}${more}`;
 }
 
 /** Lines of a message as a quotation; a line that begins with “- ” is an item of a list. */

@@ -1,4 +1,5 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
+import { deletingName, SUMS_FILE, sortOut, VERSION_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
@@ -6,7 +7,6 @@ import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { removeFolder } from '../owncloud/remove-folder.ts';
-import { deletingName, SUMS_FILE, sortOut, VERSION_FILE, WEIGHTS_FILE } from './model-folder.ts';
 
 /** Deletes what runs that were cut short left behind. What can't be deleted is a warning. */
 export async function removeUnfinished(

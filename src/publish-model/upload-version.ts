@@ -1,4 +1,5 @@
 import { DiatomError, messageOf } from '../errors.ts';
+import { RECORD_FILE, SUMS_FILE, uploadingName } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { ensureFolder } from '../owncloud/folder.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
@@ -9,7 +10,7 @@ import { putVerified, removeTemporary, textContent } from '../owncloud/store.ts'
 import { uploadFile } from '../owncloud/upload.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { digestText, type LocalModel, type ModelFile } from './model-dir.ts';
-import { SUMS_FILE, uploadingName } from './model-folder.ts';
+import { formatRecord, type VersionRecord } from './version-record.ts';
 
 export interface VersionUpload {
   /** The model's folder. */
@@ -18,6 +19,8 @@ export interface VersionUpload {
   readonly model: LocalModel;
   /** Whether a folder of that name is there already. */
   readonly isThere: boolean;
+  /** What its record says first. It comes with the version, so that no refused one is ever without its reason. */
+  readonly record: VersionRecord;
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
@@ -30,7 +33,7 @@ export interface VersionUpload {
  */
 export async function uploadVersion(
   remote: Remote,
-  { folder, version, model, isThere, onProgress }: VersionUpload,
+  { folder, version, model, isThere, record, onProgress }: VersionUpload,
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
   const files = [...model.files, digestText(SUMS_FILE, model.sums)];
@@ -40,7 +43,7 @@ export async function uploadVersion(
     if ((await readText(remote, remotePath(target, SUMS_FILE), options)) !== model.sums) {
       throw new DiatomError(
         'INPUT',
-        `Input version: ${version} is there already at ${remote.rootUrl.host}, with other content, and a version is never overwritten. Choose another name; to promote the one that is there, run with roll-back-to: ${version}.`,
+        `Input version: ${version} is there already at ${remote.rootUrl.host}, with other content, and a version is never overwritten. Choose another name; to promote the one that is there, run with promote-version: ${version}.`,
       );
     }
     await verifyFolder(remote, target, expected, options);
@@ -49,7 +52,10 @@ export async function uploadVersion(
   const uploading = `${folder}/${uploadingName(version)}`;
   try {
     await ensureFolder(remote, uploading, options);
-    await storeFiles(remote, uploading, files, { ...options, onProgress });
+    await storeFiles(remote, uploading, [digestText(RECORD_FILE, formatRecord(record)), ...files], {
+      ...options,
+      onProgress,
+    });
     await moveFolder(remote, uploading, target, options);
   } catch (error) {
     await removeTemporary(remote, remoteFolder(uploading), options);

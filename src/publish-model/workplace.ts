@@ -2,14 +2,17 @@ import { DiatomError, messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { RetryPolicy } from '../http/retry.ts';
-import { connect, type Remote } from '../owncloud/connect.ts';
+import { LOCK, type ModelFolder, PRODUCTION, sortOut } from '../model/model-folder.ts';
+import { type ConnectOptions, connect, type Remote } from '../owncloud/connect.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { type Lock, takeLock } from '../owncloud/lock.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
+import { remotePath } from '../owncloud/remote-path.ts';
+import { removeTemporary } from '../owncloud/store.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
-import { LOCK, type ModelFolder, PRODUCTION, sortOut } from './model-folder.ts';
+import { keepPage } from './keep-page.ts';
 import type { Outcome } from './outcome.ts';
 import { type PublishedModel, readPublished } from './production.ts';
 import { removeUnfinished } from './tidy.ts';
@@ -19,6 +22,8 @@ export interface Patience {
   readonly staleMs: number;
   readonly waitMs: number;
   readonly pollMs: number;
+  /** How long what is done besides may take; see `besides`. */
+  readonly sideLimitMs?: number | undefined;
 }
 
 /** Publishing takes minutes, so a run that holds the folder for two hours is over, however it ended. */
@@ -44,6 +49,7 @@ export interface Workplace {
   readonly production: PublishedModel | undefined;
   readonly lock: Lock;
   readonly options: RemoteOptions;
+  readonly sideLimitMs?: number | undefined;
 }
 
 /** Signs in, takes the lock, repairs and tidies up what a run before left unfinished, and gives the lock back in the end. */
@@ -52,7 +58,7 @@ export async function atWork(
   context: Context,
   work: (place: Workplace) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const { modelsFolder, modelName, task, owncloud } = inputs;
+  const { modelsFolder, modelName, task } = inputs;
   const { http, signal, policy, onWarning, patience, now, env } = context;
   const folder = `${modelsFolder}/${modelName}`;
   const options: RemoteOptions = {
@@ -63,17 +69,12 @@ export async function atWork(
       info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),
   };
   const remote = await group('Sign in', async () => {
-    const signedIn = await connect(owncloud, { http, signal, policy, onWarning });
+    const signedIn = await signIn(inputs, { http, signal, policy, onWarning });
     info(`Signed in: ${signedIn.description}.`);
     return signedIn;
   });
-  if (remote.access !== 'full') {
-    throw new DiatomError(
-      'INPUT',
-      `Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.`,
-    );
-  }
-  if (task.kind === 'roll-back') await requireModel(remote, modelsFolder, modelName, options);
+  requireFullAccess(remote);
+  if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
   const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, onWait: info };
   const lock = await takeLock(remote, request, options);
   try {
@@ -81,10 +82,35 @@ export async function atWork(
     const production = content.hasProduction
       ? await readPublished(remote, `${folder}/${PRODUCTION}`, options)
       : undefined;
-    return await work({ remote, folder, content, production, lock, options });
+    const place = { remote, folder, content, production, lock, options, sideLimitMs: patience.sideLimitMs };
+    const outcome = await work(place);
+    await group('List all versions', () => keepPage(modelName, place));
+    return outcome;
   } finally {
     await lock.release();
   }
+}
+
+/** Signs in with the account that publishes, and tells which one it is where there are two. */
+export async function signIn(
+  { owncloud, training }: Pick<Inputs, 'owncloud' | 'training'>,
+  options: ConnectOptions,
+): Promise<Remote> {
+  try {
+    return await connect(owncloud, options);
+  } catch (error) {
+    if (!training || !(error instanceof DiatomError)) throw error;
+    throw new DiatomError(error.code, `With the account of models-username: ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws DiatomError `INPUT` for a public link that only takes files */
+export function requireFullAccess({ access }: Pick<Remote, 'access'>): void {
+  if (access === 'full') return;
+  throw new DiatomError(
+    'INPUT',
+    'Input owncloud-url is a public link that does not allow renaming and deleting, which publishing needs: give a user name and an app password, or share the folder anew with all permissions.',
+  );
 }
 
 /** A roll-back of a misspelt model should not make a folder for it. */
@@ -110,6 +136,7 @@ async function repaired(remote: Remote, folder: string, options: RemoteOptions):
     return repaired(remote, folder, options);
   }
   await removeUnfinished(remote, folder, content.unfinished, options);
+  for (const name of content.unfinishedFiles) await removeTemporary(remote, remotePath(folder, name), options);
   return content;
 }
 

@@ -2,6 +2,7 @@ import { constants, copyFile, link, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
+import type { ComparedImage } from '../model/compared-images.ts';
 import type { Metrics } from './evaluation.ts';
 import type { DatasetImage, TrainingImages } from './images.ts';
 
@@ -19,6 +20,8 @@ export interface Comparison {
   readonly tooFew: string | undefined;
   /** `undefined` when a class has no image left: then nothing is measured. */
   readonly scores: { readonly candidate: Metrics; readonly production: Metrics } | undefined;
+  /** What both say to each image; `undefined` when nothing was measured, or when the tests don't tell. */
+  readonly images: readonly ComparedImage[] | undefined;
 }
 
 /** The test images that are new to both models: neither they nor another image of their group were trained on. */
@@ -70,10 +73,10 @@ export async function makeTestFolder(
   }
 }
 
-/** `comparison.json`. */
-export function comparisonJson({ productionVersion, total, compared, tooFew, scores }: Comparison): string {
+/** `comparison.json`: a line an image, as there may be thousands. */
+export function comparisonJson({ productionVersion, total, compared, tooFew, scores, images }: Comparison): string {
   const description = {
-    format: 1,
+    format: 2,
     production_version: productionVersion ?? null,
     n_test: total,
     n_compared: compared,
@@ -81,7 +84,8 @@ export function comparisonJson({ productionVersion, total, compared, tooFew, sco
     candidate: scores ? figures(scores.candidate) : null,
     production: scores ? figures(scores.production) : null,
   };
-  return `${JSON.stringify(description, null, 2)}\n`;
+  const lines = images?.map((image) => `\n    ${JSON.stringify(image)}`);
+  return `${JSON.stringify(description, null, 2).slice(0, -2)},\n  "images": ${lines ? `[${lines.join(',')}\n  ]` : null}\n}\n`;
 }
 
 function figures({ accuracy, accuracyInterval, macroF1, macroF1Interval, classes }: Metrics) {

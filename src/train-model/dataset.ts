@@ -31,6 +31,8 @@ export interface Dataset {
   readonly sha256: string | undefined;
   /** Of its split, when it says so. */
   readonly seed: string | undefined;
+  /** SHA-256 of its manifest, which has no date: it tells whether two archives hold the same. */
+  readonly identity: string | undefined;
   /** The classes in `train`, in code-point order. */
   readonly labels: readonly string[];
 }
@@ -244,7 +246,13 @@ async function describe(folder: string, name: string, sha256: string | undefined
   const text = await readFile(join(folder, 'dataset.json'), 'utf8').catch(() => 'null');
   const description = descriptionSchema.safeParse(jsonOf(text));
   const labels = await classesIn(join(folder, 'train'));
-  return { folder, name, sha256, seed: description.success ? description.data.seed : undefined, labels };
+  const seed = description.success ? description.data.seed : undefined;
+  return { folder, name, sha256, seed, identity: await identityOf(join(folder, 'manifest.csv')), labels };
+}
+
+async function identityOf(manifest: string): Promise<string | undefined> {
+  const isThere = (await stat(manifest).catch(() => undefined))?.isFile() ?? false;
+  return isThere ? (await hashOfFile(manifest, undefined)).digest('hex') : undefined;
 }
 
 /** A description is for people: one that can’t be read is no reason not to train. */

@@ -1,7 +1,16 @@
 import { resolve } from 'node:path';
+import { toSafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
-import { booleanInput, invalidInput, oneOfInput, safeNameInput, textInput } from '../runner/inputs.ts';
+import {
+  booleanInput,
+  folderInput,
+  invalidInput,
+  oneOfInput,
+  safeNameInput,
+  textInput,
+  wholeNumberInput,
+} from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
@@ -29,8 +38,20 @@ export interface Inputs {
   readonly timeoutMs: number | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** Tells the trainings of one run apart. A safe name for a folder. */
+  readonly key: string;
+  /** `undefined`: as long as the repository says. */
+  /** Whether the result also goes where a later run can publish it from. */
+  readonly keepUnpublished: boolean;
+  readonly retentionDays: number | undefined;
+  /** Of the server; `''` for its top folder. Takes a result that can't be stored as an artifact. */
+  readonly owncloudFolder: string;
   /** `''` when nothing is to be compared. */
   readonly compareWith: string;
+  /** Whether nothing is trained, and only said whether that would bring anything new. */
+  readonly decide: boolean;
+  /** Lower-case hex. */
+  readonly dataIdentity: string | undefined;
 }
 
 /** The longest that a job on a self-hosted runner may take: five days. */
@@ -49,7 +70,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     workspace,
     image: imageInput(),
     dataset: datasetInput(),
-    datasetSha256: sha256Input(),
+    datasetSha256: sha256Input('dataset-sha256'),
     owncloud: textInput('owncloud-url') === '' ? undefined : owncloudInputs('it is needed to sign in'),
     registry: registryInputs(),
     engine: oneOfInput('engine', ['docker', 'podman', 'apptainer']),
@@ -62,7 +83,14 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
     artifactName: safeNameInput('artifact-name', ''),
+    keepUnpublished: booleanInput('keep-unpublished'),
+    // Room for what stands before it.
+    key: toSafeName((textInput('key') || textInput('artifact-name')).slice(0, 60)),
+    retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
+    owncloudFolder: folderInput('owncloud-folder'),
     compareWith: textInput('compare-with'),
+    decide: booleanInput('decide'),
+    dataIdentity: sha256Input('data-identity'),
   };
 }
 
@@ -90,11 +118,11 @@ function requiredInput(name: string, what: string): string {
   throw new DiatomError('INPUT', `Input ${name} is missing: ${what}.`);
 }
 
-function sha256Input(): string | undefined {
-  const text = textInput('dataset-sha256');
+function sha256Input(name: string): string | undefined {
+  const text = textInput(name);
   if (text === '') return undefined;
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-  throw invalidInput('dataset-sha256', text, 'a SHA-256 of 64 hexadecimal digits');
+  throw invalidInput(name, text, 'a SHA-256 of 64 hexadecimal digits');
 }
 
 function registryInputs(): Inputs['registry'] {

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { requireInsideWorkspace } from '../runner/inside-workspace.ts';
-import { info } from '../runner/log.ts';
+import { info, warn } from '../runner/log.ts';
 
 /** Marks a folder as made by this action: only such a folder is ever emptied. */
 const MARKER = '.diatom-actions';
 const MARKER_TEXT =
   'This folder was made by the action “Train a diatom model”. The next run deletes what is in it.\ntraining: ';
+
+/** Marks a folder whose result could be stored nowhere else: it is moved away and never emptied. */
+export const UNSTORED_MARK = '.diatom-unstored';
 
 /** Left by a training that came to its end. Without it, the folder may hold a checkpoint to go on from. */
 const LAST_FILE = 'metrics.json';
@@ -45,6 +48,7 @@ export async function openOutputDir(path: string, workspace: string, training: r
   await checkOutputDir(path, workspace);
   const key = createHash('sha256').update(JSON.stringify(training)).digest('hex');
   try {
+    if (await isRegularFile(join(path, UNSTORED_MARK))) await moveAway(path);
     const continues = (await markOf(path)) === key && !(await isRegularFile(join(path, LAST_FILE)));
     // The marker comes first: a run that ends right after it must not leave a folder that the next one refuses.
     await mkdir(path, { recursive: true });
@@ -58,6 +62,15 @@ export async function openOutputDir(path: string, workspace: string, training: r
   } catch (error) {
     throw diskFailure('write', path, error);
   }
+}
+
+/** What it holds is the only copy of a result. */
+async function moveAway(path: string): Promise<void> {
+  const place = await mkdtemp(`${path}.unstored-`);
+  await rename(path, join(place, basename(path)));
+  warn(
+    `The result of an earlier run could be stored nowhere else: it is in ${place} now. Delete it when you don’t need it.`,
+  );
 }
 
 /**

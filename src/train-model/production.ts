@@ -19,7 +19,7 @@ export interface Production {
 
 /** What of a model's folder a test does not need: pictures, results, and the weights in other formats. */
 const NOT_NEEDED =
-  /\.(png|jpe?g|svg|md|onnx|safetensors)$|^\.|^(metrics|comparison|provenance)\.json$|^(predictions|history)\.csv$/i;
+  /\.(png|jpe?g|svg|md|onnx|safetensors)$|^\.|^(metrics|comparison|provenance|verdict)\.json$|^(predictions|history)\.csv$/i;
 
 /** While a model is replaced, its folder is gone for the length of a rename: it is looked for once more. */
 const LOOK_AGAIN_MS = 3_000;

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { DiatomError, failureMessage } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { createHttpClient } from '../http/client.ts';
-import { uploadArtifact } from '../runner/artifact.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
@@ -13,7 +12,9 @@ import { proxyFor } from '../runner/proxy.ts';
 import { keepForPost, keptFromMain } from '../runner/state.ts';
 import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
 import { type Inputs, readInputs } from './inputs.ts';
-import { isRegularFile, outputFiles } from './output-dir.ts';
+import { type KeepContext, type Kept, keepResult } from './keep-result.ts';
+import { isRegularFile } from './output-dir.ts';
+import { runDecision } from './run-decision.ts';
 import { type Results, summaryMarkdown } from './summary.ts';
 import { train } from './train.ts';
 
@@ -24,6 +25,7 @@ const NOTHING_YET: Omit<Results, 'image'> = {
   metrics: undefined,
   comparison: undefined,
   artifactName: '',
+  unpublished: '',
   warnings: [],
 };
 
@@ -55,10 +57,15 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   // A container's user has to read what is unpacked here, however strict the runner's own mask is.
   process.umask(0o022);
   const inputs = readInputs(env);
+  if (inputs.decide) return runDecision(inputs);
   const { cancel, release } = cancelOnSignals();
   const deadline = setDeadline(inputs.timeoutMs, cancel);
   const http = createHttpClient({ proxyFor });
   const { outputDir } = inputs;
+  const onWarning = (message: string) => {
+    warn(message);
+    known = { ...known, warnings: [...known.warnings, message] };
+  };
   const containerName = nameContainer(env);
   const workDir = join(env['RUNNER_TEMP'] || tmpdir(), containerName);
   // Said before anything of it exists: whenever this process is ended, the post step knows what to look for.
@@ -80,10 +87,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
       onResult: (result) => {
         known = { ...known, ...result };
       },
-      onWarning: (message) => {
-        warn(message);
-        known = { ...known, warnings: [...known.warnings, message] };
-      },
+      onWarning,
       onStart: () => {
         hasStarted = true;
         keep({ container: containerName });
@@ -100,11 +104,28 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   }
   const wasCancelled = cancel.signal.aborted && !(cancel.signal.reason instanceof DiatomError);
   // What was trained is not lost when a later stage fails. A cancelled step has no time for uploads.
-  if (hasStarted && !wasCancelled) known = { ...known, artifactName: await upload(inputs) };
+  const kept = hasStarted && !wasCancelled ? await keepAtLast(inputs, { http, env, onWarning }) : undefined;
+  if (kept) known = { ...known, artifactName: kept.artifactName, unpublished: kept.unpublished };
+  if (kept?.failure !== undefined) {
+    fail(kept.failure);
+    failure = [failure, kept.failure].filter((text) => text !== undefined).join('\n');
+  }
   setOutputs(await outputsOf(known, outputDir));
   await writeSummary(summaryMarkdown(known, failure));
   release();
   await http.close();
+  // Else this step, and the server that it may run on, would wait for an upload that was given up.
+  if (kept?.hangs) process.exit();
+}
+
+/** With a signal of its own: that of the run says by now that its time is up, if it is. */
+async function keepAtLast(inputs: Inputs, context: Omit<KeepContext, 'signal'>): Promise<Kept> {
+  const { cancel, release } = cancelOnSignals();
+  try {
+    return await keepResult(inputs, { ...context, signal: cancel.signal });
+  } finally {
+    release();
+  }
 }
 
 function setDeadline(timeoutMs: number | undefined, cancel: AbortController): NodeJS.Timeout | undefined {
@@ -119,16 +140,8 @@ function nameContainer(env: NodeJS.ProcessEnv): string {
   return `diatom-${env['GITHUB_RUN_ID'] || '0'}-${env['GITHUB_RUN_ATTEMPT'] || '1'}-${random}`;
 }
 
-/** @returns the name of the artifact, `''` when there is none */
-async function upload({ artifactName, outputDir }: Inputs): Promise<string> {
-  if (artifactName === '') return '';
-  const files = await outputFiles(outputDir);
-  if (files.length === 0) return '';
-  return (await uploadArtifact(artifactName, files, outputDir)) ? artifactName : '';
-}
-
 async function outputsOf(
-  { metrics, imageDigest, artifactName }: Results,
+  { metrics, imageDigest, artifactName, unpublished }: Results,
   outputDir: string,
 ): Promise<Record<string, string | number>> {
   const model = join(outputDir, 'model.pth');
@@ -140,5 +153,6 @@ async function outputsOf(
     'macro-f1': metrics?.macroF1 ?? '',
     'image-digest': imageDigest ?? '',
     'artifact-name': artifactName,
+    unpublished,
   };
 }

@@ -1,5 +1,7 @@
+import { percent, withInterval } from '../model/format-figure.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import type { Comparison } from './compare.ts';
+import { comparisonTables } from './comparison-tables.ts';
 import type { Epoch, Metrics } from './evaluation.ts';
 
 /** More classes than this make a matrix that nobody can read in a summary; the picture in the artifact stays. */
@@ -19,6 +21,8 @@ export interface Results {
   readonly comparison: Comparison | undefined;
   /** `''` when there is none. */
   readonly artifactName: string;
+  /** Folder in ownCloud that has the result instead; `''` when there is none. */
+  readonly unpublished: string;
   readonly warnings: readonly string[];
 }
 
@@ -28,16 +32,19 @@ export interface Results {
  * @param failure why the run failed, when it did
  */
 export function summaryMarkdown(results: Results, failure?: string): string {
-  const { metrics, comparison, history, warnings, artifactName } = results;
+  const { metrics, comparison, history, warnings, artifactName, unpublished } = results;
   const sections = [
     '## Diatom model',
     failure === undefined ? '' : `> [!CAUTION]\n> ${escapeMarkdown(failure)}`,
     factsTable(results),
     warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
-    comparison ? `### Compared with production\n\n${comparisonTable(comparison)}` : '',
+    comparison ? `### Compared with production\n\n${comparisonTables(comparison)}` : '',
     metrics && Object.keys(metrics.classes).length > 0 ? `### Classes\n\n${classTable(metrics)}` : '',
     metrics?.confusion ? `### Confusion matrix\n\n${matrixTable(metrics.confusion)}` : '',
     learningCurve(history),
+    unpublished === ''
+      ? ''
+      : `Model, evaluation and pictures are in ownCloud, in the folder “${escapeMarkdown(unpublished)}”.`,
     artifactName === '' ? '' : `Model, evaluation and pictures are in the artifact “${escapeMarkdown(artifactName)}”.`,
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
@@ -92,25 +99,6 @@ function matrixTable({ labels, counts }: NonNullable<Metrics['confusion']>): str
   return `A row for each true class, a column for each predicted one, by its number: what is off the diagonal was mistaken.\n\n${table}`;
 }
 
-function comparisonTable({ productionVersion, total, compared, tooFew, scores }: Comparison): string {
-  const images = `${compared} of ${total} test images are new to both models.`;
-  const warning = tooFew === undefined ? '' : `\n\n> [!WARNING]\n> Too few for a verdict: ${escapeMarkdown(tooFew)}.`;
-  if (!scores) return `${images}${warning}`;
-  const { candidate, production } = scores;
-  const labels = Object.keys(candidate.classes).filter((label) => Object.hasOwn(production.classes, label));
-  const rows = [
-    ['Accuracy', ...[candidate, production].map((model) => withInterval(model.accuracy, model.accuracyInterval))],
-    ['Macro-F1', ...[candidate, production].map((model) => withInterval(model.macroF1, model.macroF1Interval))],
-    ...labels.map((label) => [
-      `F1 of ${escapeMarkdown(label)}`,
-      ...[candidate, production].map((model) => percent(model.classes[label]?.f1)),
-    ]),
-  ];
-  const current =
-    productionVersion === undefined ? 'In production' : `In production (${escapeMarkdown(productionVersion)})`;
-  return `${images}${warning}\n\n${markdownTable(['', 'This model', current], rows, ['This model', current])}`;
-}
-
 /**
  * Accuracy and macro-F1 on the validation images, epoch by epoch. They share the scale from 0 to 1, which losses do not:
  * those are in the artifact's picture.
@@ -145,14 +133,6 @@ function learningCurve(history: readonly Epoch[]): string {
     line(shown.map(({ valMacroF1 }) => valMacroF1)),
     '```',
   ].join('\n');
-}
-
-function percent(share: number | null | undefined): string {
-  return share === null || share === undefined ? '–' : `${(100 * share).toFixed(1)} %`;
-}
-
-function withInterval(share: number, interval: readonly [number, number] | undefined): string {
-  return interval ? `${percent(share)} (${percent(interval[0])} to ${percent(interval[1])})` : percent(share);
 }
 
 /** Text as it is; a backtick would end it. */

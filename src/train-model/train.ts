@@ -2,9 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
+import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
 import { connect, type Remote } from '../owncloud/connect.ts';
 import { group, info } from '../runner/log.ts';
 import { openApptainer } from './apptainer-engine.ts';
+import { becameWrongPage } from './became-wrong.ts';
 import { commandFailure, oneLine } from './command-failure.ts';
 import { type Comparison, classesWithout, comparisonJson, makeTestFolder, unseenImages, whyTooFew } from './compare.ts';
 import { DATA_DIR, type Mount, OUTPUT_DIR } from './container.ts';
@@ -16,6 +18,7 @@ import { type DatasetImage, parseTrainingImages, readImages, trainingImagesCsv }
 import type { Inputs } from './inputs.ts';
 import { checkOutputDir, openOutputDir, writeOutput } from './output-dir.ts';
 import { giveTo } from './ownership.ts';
+import { readAnswers } from './predictions.ts';
 import { copyNeeded, fetchProduction } from './production.ts';
 import { provenanceJson } from './provenance.ts';
 import type { Results } from './summary.ts';
@@ -60,6 +63,8 @@ export async function train(inputs: Inputs, context: RunContext): Promise<void> 
   if (!comparison) return;
   await writeOutput(outputDir, 'comparison.json', comparisonJson(comparison));
   onResult({ comparison });
+  const page = await becameWrongPage(dataset.folder, comparison.images ?? [], comparison.productionVersion);
+  if (page !== undefined) await writeOutput(outputDir, BECAME_WRONG_FILE, page);
 }
 
 /** What all containers of a run have in common. */
@@ -87,9 +92,9 @@ function openEngine({ engine, workspace }: Inputs, workDir: string): Promise<Eng
 /** Trains, checks what came of it, and adds what the model's images and origin are. */
 async function trainModel(station: Station): Promise<DatasetImage[]> {
   const { inputs, context, image, dataset } = station;
-  const { outputDir, trainCommand, testCommand, engine } = inputs;
+  const { outputDir } = inputs;
   const images = await readImages(dataset.folder, context.signal);
-  const provenance = { image: inputs.image, imageDigest: image.digest, dataset, engine, trainCommand, testCommand };
+  const provenance = { inputs, imageDigest: image.digest, dataset };
   try {
     await runCommand(station, { input: 'train-command', outputDir });
   } finally {
@@ -153,7 +158,7 @@ async function compare(
   };
   info(`${facts.compared} of ${facts.total} test images are new to this model and to ${production.version ?? place}.`);
   if (facts.tooFew !== undefined) onWarning(`Too few images for a comparison with ${place}: ${facts.tooFew}.`);
-  if (classesWithout(unseen, labels).length > 0) return { ...facts, scores: undefined };
+  if (classesWithout(unseen, labels).length > 0) return { ...facts, scores: undefined, images: undefined };
 
   const testData = join(folder, 'data');
   await makeTestFolder(dataset.folder, unseen, testData, signal);
@@ -165,7 +170,8 @@ async function compare(
       await testElsewhere(station, testData, candidate),
       await testElsewhere(station, testData, production.folder),
     ];
-    return { ...facts, scores: { candidate: mine, production: its } };
+    const answers = await readAnswers({ candidate, production: production.folder }, unseen, labels, onWarning);
+    return { ...facts, scores: { candidate: mine, production: its }, images: answers };
   } catch (error) {
     // The model is trained and tested: that the other one does not run in this image must not lose it.
     if (!(error instanceof DiatomError) || (error.code !== 'CONTAINER' && error.code !== 'MODEL')) throw error;

@@ -278,7 +278,10 @@ def write_results(
 
 
 def predictions_csv(model: Model, predictions: Predictions) -> str:
-    """One line an image. Hash and group let two models be compared on images that neither has seen."""
+    """
+    One line an image. The action reads path, label and predicted: by them it sees what one model has right and another
+    wrong, and whether a class was lost. Hash and group let models be compared on images that neither has seen.
+    """
     head = (
         "path",
         "sha256",

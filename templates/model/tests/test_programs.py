@@ -107,6 +107,15 @@ class Trained(unittest.TestCase):
             self.assertEqual(row["sha256"], hashlib.sha256((self.data / row["path"]).read_bytes()).hexdigest())
             self.assertEqual(row["seen_in_training"], "false")
 
+    def test_predictions_have_the_columns_and_paths_of_the_contract(self) -> None:
+        rows = read_csv(self.output / "predictions.csv")
+        expected = sorted(path.relative_to(self.data).as_posix() for path in self.data.glob("test/*/*"))
+        self.assertEqual(sorted(row["path"] for row in rows), expected)
+        classes = json.loads((self.output / "classes.json").read_text(encoding="utf-8"))
+        for row in rows:
+            self.assertEqual(row["path"].split("/")[:2], ["test", row["label"]])
+            self.assertIn(row["predicted"], classes)
+
     def test_training_images_are_listed_with_those_of_the_validation(self) -> None:
         expected = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.data.glob("train/*/*"))
         rows = read_csv(self.output / "training-images.csv")

@@ -5,16 +5,23 @@ import type { RemoteEntry } from '../owncloud/list-folder.ts';
 export const WEIGHTS_FILE = 'model.pth';
 export const CLASSES_FILE = 'classes.json';
 export const METRICS_FILE = 'metrics.json';
+export const COMPARISON_FILE = 'comparison.json';
+export const PROVENANCE_FILE = 'provenance.json';
 export const CARD_FILE = 'MODEL_CARD.md';
 /** The last file of a version to be stored: a folder that has it is a whole version. */
 export const SUMS_FILE = 'SHA256SUMS';
 /** In production's folder: the name of the version that it is a copy of. */
 export const VERSION_FILE = 'VERSION';
+/** What became of a version. The one file of it that changes, so SUMS_FILE does not list it. */
+export const RECORD_FILE = 'verdict.json';
+/** In the model's folder: all versions, for people. */
+export const PAGE_FILE = 'index.html';
 export const PRODUCTION = 'production';
 export const LOCK = '.publish-lock';
 
 const PREVIOUS = /^production\.previous-(\d{8}-\d{6})-[0-9a-f]{8}$/;
 const UNFINISHED = /^production\.next-[0-9a-f]{8}$|\.(?:uploading|deleting)-[0-9a-f]{8}$/;
+const UNFINISHED_FILE = /^(?:index\.html|verdict\.json)\.uploading-[0-9a-f]{8}$/;
 
 /** A name for what was in production until `time`. These names sort by time. */
 export const previousName = (time: Date) => `${PRODUCTION}.previous-${timeStamp(time)}-${hex()}`;
@@ -34,6 +41,8 @@ export interface ModelFolder {
   readonly previous: readonly string[];
   /** What runs that were cut short left behind. */
   readonly unfinished: readonly string[];
+  /** Files of that kind. */
+  readonly unfinishedFiles: readonly string[];
 }
 
 export function sortOut(entries: readonly RemoteEntry[]): ModelFolder {
@@ -46,6 +55,9 @@ export function sortOut(entries: readonly RemoteEntry[]): ModelFolder {
       .sort()
       .reverse(),
     unfinished: folders.filter((name) => UNFINISHED.test(name)),
+    unfinishedFiles: entries
+      .filter(({ name, type }) => type === 'file' && UNFINISHED_FILE.test(name))
+      .map(({ name }) => name),
   };
 }
 
@@ -63,6 +75,15 @@ export function whyNoVersion(name: string): string | undefined {
 /** The name of a version that got none: its time (UTC) and the commit it was trained with. */
 export function defaultVersion(time: Date, commit: string | undefined): string {
   return commit ? `${timeStamp(time)}-${commit.slice(0, 7)}` : timeStamp(time);
+}
+
+/** The time in a version's default name. */
+export function timeInName(version: string): Date | undefined {
+  const [, date, hour, minute, second] = /^(\d{8})-(\d\d)(\d\d)(\d\d)(?:-|$)/.exec(version) ?? [];
+  if (date === undefined) return undefined;
+  const day = `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}`;
+  const time = new Date(`${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time;
 }
 
 function timeStamp(time: Date): string {

@@ -1,0 +1,82 @@
+import * as z from 'zod/mini';
+import { parseJsonAs } from '../model/parse-json.ts';
+import { type Checks, type Rules, refusalLines } from './checks.ts';
+import { formatGate, parseGate } from './gate.ts';
+import type { PublishedModel } from './production.ts';
+
+const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/));
+
+const judgementSchema = z.object({
+  time,
+  passed: z.boolean(),
+  reasons: z.array(z.string()),
+  gate: z.string(),
+  no_worse_than_production: z.boolean(),
+  worse_classes: z.enum(['error', 'warn', 'allow']),
+  allow_class_change: z.boolean(),
+  production: z.nullable(z.string()),
+});
+
+const promotionSchema = z.object({ time, by: z.enum(['checks', 'person']), replaced: z.nullable(z.string()) });
+
+const recordSchema = z.object({
+  format: z.literal(1),
+  stored: z.nullable(time),
+  judged: z.nullable(judgementSchema),
+  promotions: z.array(promotionSchema),
+});
+
+/** What the checks said about a version the last time they were asked, and by which rules. */
+export type Judgement = z.infer<typeof judgementSchema>;
+
+/** A version going to production: by the checks, or because a person has named it. */
+export type PromotionRecord = z.infer<typeof promotionSchema>;
+
+/**
+ * `verdict.json` of a version: what became of it. It is the one file of a version that changes, so SHA256SUMS does not
+ * list it. Times are UTC.
+ */
+export type VersionRecord = z.infer<typeof recordSchema>;
+
+/** @throws DiatomError `MODEL` naming `file` and the place in it */
+export function parseRecord(text: string, file: string): VersionRecord {
+  return parseJsonAs(recordSchema, text, file);
+}
+
+export function formatRecord(record: VersionRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`;
+}
+
+/** A time as records have it. */
+export function recordTime(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`;
+}
+
+/** @param production what the version was judged beside */
+export function judgementOf(
+  checks: Checks,
+  rules: Rules,
+  production: PublishedModel | undefined,
+  now: Date,
+): Judgement {
+  return {
+    time: recordTime(now),
+    passed: checks.passed,
+    reasons: refusalLines(checks, production),
+    gate: formatGate(rules.gate),
+    no_worse_than_production: rules.noWorse,
+    worse_classes: rules.worseClasses,
+    allow_class_change: rules.allowClassChange,
+    production: production?.version ?? null,
+  };
+}
+
+/** The rules of a judgement. */
+export function rulesOf({
+  gate,
+  no_worse_than_production: noWorse,
+  worse_classes: worseClasses,
+  allow_class_change: allowClassChange,
+}: Judgement): Rules {
+  return { gate: parseGate(gate), noWorse, worseClasses, allowClassChange };
+}
