@@ -57,7 +57,7 @@ test('what is set is read', () => {
     datasetSha256: 'ab'.repeat(32),
     gpus: ['0', 'GPU-3a-1'],
     timeoutMs: 90_000,
-    key: 'species_ _, small_',
+    key: 'species-small-0502a5',
     retentionDays: 30,
     owncloudFolder: 'data sets',
     registry: { username: 'lab', password: 'secret' },
