@@ -15,6 +15,7 @@ const IMAGE: DatasetImage = {
   sourceZip: 'h.zip',
   sourcePath: 'Hannaea/1.png',
   group: undefined,
+  fault: undefined,
   crc32: 0xbeef,
 };
 

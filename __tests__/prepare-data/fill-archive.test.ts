@@ -52,6 +52,7 @@ async function imagesJob(
     label: parse(name).name,
     images: packImages(images),
     archiveFolder,
+    brokenImages: 'keep',
     results,
   };
 }

@@ -86,10 +86,13 @@ export function sidesOfManifest(text: string, name: string): KnownImage[] {
     );
   }
   const intern = createInterner();
-  return lines.slice(1).map((line, index) => {
+  return lines.slice(1).flatMap((line, index) => {
     const fields = fieldsOf(line, header);
     const [sha256 = '', crc32 = '', bytes = '', side = '', group = '', label = ''] = places.map((at) => fields[at]);
-    return readImage({ sha256, crc32, bytes, side, group, label }, name, index + 2, intern);
+    // Broken images are listed, and not in the data set.
+    return side === 'left-out'
+      ? []
+      : [readImage({ sha256, crc32, bytes, side, group, label }, name, index + 2, intern)];
   });
 }
 

@@ -55,6 +55,8 @@ export interface Inputs {
   readonly force: boolean;
   /** What classes that have lost many images do to the run. */
   readonly shrink: 'warn' | 'error';
+  /** What becomes of images that are no whole ones. */
+  readonly brokenImages: 'leave-out' | 'keep' | 'error';
   /** Lower-case, without dots. */
   readonly imageExtensions: readonly string[];
   /** Absolute path. Whether it may be used is `openDataDir`'s matter. */
@@ -107,6 +109,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     previous,
     force: booleanInput('force'),
     shrink: oneOfInput('shrink', ['warn', 'error']),
+    brokenImages: oneOfInput('broken-images', ['leave-out', 'keep', 'error']),
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
     archiveContent: oneOfInput('archive-content', ['data', 'results']),
