@@ -322,6 +322,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'train-runs-on',
       'same-enterprise',
       'prepare-timeout-minutes',
+      'broken-images',
       'duplicates',
       'label-conflicts',
       'image-extensions',
@@ -373,6 +374,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   split: ['keep', 'shuffle', 'stable'],
   duplicates: ['keep-together', 'drop', 'error'],
+  'broken-images': ['leave-out', 'keep', 'error'],
   'label-conflicts': ['error', 'warn'],
   'archive-content': ['data', 'results'],
   attest: ['auto', 'true', 'false'],

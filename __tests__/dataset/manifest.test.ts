@@ -72,6 +72,7 @@ describe('manifest.csv', () => {
           asText(sourcePath),
           '',
           '0000beef',
+          '',
         ]);
       }),
     );

@@ -58,6 +58,7 @@ describe('inputs', () => {
       previous: 'auto',
       force: false,
       shrink: 'warn',
+      brokenImages: 'leave-out',
       upload: server,
       server,
       concurrency: 4,
