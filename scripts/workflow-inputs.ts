@@ -60,6 +60,7 @@ const SECRET = 'a secret';
 const WIRED = 'comes from the job before';
 const CHECKS = 'nothing is made by a check';
 const ALONE = 'a version that is there takes publish-model.yml alone';
+const NOT_ASKED = 'the check of a machine does not look at it';
 const ELSEWHERE = 'a job of its own checks';
 const DECIDES = 'the pipeline decides before it calls this workflow';
 const UNTRAINED = 'nothing is trained by a decision';
@@ -110,6 +111,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'keep-data': 'nothing runs in this job after the action that could look into the folder',
           'keep-archive': 'nothing runs in this job after the action that could read the archive',
           'check-also': 'no other step of this job checks anything',
+          'check-gate': 'the pipeline has one',
         },
         // What is run month after month has to be comparable over time, and new samples have to reach test.
         defaults: { split: 'keep', 'n-test': '20%' },
@@ -136,6 +138,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'owncloud-password': SECRET,
           'registry-username': 'follows from the registry',
           'registry-password': SECRET,
+          check: 'the workflow trains; the pipeline checks in a job of its own',
           'output-dir': 'nothing runs in this job after the action that could look into the folder',
           decide: DECIDES,
           'data-identity': DECIDES,
@@ -191,6 +194,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'owncloud-password': SECRET,
           check: 'is true',
           'check-also': 'comes from the step before',
+          'check-gate': 'is the gate of the publishing, if there is one',
           'dry-run': CHECKS,
           upload: CHECKS,
           'data-dir': CHECKS,
@@ -237,11 +241,39 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'output-dir': UNTRAINED,
           'timeout-minutes': UNTRAINED,
           'artifact-name': UNTRAINED,
+          check: 'a job of its own checks',
           'keep-unpublished': UNTRAINED,
           key: UNTRAINED,
           'retention-days': UNTRAINED,
         },
         renamed: { env: 'train-env', network: 'train-network' },
+      },
+      'check-training': {
+        action: 'train-model',
+        except: {
+          check: 'is true',
+          image: NOT_ASKED,
+          dataset: NOT_ASKED,
+          'dataset-sha256': NOT_ASKED,
+          'owncloud-password': SECRET,
+          'registry-username': NOT_ASKED,
+          'registry-password': NOT_ASKED,
+          'train-command': NOT_ASKED,
+          'test-command': NOT_ASKED,
+          env: NOT_ASKED,
+          network: NOT_ASKED,
+          'shm-size': NOT_ASKED,
+          'output-dir': CHECKS,
+          'timeout-minutes': 'the job has a limit of its own',
+          'artifact-name': CHECKS,
+          'compare-with': NOT_ASKED,
+          'owncloud-folder': NOT_ASKED,
+          decide: CHECKS,
+          'data-identity': NOT_ASKED,
+          'keep-unpublished': CHECKS,
+          key: NOT_ASKED,
+          'retention-days': CHECKS,
+        },
       },
     },
     workflows: {

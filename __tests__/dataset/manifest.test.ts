@@ -15,6 +15,7 @@ const IMAGE: DatasetImage = {
   sourceZip: 'h.zip',
   sourcePath: 'Hannaea/1.png',
   group: undefined,
+  fault: undefined,
   crc32: 0xbeef,
 };
 
@@ -44,9 +45,9 @@ describe('manifest.csv', () => {
     const group = { ...IMAGE, split: 'test', width: undefined, height: undefined, group: 'Hannaea/s1' } as const;
     expect(manifestCsv([IMAGE, group])).toBe(
       [
-        'path,label,split,sha256,bytes,width,height,source_zip,source_path,group,crc32\n',
-        `train/Hannaea/1.png,Hannaea,train,${'ab'.repeat(32)},1234,140,30,h.zip,Hannaea/1.png,,0000beef\n`,
-        `train/Hannaea/1.png,Hannaea,test,${'ab'.repeat(32)},1234,,,h.zip,Hannaea/1.png,Hannaea/s1,0000beef\n`,
+        'path,label,split,sha256,bytes,width,height,source_zip,source_path,group,crc32,fault\n',
+        `train/Hannaea/1.png,Hannaea,train,${'ab'.repeat(32)},1234,140,30,h.zip,Hannaea/1.png,,0000beef,\n`,
+        `train/Hannaea/1.png,Hannaea,test,${'ab'.repeat(32)},1234,,,h.zip,Hannaea/1.png,Hannaea/s1,0000beef,\n`,
       ].join(''),
     );
   });

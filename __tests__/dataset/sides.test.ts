@@ -17,8 +17,8 @@ const anyImage: fc.Arbitrary<KnownImage> = fc.record({
   crc32: fc.nat(2 ** 32 - 1),
   bytes: fc.maxSafeNat().map((bytes) => bytes % 10 ** 15),
   side: fc.constantFrom('train', 'test'),
-  group: fc.option(fc.stringMatching(/^[a-zé",;= ]{1,8}$/), { nil: undefined }),
-  label: fc.option(fc.stringMatching(/^[a-zé",;= ]{1,8}$/), { nil: undefined }),
+  group: fc.option(fc.stringMatching(/^[a-zé",;='@ ]{1,8}$/), { nil: undefined }),
+  label: fc.option(fc.stringMatching(/^[a-zé",;='@ ]{1,8}$/), { nil: undefined }),
 });
 
 describe('a sides file', () => {

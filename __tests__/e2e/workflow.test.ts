@@ -41,8 +41,8 @@ test('the workflow in README.md has ten lines or little more, and puts all image
   expect(run).toMatchObject({ exitCode: 0, log: expect.stringContaining('Job succeeded') });
   expectNothingSecret(run);
 
-  const stored = await readdir(apache.directory);
-  expect(stored).toEqual([expect.stringMatching(/^diatom_set-\d{4}(-\d\d){5}\.zip$/)]);
+  const stored = (await readdir(apache.directory)).sort();
+  expect(stored).toEqual([expect.stringMatching(/^diatom_set-\d{4}(-\d\d){5}\.zip$/), `${stored[0]}.run.json`]);
   const splits = { train: 0, test: 0 };
   for await (const { fileName } of (await openPromise(join(apache.directory, stored[0] ?? ''))).eachEntry()) {
     const split = /^results\/(train|test)\//.exec(fileName)?.[1];

@@ -96,6 +96,7 @@ describe('an archive with deflated files, between stored ones, is read to its en
       label: 'label',
       images: packImages(fill),
       archiveFolder: 'results/',
+      brokenImages: 'keep',
       results: undefined,
     };
     const threads = startFillThreads(path(), 1);

@@ -37,6 +37,7 @@ async function trust(certificate: string): Promise<{ exitCode: number | null; lo
       HOME: join(runner, 'home'),
       RUNNER_TEMP: runner,
       GITHUB_OUTPUT: output,
+      GITHUB_ENV: join(runner, 'env'),
       REGISTRY: `${HOST}/group`,
       CERTIFICATE: certificate,
     },
@@ -47,9 +48,12 @@ async function trust(certificate: string): Promise<{ exitCode: number | null; lo
 test('engine and BuildKit get the certificate, for this registry alone', async () => {
   const { exitCode, output } = await trust(CERTIFICATE.replaceAll('\n', '\r\n'));
   expect(exitCode).toBe(0);
-  const file = join(runner, 'registry-ca.pem');
+  const file = join(runner, 'registry-ca', 'ca.pem');
   expect(output).toContain(`[registry."${HOST}"]\n  ca=["${file}"]\n`);
   const engines = join(runner, 'home', '.config', 'docker', 'certs.d', HOST, 'diatom-actions.crt');
+  expect(await readFile(join(runner, 'env'), 'utf8')).toBe(
+    `SSL_CERT_DIR=/etc/ssl/certs:/etc/pki/tls/certs:${join(runner, 'registry-ca')}\n`,
+  );
   for (const path of [file, engines]) expect(await readFile(path, 'utf8')).toBe(`${CERTIFICATE}\n`);
 });
 

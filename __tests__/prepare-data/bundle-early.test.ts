@@ -38,7 +38,8 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 async function serveZip(file: Buffer, ...answers: readonly [Answer, ...Answer[]]) {
   let number = 0;
   const server = await startServer((request, response) => {
-    if (request.headers.range?.startsWith('bytes=-')) sendFile(request, response, file, { etag: '"1"', ranges: true });
+    const isLook = request.method === 'HEAD' || request.headers.range?.startsWith('bytes=-');
+    if (isLook) sendFile(request, response, file, { etag: '"1"', ranges: true });
     else answers[Math.min(number++, answers.length - 1)]?.(request, response);
   });
   onTestFinished(() => server.close());

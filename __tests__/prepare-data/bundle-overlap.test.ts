@@ -17,7 +17,8 @@ async function holdingServer(zips: string, held: string, ranges: boolean) {
     const name = new URL(request.url ?? '', 'http://localhost').pathname.slice(1);
     const file = readFileSync(join(zips, name));
     const send = () => sendFile(request, response, file, { etag: `"${file.length}"`, ranges });
-    if (name === held && !(ranges && request.headers.range?.startsWith('bytes=-'))) waiting.push(send);
+    const isLook = request.method === 'HEAD' || request.headers.range?.startsWith('bytes=-');
+    if (name === held && !(ranges && isLook)) waiting.push(send);
     else send();
   });
   onTestFinished(() => server.close());

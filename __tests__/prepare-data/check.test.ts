@@ -9,7 +9,7 @@ import { tinyFileList, writeTinyDataSet } from '../helpers/tiny-data-set.ts';
 const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'prepare-data', 'main.ts');
 
 /** A check of a data set that is ready, in a job whose other steps ended like that; or of one without these zips. */
-async function checkWith(checkAlso: string, gone: readonly string[] = []): Promise<ActionResult> {
+async function checkWith(checkAlso: string, gone: readonly string[] = [], gate = ''): Promise<ActionResult> {
   const zips = temporaryFolder('zips');
   writeTinyDataSet(zips);
   for (const name of gone) rmSync(join(zips, name));
@@ -19,7 +19,7 @@ async function checkWith(checkAlso: string, gone: readonly string[] = []): Promi
     return await runAction({
       action: 'prepare-data',
       workspace: temporaryFolder('workspace'),
-      inputs: { 'file-list': fileList, check: 'true', upload: 'false', 'check-also': checkAlso },
+      inputs: { 'file-list': fileList, check: 'true', upload: 'false', 'check-also': checkAlso, 'check-gate': gate },
       program: PROGRAM,
     });
   } finally {
@@ -58,4 +58,18 @@ test('a check names a zip that can’t be had once', async () => {
   expect(tablesOf(checked).rows).toContainEqual(
     expect.stringMatching(/^\| ❌ \| hannaea-1.zip \| The server \S+ answers 404/),
   );
+});
+
+test('a check is red when the gate names a class that is no label, and says which labels there are', async () => {
+  const fine = await checkWith('', [], 'accuracy >= 0.8, recall[Hannaea] >= 0.7');
+  expect(fine.exitCode, fine.stdout).toBe(0);
+  expect(tablesOf(fine).rows.at(-1)).toBe('| ✅ | Gate | 2 to pass; every class that it names is a label (1) |');
+  const wrong = await checkWith('', [], 'accuracy >= 0.8, recall[hannea] >= 0.7, f1["navicula, sp."] > 0.5');
+  expect(wrong.exitCode).toBe(1);
+  expect(wrong.stdout).toMatch(
+    /Gate: no model of this data set could pass: .*asks for recall\[hannea\], f1\["navicula, sp\."\]/,
+  );
+  expect(wrong.stdout).toContain('It has ');
+  const broken = await checkWith('', [], 'accuracy > 80 %');
+  expect(broken.stdout).toMatch(/Gate: Input gate, line 1/);
 });

@@ -18,6 +18,7 @@ function image(index: number): DatasetImage {
     sourceZip: 'h.zip',
     sourcePath: `Hannaea/${index}.png`,
     group: undefined,
+    fault: undefined,
     crc32: 0xbeef,
   };
 }

@@ -52,6 +52,7 @@ async function imagesJob(
     label: parse(name).name,
     images: packImages(images),
     archiveFolder,
+    brokenImages: 'keep',
     results,
   };
 }
@@ -121,7 +122,8 @@ test('images get into the archive and to their places, and what they are is told
     {
       entries: 3,
       bytes: png.length + 8,
-      unreadable: ['train/a/empty', 'train/a/stored.txt'],
+      unreadable: ['train/a/stored.txt'],
+      broken: [{ index: 1, fault: 'is empty', sha256: sha256(Buffer.from('')) }],
       pictures: [{ label: 'a', split: 'train', fileName: 'deflated.png', data: Uint8Array.from(png) }],
     },
   ]);
@@ -165,7 +167,7 @@ test('an image has its own split, file name and group, and the archive may have 
       crc32: '8cdc1683',
     },
   ]);
-  expect(filled).toMatchObject([{ unreadable: ['test/Größe/to, there.png'] }]);
+  expect(filled).toMatchObject([{ unreadable: [], broken: [{ index: 0 }] }]);
   expect((await readArchive()).contents).toEqual([['results/test/Größe/to, there.png', Buffer.from('x')]]);
   expect(await readFile(join(results, 'test', 'Größe', 'to, there.png'), 'utf8')).toBe('x');
 });
@@ -184,8 +186,8 @@ test('a picture comes only when it was asked for, and what is no image is told o
   const filled = await fill(archive, jobs);
   await archive.finish();
   expect(filled).toMatchObject([
-    { pictures: [{ label: 'asked', fileName: 'a.png' }], unreadable: ['train/asked/b.png'] },
-    { pictures: [], unreadable: ['train/unasked/b.png'] },
+    { pictures: [{ label: 'asked', fileName: 'a.png' }], broken: [{ index: 1 }] },
+    { pictures: [], broken: [{ index: 1 }] },
   ]);
 });
 

@@ -63,6 +63,7 @@ describe('inputs', () => {
       concurrency: 4,
       cache: true,
       alsoChecked: [],
+      gate: '',
       artifactName: '',
     });
     expect(plan).toEqual({

@@ -22,6 +22,7 @@ function image(index: number) {
     sourceZip: 'h.zip',
     sourcePath: `"quoted", ${index}\u2028.png`,
     group: index % 2 === 0 ? `Größe, “ä”/s"${index}` : undefined,
+    fault: undefined,
     crc32: index,
   };
 }
@@ -40,7 +41,7 @@ test('every image of a manifest has its row, wherever the manifest is cut when i
     group: undefined,
     label: 'Other',
   };
-  await writeSides(path, { manifest, known: createKnownImages([gone]), isGrouped: true });
+  await writeSides(path, { manifest, broken: [], known: createKnownImages([gone]), isGrouped: true });
   const rows = images.map(({ split: side, sha256, crc32, bytes, group, label }): KnownImage => {
     return { sha256, crc32, bytes, side, group, label };
   });
@@ -54,7 +55,7 @@ test('a place that can’t be written is named', async () => {
   const [manifest, path] = [join(folder, 'manifest.csv'), join(folder, 'a.zip.sides.csv')];
   writeFileSync(manifest, MANIFEST_HEADER);
   mkdirSync(path);
-  const options = { manifest, known: createKnownImages([]), isGrouped: false };
+  const options = { manifest, broken: [], known: createKnownImages([]), isGrouped: false };
   await expect(writeSides(path, options)).rejects.toMatchObject({
     code: 'DISK',
     message: expect.stringContaining(path),

@@ -63,7 +63,9 @@ describe('the job summary', () => {
         '| Han\\|naea | 12 | 0 | 0 | 1 | 0 | 3 |',
       ].join('\n'),
     );
-    expect(summaryMarkdown(outcome({ changes: new Map() }))).toContain('None: the same images');
+    const same = summaryMarkdown(outcome({ changes: new Map() }));
+    expect(same).toContain('None: the same images');
+    expect(same).toContain('give the same split again, after the same data set before.');
     expect(summaryMarkdown(outcome())).not.toContain('Changes');
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { OwncloudServer } from '../../scripts/demo/owncloud-server.ts';
-import { parseGate } from '../../src/publish-model/gate.ts';
+import { parseGate } from '../../src/model/gate.ts';
 import type { JudgeTask } from '../../src/publish-model/inputs.ts';
 import { refusalOf } from '../../src/publish-model/outcome.ts';
 import { summaryMarkdown } from '../../src/publish-model/summary.ts';

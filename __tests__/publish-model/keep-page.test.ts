@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseGate } from '../../src/publish-model/gate.ts';
+import { parseGate } from '../../src/model/gate.ts';
 import {
   MODEL_FOLDER,
   metrics,

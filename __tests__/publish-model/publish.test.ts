@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseGate } from '../../src/publish-model/gate.ts';
+import { parseGate } from '../../src/model/gate.ts';
 import { refusalOf } from '../../src/publish-model/outcome.ts';
 import { failureOf } from '../helpers/failure.ts';
 import {

@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Hook } from '../../scripts/demo/owncloud-server.ts';
-import { parseGate } from '../../src/publish-model/gate.ts';
+import { parseGate } from '../../src/model/gate.ts';
 import type { PublishTask } from '../../src/publish-model/inputs.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { filesOf, foldersOf, modelDir, publishTask, runPublish } from '../helpers/model.ts';

@@ -10,7 +10,7 @@ const IMAGES: DatasetImage[] = [
   { path: 'test/a, b/1.png', label: 'a, b', split: 'test', sha256: '11', group: '' },
   { path: 'test/c/2.png', label: 'c', split: 'test', sha256: '22', group: '' },
 ];
-const GOOD = 'path,sha256,label,predicted\n"test/a, b/1.png",11,"a, b",c\r\ntest/c/2.png,22,c,c\n';
+const GOOD = 'path,sha256,label,predicted\r\n"test/a, b/1.png",11,"a, b",c\r\ntest/c/2.png,22,c,c\r\n';
 
 function folderWith(predictions: string | undefined): string {
   const folder = temporaryFolder();
@@ -53,7 +53,7 @@ test.each([
   ],
   ['has another label', 'path,label,predicted\ntest/c/2.png,d,c\n', 'image 1 has the label “d” for test/c/2.png'],
   ['predicts a number', 'path,label,predicted\ntest/c/2.png,c,1\n', 'is taken for “1”, expected is a label of'],
-  ['names an image twice', `${GOOD}test/c/2.png,22,c,c\n`, 'test/c/2.png is there twice'],
+  ['names an image twice', `${GOOD}test/c/2.png,22,c,c\r\n`, 'test/c/2.png is there twice'],
 ])('a list that %s is a warning, and the figures alone are compared', async (_, text, expected) => {
   for (const [candidate, production] of [[GOOD, text] as const, [text, GOOD] as const]) {
     const { images, warnings } = await answers(candidate, production);

@@ -8,6 +8,7 @@ import { type Authority, makeAuthority } from '../helpers/authority.ts';
 import { buildxPlugin, makeBuildkitImage } from '../helpers/buildkit-image.ts';
 import { run } from '../helpers/commands.ts';
 import { type DockerEngine, makeSmallImage, startDocker } from '../helpers/docker.ts';
+import { type LoopbackServer, startServer } from '../helpers/loopback-server.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
 import { stepsOf, workflowFiles } from '../helpers/workflow-files.ts';
 
@@ -35,6 +36,8 @@ let docker: DockerEngine;
 let authority: Authority;
 let registry: Registry;
 let plugin: string;
+/** In the place of GitHub’s API, of which docker/metadata-action asks for the default branch. */
+let api: LoopbackServer;
 
 /** What the engine knows of the registry. */
 const trusted = () => join('/etc/docker/certs.d', registry.host);
@@ -43,6 +46,9 @@ beforeAll(async () => {
   plugin = await buildxPlugin();
   expectRealActions();
   docker = await startDocker();
+  api = await startServer((_, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ default_branch: 'main' }));
+  });
   authority = await makeAuthority();
   registry = await startRegistry({ address: ownAddress(), authority });
   await makeSmallImage(named('base:1'));
@@ -63,6 +69,7 @@ afterAll(async () => {
   }
   await registry?.close();
   await authority?.close();
+  await api?.close();
   await docker?.close();
 });
 
@@ -174,7 +181,10 @@ ${given.join('')}    secrets:
     dockerPlugins: [plugin],
     files: { ...MODEL, ...files },
     // The engine of this test, where it is not the usual one.
-    environment: { ...(process.env['DOCKER_HOST'] && { DOCKER_HOST: process.env['DOCKER_HOST'] }) },
+    environment: {
+      ...(process.env['DOCKER_HOST'] && { DOCKER_HOST: process.env['DOCKER_HOST'] }),
+      GITHUB_API_URL: api.origin,
+    },
     secrets: { REGISTRY_PASSWORD: registry.password },
     variables: {
       REGISTRY: registry.host,

@@ -45,6 +45,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'publish-model/promote': {},
   'pipeline/check': { contents: 'read', packages: 'write' },
   'pipeline/decide': {},
+  'pipeline/check-training': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
@@ -181,14 +182,13 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
     for (const { id, job } of jobsOf(file)) {
       const called = calledBy(job);
       if (called) expectAllGiven(called.name, Object.keys(called.workflow.on.workflow_call?.inputs ?? {}), job.with);
-      for (const { uses = '', with: given } of job.steps ?? []) {
+      for (const { id: step = '', uses = '', with: given } of job.steps ?? []) {
         // Not those that are parts of a workflow of ours, below .github.
         const action = /^\$\/(\w.+)/.exec(uses)?.[1];
         if (action === undefined) continue;
-        const target = [id, `${id}-publishing`].find(
-          (one) => spec?.actions?.[one]?.action === action || one === action,
-        );
-        expectAllGiven(target ?? action, Object.keys(readActionMetadata(action).inputs), given);
+        // A step or a job that takes an action for something of its own has a list of its own.
+        const own = [step, id, `${id}-publishing`].find((one) => spec?.actions?.[one]?.action === action);
+        expectAllGiven(own ?? action, Object.keys(readActionMetadata(action).inputs), given);
       }
     }
   });

@@ -5,7 +5,7 @@ import { formatCrc32 } from './sides.ts';
 import type { Split } from './split.ts';
 import type { ClassCount } from './tally.ts';
 
-/** One image of the finished data set: a line of the manifest. */
+/** One image of the finished data set. */
 export interface DatasetImage {
   /** Below `results`: `train/<label>/<file name>`. */
   readonly path: string;
@@ -23,7 +23,15 @@ export interface DatasetImage {
   /** What `group-by` keeps together, as `groupOf` names it; `undefined` for none. */
   readonly group: string | undefined;
   readonly crc32: number;
+  /** What is wrong with the image, as the rest of “it …”; `undefined` for nothing. */
+  readonly fault: string | undefined;
 }
+
+/** What the manifest has instead of the side of a broken image, which is not in the data set and has no path there. */
+export const LEFT_OUT = 'left-out';
+
+/** A line of the manifest. */
+export type ListedImage = Omit<DatasetImage, 'split'> & { readonly split: Split | typeof LEFT_OUT };
 
 /** A source zip, without its address: that is a secret. */
 export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount' | 'knownCount'> {
@@ -43,15 +51,17 @@ const COLUMNS = [
   'source_path',
   'group',
   'crc32',
+  'fault',
 ];
 
 /** The first line of `manifest.csv` (RFC 4180, but LF line ends). A line an image follows, in the order of the archive. */
 export const MANIFEST_HEADER = row(COLUMNS);
 
-export function manifestLine(image: DatasetImage): string {
-  const { path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group, crc32 } = image;
+export function manifestLine(image: ListedImage): string {
+  const { path, label, split, sha256, bytes, width, height, sourceZip, sourcePath, group, crc32, fault } = image;
   const size = [width ?? '', height ?? ''];
-  return row([path, label, split, sha256, bytes, ...size, sourceZip, sourcePath, group ?? '', formatCrc32(crc32)]);
+  const place = [sourceZip, sourcePath, group ?? '', formatCrc32(crc32)];
+  return row([path, label, split, sha256, bytes, ...size, ...place, fault ?? '']);
 }
 
 function row(fields: readonly (string | number)[]): string {

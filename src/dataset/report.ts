@@ -244,11 +244,11 @@ ${zips.map(
 </section>`;
 }
 
-function options({ options: entries }: ReportData): Html {
+function options({ options: entries, changes: before }: ReportData): Html {
   if (entries.length === 0) return html``;
   return html`<section aria-labelledby="options">
 <h2 id="options">How it was made</h2>
-<p class="soft">The same zips with these options and this seed give the same data set again.</p>
+<p class="soft">The same zips with these options and this seed give the same data set again${before ? ', after the same data set before' : ''}.</p>
 <div class="panel">
 <dl class="options">
 ${entries.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>\n`)}</dl>

@@ -11,12 +11,20 @@ export interface ZippedFile {
 }
 
 /** Why files of a zip are not in the data set. */
-export type LeftOutReason = 'system file' | 'not an image' | 'empty' | 'outside the folder' | 'duplicate';
+export type LeftOutReason =
+  | 'system file'
+  | 'not an image'
+  | 'empty'
+  | 'outside the folder'
+  | 'duplicate'
+  | 'broken image';
 
 export interface LeftOut {
   readonly reason: LeftOutReason;
   readonly zipName: string;
   readonly path: string;
+  /** What is wrong with it, as the rest of “it …”. */
+  readonly detail?: string;
 }
 
 export interface Selection<File extends ZippedFile> {

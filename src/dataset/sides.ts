@@ -86,10 +86,13 @@ export function sidesOfManifest(text: string, name: string): KnownImage[] {
     );
   }
   const intern = createInterner();
-  return lines.slice(1).map((line, index) => {
+  return lines.slice(1).flatMap((line, index) => {
     const fields = fieldsOf(line, header);
     const [sha256 = '', crc32 = '', bytes = '', side = '', group = '', label = ''] = places.map((at) => fields[at]);
-    return readImage({ sha256, crc32, bytes, side, group, label }, name, index + 2, intern);
+    // Broken images are listed, and not in the data set.
+    return side === 'left-out'
+      ? []
+      : [readImage({ sha256, crc32, bytes, side, group, label }, name, index + 2, intern)];
   });
 }
 
@@ -131,9 +134,9 @@ function readImage(fields: Fields, name: string, line: number, intern: (text: st
   };
 }
 
-/** Nearly every row has no quotes. In none is a line end: names have none. */
+/** Nearly every row has neither quotes nor the mark before a formula. In none is a line end: names have none. */
 function fieldsOf(line: string, columns: readonly string[]): string[] {
-  if (!line.includes('"')) return line.split(',');
+  if (!/["']/.test(line)) return line.split(',');
   return [...(parseCsv(`${columns.join(',')}\n${line}`)[0]?.values() ?? [])];
 }
 

@@ -34,6 +34,7 @@ export function noTraining(
     return `The label “${label}” (${zips.join(', ')}) ${have}: none is left for training.`;
   });
   const advice = 'Add images, take the label out of the file list, or lower n-test (n_test for one entry)';
-  const known = '. With split: keep, images that were test images once stay so, whatever n-test is and under any label';
+  const known =
+    '. With split: keep, images that were test images once stay so, whatever n-test is and under any label: to draw them anew, begin a new line of data sets with previous: none';
   return new DiatomError('DATA_SET', `${faults.join('\n')}\n${advice}${split === 'keep' ? known : ''}.`);
 }

@@ -1,6 +1,7 @@
-import type { HttpClient } from '../http/client.ts';
+import { type HttpClient, headerOf } from '../http/client.ts';
 import { withRetries } from '../http/retry.ts';
-import { judgeFailure, statusFailure } from './failure.ts';
+import { contentEncodingOf } from './content-encoding.ts';
+import { judgeFailure } from './failure.ts';
 import { contentLengthOf, contentRangeOf, strongValidatorOf } from './part-file.ts';
 import { PROBE_POLICY } from './probe.ts';
 import { getFollowingRedirects } from './redirect.ts';
@@ -14,12 +15,12 @@ export interface SeenFile {
 }
 
 /**
- * Asks a server whether a file is still the one that was seen, without having it sent: by its headers alone, or where the
- * server does not tell enough with these, with one byte of it.
+ * Asks a server whether a file is still the one that was seen, without having it sent: by its headers alone, or where these
+ * tell too little and the server sends pieces, with one byte of it. A link that is good for one download is not used up.
  *
  * @param fileUrl the file's address, a secret
- * @returns `unknown` where only its content can tell
- * @throws the same errors as `downloadFile`, without the file's name
+ * @returns `unknown` where only its content can tell, or nobody can: a download then says why
+ * @throws NetworkError, PassingFailure; DiatomError `DOWNLOAD` for redirects that are refused; `CANCELLED`
  */
 export async function askWhetherChanged(
   fileUrl: string,
@@ -30,32 +31,37 @@ export async function askWhetherChanged(
   const { signal } = options;
   const ask = (method: 'HEAD' | 'GET') =>
     withRetries(() => versionOf(url, method, options), { policy: PROBE_POLICY, signal, judge: judgeFailure });
-  const isSame = ({ bytes = seen.bytes, validator }: Version) =>
-    validator !== undefined && validator === seen.validator && bytes === seen.bytes;
-  // Servers of links that are signed for GET refuse HEAD, and some answer it with half the truth.
-  const byHead = await ask('HEAD').catch(() => undefined);
-  if (byHead && isSame(byHead)) return 'same';
-  const now = await ask('GET');
-  if (isSame(now)) return 'same';
-  return now.bytes !== undefined && now.bytes !== seen.bytes ? 'changed' : 'unknown';
+  let now = await ask('HEAD');
+  const { sendsPieces } = now;
+  if (sendsPieces && (now.validator === undefined || now.bytes === undefined)) now = await ask('GET');
+  const { bytes = seen.bytes, validator } = now;
+  if (bytes !== seen.bytes) return 'changed';
+  return validator !== undefined && validator === seen.validator ? 'same' : 'unknown';
 }
 
 interface Version {
   readonly bytes: number | undefined;
   readonly validator: string | undefined;
+  readonly sendsPieces: boolean;
 }
 
+const NOTHING: Version = { bytes: undefined, validator: undefined, sendsPieces: false };
+
 async function versionOf(
-  asked: URL,
+  url: URL,
   method: 'HEAD' | 'GET',
   options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
 ): Promise<Version> {
   const headers = method === 'GET' ? { range: 'bytes=0-0' } : {};
-  const { response, url } = await getFollowingRedirects(asked, headers, { ...options, method });
+  const { response } = await getFollowingRedirects(url, headers, { ...options, method });
   // What would come instead of one byte may be the whole file.
   response.body.destroy();
   const { status } = response;
-  if (status !== 200 && status !== 206) throw statusFailure(response, asked, url);
-  const bytes = status === 206 ? contentRangeOf(response)?.total : contentLengthOf(response);
-  return { bytes, validator: strongValidatorOf(response) };
+  // Packed on the way, a file has another size.
+  if (status !== (method === 'GET' ? 206 : 200) || contentEncodingOf(response) !== undefined) return NOTHING;
+  return {
+    bytes: method === 'GET' ? contentRangeOf(response)?.total : contentLengthOf(response) || undefined,
+    validator: strongValidatorOf(response),
+    sendsPieces: headerOf(response, 'accept-ranges') === 'bytes',
+  };
 }

@@ -252,7 +252,9 @@ async function verify(job: DownloadJob, { bytes, hash, response, resumed }: Reac
     throw passing ? new PassingFailure(fault) : new DiatomError('DOWNLOAD', fault);
   }
   const [etag, lastModified] = [headerOf(response, 'etag'), headerOf(response, 'last-modified')];
-  return { bytes, sha256, etag, lastModified, validator: strongValidatorOf(response) };
+  // Of what was packed on the way, they are about the packed bytes.
+  const validator = contentEncodingOf(response) === undefined ? strongValidatorOf(response) : undefined;
+  return { bytes, sha256, etag, lastModified, validator };
 }
 
 function hasCertainEnd(response: HttpResponse): boolean {

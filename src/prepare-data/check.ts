@@ -1,23 +1,17 @@
 import { probeDownload } from '../download/probe.ts';
-import { messageOf, throwIfCancelled } from '../errors.ts';
 import { formatBytes } from '../format.ts';
+import { freeBytes } from '../free-bytes.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { mapParallel } from '../parallel.ts';
-import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
+import { type Finding, find } from '../runner/findings.ts';
+import { checkGate } from './check-gate.ts';
 import { checkDataDir } from './data-dir.ts';
-import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
+import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import { findPrevious } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
-
-/** One line of the preflight: what was looked at, and a sentence about it. */
-export interface Finding {
-  readonly subject: string;
-  readonly ok: boolean;
-  readonly sentence: string;
-}
 
 /**
  * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
@@ -48,7 +42,9 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     sentence: `${count(fileList.length, 'zip')}, ${count(labels.size, 'label')}`,
   };
   const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes));
-  return [list, ...zips, first, ...others, disk, ...inputs.alsoChecked.map(findingOf)];
+  const gate =
+    inputs.gate === '' ? [] : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels))];
+  return [list, ...zips, first, ...others, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
 }
 
 /** What another step has found out. */
@@ -58,27 +54,8 @@ function findingOf({ name, outcome }: StepOutcome): Finding {
   return { subject: name, ok: false, sentence: 'not ready: the log of its step says why' };
 }
 
-/** The preflight as one table. */
-export function checkMarkdown(findings: readonly Finding[]): string {
-  const rows = findings.map(({ subject, ok, sentence }) => [
-    ok ? '✅' : '❌',
-    escapeMarkdown(subject),
-    escapeMarkdown(sentence),
-  ]);
-  return `## Check\n\n${markdownTable(['', 'What', 'Found'], rows)}\n`;
-}
-
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-async function find(subject: string, signal: AbortSignal, look: () => Promise<string>): Promise<Finding> {
-  try {
-    return { subject, ok: true, sentence: await look() };
-  } catch (error) {
-    throwIfCancelled(signal);
-    return { subject, ok: false, sentence: messageOf(error) };
-  }
 }
 
 /** Server and data set before: the second is only looked for where the first can be signed in to. */

@@ -21,10 +21,10 @@ export interface Comparison {
 
 /**
  * Compares the zips of the file list with those of the last archive: by what their servers say of them, and only where
- * these say too little by their bytes. An address that gives nothing counts as new: the run then says why.
+ * these say too little by their bytes. A server that can't be asked counts as new: the download then says why.
  *
  * @param directory where what has to be downloaded lies then, under its name
- * @throws DiatomError `CANCELLED`
+ * @throws DiatomError what a download fails with; `CANCELLED`
  */
 export async function compareSources(
   inputs: Pick<Inputs, 'fileList' | 'concurrency' | 'lowDisk'>,
@@ -57,10 +57,7 @@ export async function compareSources(
   const parts = lowDisk ? unclear.map((one) => [one]) : [unclear];
   const now = new Map<RecordedEntry, RecordedEntry>();
   for (const part of parts) {
-    const found = await download(part, directory, here, { ...options, concurrency }).catch(() => {
-      throwIfCancelled(options.signal);
-      return undefined;
-    });
+    const found = await download(part, directory, here, { ...options, concurrency });
     if (lowDisk) await dropAll(here);
     if (!found) return { isSame: false, here, entries: recorded };
     for (const [index, { before }] of part.entries()) now.set(before, found[index] ?? before);

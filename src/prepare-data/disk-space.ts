@@ -1,6 +1,3 @@
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { systemCodeOf } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -37,17 +34,6 @@ export function diskAdvice({ archiveContent, keepData, lowDisk }: DiskInputs): s
   ].filter((text) => text !== undefined);
   const less = settings.length === 0 ? '' : `, or set ${settings.join(', or ')}`;
   return `Free some space, use a runner with a larger disk${less}.`;
-}
-
-/** Free bytes of the disk that a path is on, or will be. */
-export async function freeBytes(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    return freeBytes(dirname(path));
-  }
 }
 
 export function spaceSentence(need: number, free: number, path: string): string {

@@ -23,10 +23,12 @@ import {
   STORED,
   type WrittenEntry,
 } from '../archive/zip-records.ts';
-import { manifestLine } from '../dataset/manifest.ts';
+import { LEFT_OUT, type ListedImage, manifestLine } from '../dataset/manifest.ts';
+import { extensionOf } from '../dataset/select-images.ts';
 import type { Split } from '../dataset/split.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
+import { imageFault } from '../image/image-fault.ts';
 import { type Answer, packFailure } from '../thread.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
@@ -43,6 +45,20 @@ export interface ImagesJob {
   readonly archiveFolder: string;
   /** The folder with those of the splits and labels, which get them as well; `undefined` for none. */
   readonly results: string | undefined;
+  readonly brokenImages: BrokenImages;
+}
+
+/** What becomes of images that are no whole ones: see the input `broken-images`. */
+export type BrokenImages = 'leave-out' | 'keep' | 'error';
+
+/** An image that is no whole one. */
+export interface BrokenImage {
+  /** Its place among the images of the job. */
+  readonly index: number;
+  /** The rest of “it …”. */
+  readonly fault: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
 }
 
 /** A file as it is. */
@@ -64,6 +80,8 @@ export interface Filled {
   readonly manifest: string;
   /** Paths below `results` of what is named like an image, and is none. */
   readonly unreadable: readonly string[];
+  /** Those of the images that are broken; where they are left out, they are in the manifest and nowhere else. */
+  readonly broken: readonly BrokenImage[];
   /** The images that were asked for. */
   readonly pictures: readonly Picture[];
 }
@@ -156,14 +174,21 @@ function prepareImages(job: ImagesJob): Prepared {
   const findings = createFindings(job);
   const entries: WrittenEntry[] = [];
   let end = 0;
+  let index = 0;
   for (const image of unpackImages(job.images)) {
     const { path, name, target } = placeOf(image, job);
     const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, image.image));
+    const fault = imageFault(asBuffer(data), extensionOf(image.image.path));
+    if (fault !== undefined && job.brokenImages === 'error') throw brokenImage(zip.name, image.image.path, fault);
+    const sum = hash('sha256', data, 'hex');
+    if (fault !== undefined) findings.addBroken(image, { index, fault, sha256: sum });
+    index++;
+    if (fault !== undefined && job.brokenImages === 'leave-out') continue;
     const entry = packEntry(end, { name, fileName: image.fileName, data, crc32: image.image.crc32 });
     entries.push(entry);
     end += storedLength(name, 0) + entry.compressedBytes;
     if (target !== undefined) onDisk('write', target, () => writeFileSync(target, data));
-    findings.add(image, { path, sha256: hash('sha256', data, 'hex'), size: sizeOf(data), data });
+    findings.add(image, { path, sha256: sum, size: sizeOf(data), data, fault });
   }
   return { length: end, write: (start) => findings.filled(writeSegment(entries, end, start)) };
 }
@@ -226,7 +251,8 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
       }
       const findings = createFindings(job);
       const size = head && sizeOf(head);
-      findings.add({ ...image, wanted: false }, { path, sha256: sum.digest('hex'), size, data: new Uint8Array() });
+      const found = { path, sha256: sum.digest('hex'), size, data: new Uint8Array(), fault: undefined };
+      findings.add({ ...image, wanted: false }, found);
       return findings.filled([entry]);
     },
   };
@@ -272,7 +298,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
 }
 
 function filledFile(entries: readonly WrittenEntry[]): Filled {
-  return { entries: 1, bytes: 0, records: recordsOf(entries), manifest: '', unreadable: [], pictures: [] };
+  return { entries: 1, bytes: 0, records: recordsOf(entries), manifest: '', unreadable: [], broken: [], pictures: [] };
 }
 
 /** Where an image goes: its path below `results`, its name in the archive, and the file that gets it as well. */
@@ -293,21 +319,37 @@ interface FoundImage {
   readonly sha256: string;
   readonly size: Size | undefined;
   readonly data: Uint8Array;
+  readonly fault: string | undefined;
 }
 
 /** Collects what is to be told of the images of a job. */
-function createFindings({ label, zip }: ImagesJob) {
+function createFindings({ label, zip, brokenImages }: ImagesJob) {
   let [manifest, bytes] = ['', 0];
   const unreadable: string[] = [];
+  const broken: BrokenImage[] = [];
   const pictures: Picture[] = [];
+  const line = (
+    { image, group }: FillImage,
+    rest: Pick<ListedImage, 'path' | 'split' | 'sha256' | 'fault'>,
+    size?: Size,
+  ) => {
+    const { width, height } = size ?? {};
+    const of = { sourceZip: zip.name, sourcePath: image.path, group, crc32: image.crc32 };
+    return manifestLine({ label, bytes: image.bytes, width, height, ...of, ...rest });
+  };
   return {
-    add({ image, split, fileName, group, wanted }: FillImage, { path, sha256, size, data }: FoundImage) {
-      const { width, height } = size ?? {};
-      const of = { sourceZip: zip.name, sourcePath: image.path, group, crc32: image.crc32 };
-      manifest += manifestLine({ path, label, split, sha256, bytes: image.bytes, width, height, ...of });
+    addBroken(image: FillImage, found: BrokenImage) {
+      broken.push(found);
+      if (brokenImages !== 'leave-out') return;
+      manifest += line(image, { path: '', split: LEFT_OUT, sha256: found.sha256, fault: found.fault });
+      bytes += image.image.bytes;
+    },
+    add(one: FillImage, { path, sha256, size, data, fault }: FoundImage) {
+      const { image, split, fileName, wanted } = one;
+      manifest += line(one, { path, split, sha256, fault }, size);
       bytes += image.bytes;
-      if (!size) unreadable.push(path);
-      else if (wanted) pictures.push({ label, split, fileName, data: Uint8Array.from(data) });
+      if (!size && fault === undefined) unreadable.push(path);
+      else if (size && wanted) pictures.push({ label, split, fileName, data: Uint8Array.from(data) });
     },
     filled: (entries: readonly WrittenEntry[]): Filled => ({
       entries: entries.length,
@@ -315,6 +357,7 @@ function createFindings({ label, zip }: ImagesJob) {
       records: recordsOf(entries),
       manifest,
       unreadable,
+      broken,
       pictures,
     }),
   };
@@ -409,6 +452,17 @@ function sizeOf(data: Uint8Array): Size | undefined {
   } catch {
     return undefined;
   }
+}
+
+function brokenImage(zip: string, path: string, fault: string): DiatomError {
+  return new DiatomError(
+    'DATA_SET',
+    `${zip}: the image ${path} ${fault}. Replace it or take it out of the zip, or set broken-images: leave-out.`,
+  );
+}
+
+function asBuffer(data: Uint8Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
 function changed(path: string): DiatomError {

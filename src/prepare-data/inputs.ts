@@ -55,6 +55,8 @@ export interface Inputs {
   readonly force: boolean;
   /** What classes that have lost many images do to the run. */
   readonly shrink: 'warn' | 'error';
+  /** What becomes of images that are no whole ones. */
+  readonly brokenImages: 'leave-out' | 'keep' | 'error';
   /** Lower-case, without dots. */
   readonly imageExtensions: readonly string[];
   /** Absolute path. Whether it may be used is `openDataDir`'s matter. */
@@ -74,6 +76,8 @@ export interface Inputs {
   readonly cache: boolean;
   /** What other steps have checked. */
   readonly alsoChecked: readonly StepOutcome[];
+  /** The gate that is looked at by a check; `''` for none. */
+  readonly gate: string;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
 }
@@ -105,6 +109,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     previous,
     force: booleanInput('force'),
     shrink: oneOfInput('shrink', ['warn', 'error']),
+    brokenImages: oneOfInput('broken-images', ['leave-out', 'keep', 'error']),
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
     archiveContent: oneOfInput('archive-content', ['data', 'results']),
@@ -117,6 +122,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
+    gate: textInput('check-gate'),
     artifactName: safeNameInput('artifact-name', ''),
   };
   requireSensibleDisk(inputs);

@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { CHANGES_HEADER, type ClassChanges, type Comparison } from '../dataset/changes.ts';
 import type { PlannedImage } from '../dataset/plan.ts';
+import type { KnownImage } from '../dataset/sides.ts';
+import type { FoundBroken } from './broken-images.ts';
 import { createCsvFile } from './csv-file.ts';
 import type { Line } from './line.ts';
 import { writeSides } from './sides-file.ts';
@@ -12,9 +14,10 @@ export interface KeptSides {
   /**
    * Once all images are in the manifest.
    *
+   * @param broken of them, those that are broken: left out or not, they keep their sides
    * @throws DiatomError `DISK`
    */
-  finish(manifest: string): Promise<void>;
+  finish(manifest: string, broken: readonly FoundBroken[]): Promise<void>;
   /** Removes what is beside the archive, and closes the rest. */
   abort(): Promise<void>;
   /** Of the file beside the archive. */
@@ -41,10 +44,11 @@ export async function createKeptSides(
         if (rows !== '') await file?.add(rows);
       }
     },
-    async finish(manifest) {
+    async finish(manifest, broken) {
       await file?.add(comparison?.rest() ?? '');
       await file?.finish();
-      if (line) await writeSides(paths.sides, { manifest, known: line.known, isGrouped });
+      if (line)
+        await writeSides(paths.sides, { manifest, broken: broken.map(knownBroken), known: line.known, isGrouped });
     },
     async abort() {
       await file?.abort();
@@ -54,6 +58,12 @@ export async function createKeptSides(
     changesPath: comparison && paths.changes,
     changes: () => comparison?.classes(),
   };
+}
+
+/** An image that is not in the data set, and keeps its side for the day on which it returns. */
+function knownBroken({ planned, sha256 }: FoundBroken): KnownImage {
+  const { image, split, group } = planned;
+  return { sha256, crc32: image.crc32, bytes: image.bytes, side: split, group, label: undefined };
 }
 
 /** An image as it is compared with those of the data set before. */

@@ -6,7 +6,7 @@ import type { Gallery } from '../dataset/gallery.ts';
 import type { PlannedImage } from '../dataset/plan.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { type EarlyJob, fillArchive } from './fill-archive.ts';
-import type { Filled, FillJob } from './fill-thread.ts';
+import type { BrokenImage, BrokenImages, Filled, FillJob } from './fill-thread.ts';
 import type { FillThreads } from './fill-threads.ts';
 import type { DiskSaver } from './low-disk.ts';
 import { packImages } from './packed-images.ts';
@@ -30,10 +30,17 @@ export interface OrganiseOptions {
   /** Frees the disk meanwhile. */
   readonly saver: DiskSaver | undefined;
   readonly signal: AbortSignal;
+  readonly brokenImages: BrokenImages;
   /** Told of a source as soon as it is planned. */
   readonly onPlanned: (ready: ReadySource) => Promise<void> | void;
-  /** Told of images that are in their places, in the order of the archive. */
-  readonly onFilled: (filled: Filled) => Promise<void> | void;
+  /** Told of images that are in their places, in the order of the archive, and of those that are not. */
+  readonly onFilled: (filled: Filled, images: FilledImages) => Promise<void> | void;
+}
+
+export interface FilledImages {
+  readonly placed: readonly PlannedImage<ZipEntry>[];
+  /** Also those that are in their places all the same. */
+  readonly broken: readonly (BrokenImage & { readonly planned: PlannedImage<ZipEntry>; readonly zipName: string })[];
 }
 
 /**
@@ -64,8 +71,22 @@ async function* copies(sources: readonly Source[]): AsyncGenerator<FillJob> {
 
 async function fill(
   sources: Iterable<ReadySource> | AsyncIterable<ReadySource>,
-  { results, archive, archiveFolder, threads, gallery, saver, signal, onPlanned, onFilled }: OrganiseOptions,
+  {
+    results,
+    archive,
+    archiveFolder,
+    threads,
+    gallery,
+    saver,
+    signal,
+    brokenImages,
+    onPlanned,
+    onFilled,
+  }: OrganiseOptions,
 ): Promise<void> {
+  /** Batches whose jobs are not done, in the order of the jobs. */
+  const waiting: { readonly images: readonly PlannedImage<ZipEntry>[]; readonly zipName: string }[] = [];
+
   async function* jobs(): AsyncGenerator<EarlyJob> {
     for await (const ready of sources) {
       await onPlanned(ready);
@@ -83,15 +104,26 @@ async function fill(
         );
         await zip.reach(batch.at(-1)?.image.limit ?? 0);
         const part = { path: zip.path(), name: zipName };
+        waiting.push({ images: batch, zipName });
         yield {
-          early: { kind: 'images', zip: part, label, images: packed, archiveFolder, results },
+          early: { kind: 'images', zip: part, label, images: packed, archiveFolder, results, brokenImages },
           whole: zip.whole,
         };
       }
     }
   }
 
-  await fillArchive(archive, jobs(), { threads, signal, room: saver?.room, onFilled });
+  function tell(filled: Filled): Promise<void> | void {
+    const { images = [], zipName = '' } = waiting.shift() ?? {};
+    const broken = filled.broken.flatMap((one) => {
+      const planned = images[one.index];
+      return planned ? [{ ...one, planned, zipName }] : [];
+    });
+    const isGone = new Set(brokenImages === 'leave-out' ? broken.map(({ planned }) => planned) : []);
+    return onFilled(filled, { placed: images.filter((image) => !isGone.has(image)), broken });
+  }
+
+  await fillArchive(archive, jobs(), { threads, signal, room: saver?.room, onFilled: tell });
 }
 
 /** Of one label. */

@@ -8,8 +8,9 @@ import type { Picture } from './fill-thread.ts';
 import type { Inputs } from './inputs.ts';
 import type { Source } from './sources.ts';
 
-/** Examples of files that were left out, per reason. */
+/** Examples of files that were left out, per reason; of those in which something is wrong, which somebody has to look at. */
 const EXAMPLES = 3;
+const FAULTY_EXAMPLES = 50;
 
 /** What the report shows, put together from a finished data set. */
 export function reportData(
@@ -61,14 +62,14 @@ function optionsOf({ plan, nTest, imageExtensions }: Pick<Inputs, 'plan' | 'nTes
 /** Numbers and examples of what was left out, by reason. */
 export function countLeftOut(leftOut: readonly LeftOut[]): { reason: string; count: number; examples: string[] }[] {
   const reasons = new Map<string, string[]>();
-  for (const { reason, zipName, path } of leftOut) {
+  for (const { reason, zipName, path, detail } of leftOut) {
     const places = reasons.get(reason) ?? [];
     reasons.set(reason, places);
-    places.push(`${zipName}: ${path}`);
+    places.push(detail === undefined ? `${zipName}: ${path}` : `${zipName}: ${path} ${detail}`);
   }
   return [...reasons].map(([reason, places]) => ({
     reason,
     count: places.length,
-    examples: places.slice(0, EXAMPLES),
+    examples: places.slice(0, reason === 'broken image' ? FAULTY_EXAMPLES : EXAMPLES),
   }));
 }

@@ -21,6 +21,7 @@ const Options = z.object({
   label_conflicts: z.string(),
   image_extensions: z.array(z.string()),
   archive_content: z.string(),
+  broken_images: z.string(),
 });
 
 /** A zip of the file list. Its address is a secret: only its sum is kept. */
@@ -68,7 +69,7 @@ export function parseRecord(text: string, name: string): RunRecord {
 
 /** The options of a run in the form of a record. */
 export function recordedOptions(
-  inputs: Pick<Inputs, 'plan' | 'isSeedGiven' | 'imageExtensions' | 'archiveContent'>,
+  inputs: Pick<Inputs, 'plan' | 'isSeedGiven' | 'imageExtensions' | 'archiveContent' | 'brokenImages'>,
 ): RunRecord['options'] {
   const { split, seed, groupBy, duplicates, labelConflicts } = inputs.plan;
   return {
@@ -79,6 +80,7 @@ export function recordedOptions(
     label_conflicts: labelConflicts,
     image_extensions: [...inputs.imageExtensions],
     archive_content: inputs.archiveContent,
+    broken_images: inputs.brokenImages,
   };
 }
 

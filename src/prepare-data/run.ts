@@ -1,10 +1,11 @@
 import { failureMessage } from '../errors.ts';
 import { createHttpClient } from '../http/client.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
-import { fail, info, warn } from '../runner/log.ts';
+import { reportFindings } from '../runner/findings.ts';
+import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
-import { check, checkMarkdown } from './check.ts';
+import { check } from './check.ts';
 import { readInputs } from './inputs.ts';
 import { type Outcome, prepare } from './prepare.ts';
 import { failureMarkdown, summaryMarkdown } from './summary.ts';
@@ -22,7 +23,7 @@ export async function run(): Promise<void> {
     const inputs = await readInputs(env);
     const context = { http, env, signal: cancel.signal, now: new Date() };
     if (inputs.mode === 'check') {
-      await runCheck(await check(inputs, context));
+      await reportFindings(await check(inputs, context));
       return;
     }
     const outcome = await prepare(inputs, {
@@ -42,15 +43,6 @@ export async function run(): Promise<void> {
   } finally {
     release();
     await http.close();
-  }
-}
-
-async function runCheck(findings: Awaited<ReturnType<typeof check>>): Promise<void> {
-  for (const { subject, ok, sentence } of findings) info(`${ok ? 'ok    ' : 'FAILED'} ${subject}: ${sentence}`);
-  await writeSummary(checkMarkdown(findings));
-  const faults = findings.filter(({ ok }) => !ok);
-  if (faults.length > 0) {
-    fail(['A run would fail:', ...faults.map(({ subject, sentence }) => `- ${subject}: ${sentence}`)].join('\n'));
   }
 }
 

@@ -15,13 +15,20 @@ import { createCsvFile } from './csv-file.ts';
  */
 export async function writeSides(
   path: string,
-  options: { readonly manifest: string; readonly known: KnownImages; readonly isGrouped: boolean },
+  options: {
+    readonly manifest: string;
+    /** Images that are known and not in the data set. */
+    readonly broken: readonly KnownImage[];
+    readonly known: KnownImages;
+    readonly isGrouped: boolean;
+  },
 ): Promise<void> {
   const update = createSidesUpdate(options.known, options);
   const rows: string[] = [];
   for await (const images of imagesOfManifest(options.manifest)) {
     for (const image of images) for (const row of update.add(image)) rows.push(sidesRow(row));
   }
+  for (const image of options.broken) for (const row of update.add(image)) rows.push(sidesRow(row));
   for (const image of update.rest()) rows.push(sidesRow(image));
   rows.sort();
   const file = await createCsvFile(path, SIDES_HEADER);

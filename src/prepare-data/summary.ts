@@ -26,7 +26,7 @@ export function summaryMarkdown(outcome: Outcome, failure?: string): string {
     classChart(classes),
     changes === undefined ? '' : `### Changes since the data set before\n\n${changesTable(changes)}`,
     leftOut.length === 0 ? '' : `### Left out\n\n${leftOutTable(leftOut)}`,
-    `The same zips, options and seed \`${seed}\` give the same split again.`,
+    `The same zips, options and seed \`${seed}\` give the same split again${changes ? ', after the same data set before' : ''}.`,
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }

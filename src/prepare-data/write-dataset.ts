@@ -9,14 +9,16 @@ import { type ClassCount, createTally } from '../dataset/tally.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
+import { freeBytes } from '../free-bytes.ts';
 import type { GrowingFile } from '../growing-file.ts';
 import { sidesNameOf } from '../owncloud/archive-names.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { archiveName } from './archive-name.ts';
+import { brokenWarnings, type FoundBroken, leftOutBroken, requireWholeImages } from './broken-images.ts';
 import { createCsvFile } from './csv-file.ts';
 import type { DataDir } from './data-dir.ts';
-import { bytesNeeded, diskAdvice, freeBytes, spaceSentence } from './disk-space.ts';
+import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
 import type { FillJob, Picture } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
@@ -111,6 +113,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
     const [pictures, unreadable, leftOut]: [Picture[], string[], LeftOut[]] = [[], [], [...selections.leftOut]];
+    const broken: FoundBroken[] = [];
     let doneBytes = 0;
     const progress = showProgress(run.downloads);
     try {
@@ -123,12 +126,14 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         gallery: selections.gallery,
         saver,
         signal,
+        brokenImages: inputs.brokenImages,
         onPlanned: ({ planned }) => {
           leftOut.push(...planned.leftOut);
-          for (const image of planned.images) tally.add(image);
-          return kept?.add(planned.images);
         },
-        onFilled: (filled) => {
+        onFilled: async (filled, { placed, broken: found }) => {
+          for (const image of placed) tally.add(image);
+          broken.push(...found);
+          await kept?.add(placed);
           unreadable.push(...filled.unreadable);
           pictures.push(...filled.pictures);
           doneBytes += filled.bytes;
@@ -139,10 +144,17 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     } finally {
       progress.end();
     }
+    requireWholeImages(broken, tally.classes());
+    if (inputs.brokenImages === 'leave-out') leftOut.push(...broken.map(leftOutBroken));
     await manifest.finish();
-    await kept.finish(manifest.path);
+    await kept.finish(manifest.path, broken);
     const changes = kept.changes();
-    const warnings = [...selections.warnings, ...planning.warnings(), ...unreadableWarning(unreadable)];
+    const warnings = [
+      ...selections.warnings,
+      ...planning.warnings(),
+      ...brokenWarnings(broken, tally.classes(), inputs.brokenImages),
+      ...unreadableWarning(unreadable),
+    ];
     const descriptions = [manifest.path, ...(changesPath === undefined ? [] : [changesPath])];
     async function* texts(): AsyncGenerator<FillJob> {
       yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST };

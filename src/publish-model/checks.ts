@@ -1,10 +1,10 @@
 import { percent, withInterval } from '../model/format-figure.ts';
+import { type Condition, evaluateGate, figureName, type Verdict } from '../model/gate.ts';
+import { figureOf } from '../model/gate-figures.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { CLASSES_FILE } from '../model/model-folder.ts';
 import { checkWorseClasses, type WorseClasses } from './check-worse-classes.ts';
 import type { Comparison } from './comparison.ts';
-import { type Condition, evaluateGate, figureName, type Verdict } from './gate.ts';
-import { figureOf } from './gate-figures.ts';
 import type { PublishedModel } from './production.ts';
 
 /** Whether something allows a promotion, and a sentence about it. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { DiatomError } from '../errors.ts';
+import { parseGate } from '../model/gate.ts';
 import { defaultVersion, whyNoVersion } from '../model/model-folder.ts';
 import { UNPUBLISHED } from '../model/unpublished.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
@@ -15,7 +16,6 @@ import {
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import type { Rules } from './checks.ts';
-import { parseGate } from './gate.ts';
 
 /** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
 export type Source = { readonly folder: string } | { readonly artifact: string } | { readonly unpublished: string };

@@ -1,13 +1,13 @@
 import { type ComparedImage, tallyClasses } from '../model/compared-images.ts';
 import { fallenMark } from '../model/fallen.ts';
 import { percent, withInterval } from '../model/format-figure.ts';
+import { figureName } from '../model/gate.ts';
+import { figureOf } from '../model/gate-figures.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { PRODUCTION } from '../model/model-folder.ts';
 import { FATE_WORDS, isRefused, judgeClasses } from '../model/worse-classes.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
-import { figureName } from './gate.ts';
-import { figureOf } from './gate-figures.ts';
 import type { Outcome } from './outcome.ts';
 
 /**

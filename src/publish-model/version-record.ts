@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
+import { formatGate, parseGate } from '../model/gate.ts';
 import { parseJsonAs } from '../model/parse-json.ts';
 import { type Checks, type Rules, refusalLines } from './checks.ts';
-import { formatGate, parseGate } from './gate.ts';
 import type { PublishedModel } from './production.ts';
 
 const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/));

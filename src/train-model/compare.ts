@@ -1,7 +1,7 @@
 import { constants, copyFile, link, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { diskFailure } from '../disk-failure.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { systemCodeOf, throwIfCancelled } from '../errors.ts';
 import type { ComparedImage } from '../model/compared-images.ts';
 import type { Metrics } from './evaluation.ts';
 import type { DatasetImage, TrainingImages } from './images.ts';
@@ -61,6 +61,10 @@ export async function makeTestFolder(
   signal: AbortSignal,
 ): Promise<void> {
   await mkdir(join(target, 'train'), { recursive: true });
+  // It says which endings images have.
+  await copyFile(join(dataset, 'dataset.json'), join(target, 'dataset.json')).catch((error: unknown) => {
+    if (systemCodeOf(error) !== 'ENOENT') throw diskFailure('read', join(dataset, 'dataset.json'), error);
+  });
   for (const { path } of images) {
     throwIfCancelled(signal);
     const [from, to] = [join(dataset, path), join(target, path)];

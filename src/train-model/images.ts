@@ -51,7 +51,9 @@ export async function readImages(folder: string, signal: AbortSignal): Promise<D
 }
 
 function imagesOfManifest(text: string): DatasetImage[] {
-  return parseCsv(text).map((row, index) => {
+  // Broken images are listed, and not in the data set.
+  const rows = parseCsv(text).filter((row) => row.get('split') !== 'left-out');
+  return rows.map((row, index) => {
     const [path, label, split, sha256] = ['path', 'label', 'split', 'sha256'].map((name) => row.get(name) ?? '');
     const isPlace = path?.startsWith(`${split}/`) && !path.split('/').some((part) => part === '..' || part === '');
     if (!path || !isPlace || !label || (split !== 'train' && split !== 'test') || !isSha256(sha256)) {

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { toSafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
@@ -13,6 +12,7 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { trainingKey } from '../training-key.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
 
 /** The inputs of the action, checked. */
@@ -40,12 +40,14 @@ export interface Inputs {
   readonly artifactName: string;
   /** Tells the trainings of one run apart. A safe name for a folder. */
   readonly key: string;
-  /** `undefined`: as long as the repository says. */
   /** Whether the result also goes where a later run can publish it from. */
   readonly keepUnpublished: boolean;
+  /** `undefined`: as long as the repository says. */
   readonly retentionDays: number | undefined;
   /** Of the server; `''` for its top folder. Takes a result that can't be stored as an artifact. */
   readonly owncloudFolder: string;
+  /** Nothing is trained: it is only found out whether it could be. */
+  readonly isCheck: boolean;
   /** `''` when nothing is to be compared. */
   readonly compareWith: string;
   /** Whether nothing is trained, and only said whether that would bring anything new. */
@@ -84,10 +86,10 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     timeoutMs: timeoutInput(),
     artifactName: safeNameInput('artifact-name', ''),
     keepUnpublished: booleanInput('keep-unpublished'),
-    // Room for what stands before it.
-    key: toSafeName((textInput('key') || textInput('artifact-name')).slice(0, 60)),
+    key: trainingKey(textInput('key') || textInput('artifact-name')),
     retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
     owncloudFolder: folderInput('owncloud-folder'),
+    isCheck: booleanInput('check'),
     compareWith: textInput('compare-with'),
     decide: booleanInput('decide'),
     dataIdentity: sha256Input('data-identity'),

@@ -1,9 +1,9 @@
-import { DiatomError, failureMessage, messageOf } from '../errors.ts';
+import { DiatomError, messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { createHttpClient } from '../http/client.ts';
 import { connect } from '../owncloud/connect.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
-import { fail, info, warn } from '../runner/log.ts';
+import { info, warn } from '../runner/log.ts';
 import { escapeMarkdown } from '../runner/markdown.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
@@ -29,8 +29,6 @@ export async function runDecision(inputs: Inputs): Promise<void> {
     info(decision.reason);
     setOutputs(outputsOf(decision));
     await writeSummary(`${escapeMarkdown(decision.reason)}\n`);
-  } catch (error) {
-    fail(failureMessage(error));
   } finally {
     release();
     await http.close();

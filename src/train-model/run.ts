@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiatomError, failureMessage } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { createHttpClient } from '../http/client.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
+import { reportFindings } from '../runner/findings.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { check } from './check.ts';
 import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { type KeepContext, type Kept, keepResult } from './keep-result.ts';
@@ -58,6 +60,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   process.umask(0o022);
   const inputs = readInputs(env);
   if (inputs.decide) return runDecision(inputs);
+  if (inputs.isCheck) return runCheck(inputs, env);
   const { cancel, release } = cancelOnSignals();
   const deadline = setDeadline(inputs.timeoutMs, cancel);
   const http = createHttpClient({ proxyFor });
@@ -125,6 +128,19 @@ async function keepAtLast(inputs: Inputs, context: Omit<KeepContext, 'signal'>):
     return await keepResult(inputs, { ...context, signal: cancel.signal });
   } finally {
     release();
+  }
+}
+
+async function runCheck(inputs: Inputs, env: NodeJS.ProcessEnv): Promise<void> {
+  const { cancel, release } = cancelOnSignals();
+  const http = createHttpClient({ proxyFor });
+  const workDir = await mkdtemp(join(env['RUNNER_TEMP'] || tmpdir(), 'diatom-check-'));
+  try {
+    await reportFindings(await check(inputs, { http, signal: cancel.signal, workDir }));
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+    release();
+    await http.close();
   }
 }
 

@@ -72,20 +72,35 @@ export async function readStanding(
   return { newest: { name, training, wasPromoted }, production, unpublished };
 }
 
-/** A name tells its time, unless a person has chosen it: then the server does. */
+/**
+ * A name tells its time, unless a person has chosen it: then the server does. Of those that tell it, the newest whole one is
+ * enough, however many there are.
+ */
 async function newestOf(
   remote: Remote,
   folder: string,
   versions: readonly string[],
   options: RemoteOptions,
 ): Promise<string | undefined> {
-  let newest: { readonly name: string; readonly time: number } | undefined;
-  for (const name of versions) {
+  const sumsOf = (name: string) => {
     const path = remotePath(`${folder}/${name}`, SUMS_FILE);
-    const sums = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
-    if (!sums) continue;
-    const time = (timeInName(name) ?? sums.modified)?.getTime() ?? 0;
-    if (newest === undefined || time >= newest.time) newest = { name, time };
+    return retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
+  };
+  const dated = versions.flatMap((name) => {
+    const time = timeInName(name)?.getTime();
+    return time === undefined ? [] : [{ name, time }];
+  });
+  let newest: { readonly name: string; readonly time: number } | undefined;
+  for (const version of dated.toSorted((a, b) => b.time - a.time || (a.name < b.name ? 1 : -1))) {
+    if (!(await sumsOf(version.name))) continue;
+    newest = version;
+    break;
+  }
+  for (const name of versions) {
+    if (timeInName(name) !== undefined) continue;
+    const sums = await sumsOf(name);
+    const time = sums?.modified?.getTime() ?? 0;
+    if (sums && (newest === undefined || time >= newest.time)) newest = { name, time };
   }
   return newest?.name;
 }

@@ -27,6 +27,7 @@ IMAGE_SIZE = 224
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+# Of images, where the data set does not say which endings it took.
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 EXIT_USER_ERROR = 2
@@ -247,8 +248,9 @@ def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not classes:
         raise UserError(f"{folder} has no folders in it. Each class needs one: {folder}/<class>/<images>.")
-    files = [(path, label) for label in classes for path in image_files(folder / label)]
-    require_images(folder, classes, [label for _, label in files])
+    extensions = image_extensions(data_dir)
+    files = [(path, label) for label in classes for path in image_files(folder / label, extensions)]
+    require_images(folder, classes, [label for _, label in files], extensions)
     groups = manifest_groups(data_dir)
 
     def read(item: tuple[Path, str]) -> Example | tuple[str, str]:
@@ -266,7 +268,7 @@ def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
     examples = [result for result in results if isinstance(result, Example)]
     broken = [result for result in results if not isinstance(result, Example)]
     report_broken(folder, broken, len(files), max_broken)
-    require_images(folder, classes, [example.label for example in examples])
+    require_images(folder, classes, [example.label for example in examples], extensions)
     return Scan(classes, examples, broken)
 
 
@@ -276,23 +278,33 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_extensions(data_dir: Path) -> tuple[str, ...]:
+    """The endings that the data set was made with, as its `dataset.json` says, and those of images in general."""
+    try:
+        options = json.loads((data_dir / "dataset.json").read_bytes()).get("options", {})
+        own = tuple(f".{extension.lower()}" for extension in options.get("image_extensions", []))
+    except (OSError, ValueError, AttributeError):
+        own = ()
+    return tuple(sorted({*EXTENSIONS, *own}))
+
+
+def image_files(folder: Path, extensions: tuple[str, ...]) -> list[Path]:
     """The images of a class, also in folders below it, in an order that is the same on every machine."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    images = [path for path in files if path.suffix.lower() in EXTENSIONS]
+    images = [path for path in files if path.suffix.lower() in extensions]
     if len(images) < len(files):
-        others = [path.name for path in files if path.suffix.lower() not in EXTENSIONS]
+        others = [path.name for path in files if path.suffix.lower() not in extensions]
         warn(f"{folder}: {len(others)} file(s) left out whose names are no image's: {names(others)}.")
     return images
 
 
-def require_images(folder: Path, classes: list[str], labels: list[str]) -> None:
+def require_images(folder: Path, classes: list[str], labels: list[str], extensions: tuple[str, ...]) -> None:
     present = set(labels)
     empty = [name for name in classes if name not in present]
     if empty:
         raise UserError(
             f"No image that can be read in the class(es) {names(empty)} of {folder}. Add images "
-            f"({', '.join(EXTENSIONS)}), or delete the empty folders: the classes are numbered by folder."
+            f"({', '.join(extensions)}), or delete the empty folders: the classes are numbered by folder."
         )
 
 

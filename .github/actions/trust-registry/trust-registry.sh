@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Docker engine and BuildKit trust REGISTRY, whose authority has CERTIFICATE.
+# Makes the Docker engine, BuildKit and the later steps of the job trust REGISTRY, whose authority has CERTIFICATE.
 set -euo pipefail
 
 host=${REGISTRY%%/*}
@@ -14,13 +14,16 @@ case $CERTIFICATE in
     exit 1
     ;;
 esac
-file=$RUNNER_TEMP/registry-ca.pem
+mkdir -p "$RUNNER_TEMP/registry-ca"
+file=$RUNNER_TEMP/registry-ca/ca.pem
 printf '%s\n' "$CERTIFICATE" | tr -d '\r' >"$file"
 {
   echo 'buildkitd-config<<END'
   printf '[registry."%s"]\n  ca=["%s"]\n' "$host" "$file"
   echo END
 } >>"$GITHUB_OUTPUT"
+# What asks the registry from the runner itself, such as “docker buildx imagetools”, follows neither engine nor BuildKit.
+echo "SSL_CERT_DIR=${SSL_CERT_DIR:-/etc/ssl/certs:/etc/pki/tls/certs}:${file%/*}" >>"$GITHUB_ENV"
 
 # The engine reads this folder anew for every connection. Our file lies beside those of the machine’s administrator.
 case $(docker info --format '{{.SecurityOptions}}') in

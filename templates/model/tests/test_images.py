@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -125,6 +126,13 @@ class Scanning(unittest.TestCase):
         (self.data / "train" / "cymbella" / "Thumbs.db").write_bytes(b"")
         scan = scan_split(self.data, "train", 0)
         self.assertEqual((scan.classes, len(scan.examples)), (CLASSES, 32))
+
+    def test_images_have_the_endings_that_the_data_set_was_made_with(self) -> None:
+        RGB.save(self.data / "train" / "cymbella" / "a.jfif", "jpeg")
+        self.assertEqual(len(scan_split(self.data, "train", 0).examples), 32)
+        description = {"options": {"image_extensions": ["jfif"]}}
+        (self.data / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
+        self.assertEqual(len(scan_split(self.data, "train", 0).examples), 33)
 
     def test_images_in_folders_below_a_class_belong_to_it(self) -> None:
         below = self.data / "train" / "cymbella" / "slide 2"

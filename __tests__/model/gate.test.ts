@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { evaluateGate, figureName, parseGate } from '../../src/model/gate.ts';
 import { parseMetrics } from '../../src/model/metrics.ts';
-import { evaluateGate, figureName, parseGate } from '../../src/publish-model/gate.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { metrics } from '../helpers/model.ts';
 

@@ -1,6 +1,6 @@
 import { DiatomError } from '../errors.ts';
-import type { Metrics } from '../model/metrics.ts';
 import { CLASS_FIGURES, figureOf, isFraction, OVERALL_FIGURES } from './gate-figures.ts';
+import type { Metrics } from './metrics.ts';
 
 const OPERATORS = ['>=', '<=', '==', '>', '<'] as const;
 type Operator = (typeof OPERATORS)[number];

@@ -1,4 +1,4 @@
-import type { ClassFigures, Metrics } from '../model/metrics.ts';
+import type { ClassFigures, Metrics } from './metrics.ts';
 
 type Read = (metrics: Metrics) => number | undefined;
 

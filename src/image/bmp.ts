@@ -1,0 +1,34 @@
+import { type CheckFormat, CUT_SHORT, wrongSize } from './fault.ts';
+
+/** BITMAPFILEHEADER (learn.microsoft.com, “Bitmap Storage”). */
+export const BMP_SIGNATURE = Buffer.from('BM', 'latin1');
+
+const FILE_HEADER_BYTES = 14;
+/** BITMAPCOREHEADER, of OS/2: sides of two bytes. */
+const CORE_HEADER_BYTES = 12;
+/** BITMAPINFOHEADER, its later versions, and those of OS/2. */
+const HEADER_BYTES = new Set([CORE_HEADER_BYTES, 16, 40, 52, 56, 64, 108, 124]);
+/** Pixels as they are: BI_RGB, BI_BITFIELDS, BI_ALPHABITFIELDS. */
+const UNPACKED = new Set([0, 3, 6]);
+
+/** The pixels, as many as its size needs, inside the file. */
+export const checkBmp: CheckFormat = (data) => {
+  if (data.length < FILE_HEADER_BYTES + CORE_HEADER_BYTES) return CUT_SHORT;
+  const pixelsAt = data.readUInt32LE(10);
+  const headerBytes = data.readUInt32LE(14);
+  if (!HEADER_BYTES.has(headerBytes)) return 'is damaged: its header has no length that exists';
+  const isCore = headerBytes === CORE_HEADER_BYTES;
+  if (!isCore && data.length < FILE_HEADER_BYTES + 40) return CUT_SHORT;
+  const width = isCore ? data.readUInt16LE(18) : data.readInt32LE(18);
+  // Rows of a negative height go from the top down.
+  const height = Math.abs(isCore ? data.readUInt16LE(20) : data.readInt32LE(22));
+  const bits = data.readUInt16LE(isCore ? 24 : 28);
+  const compression = isCore ? 0 : data.readUInt32LE(30);
+  const fault = wrongSize(width, height);
+  if (fault !== undefined) return fault;
+  const rowBytes = Math.ceil((width * bits) / 8);
+  const stride = Math.ceil(rowBytes / 4) * 4;
+  // Some programs leave out what fills up the last row.
+  const pixels = UNPACKED.has(compression) ? stride * (height - 1) + rowBytes : data.readUInt32LE(34);
+  return pixelsAt + pixels <= data.length ? undefined : CUT_SHORT;
+};

@@ -1,0 +1,10 @@
+/** Where a format's own rules are checked. Each says what is wrong, as the rest of “it …”, or `undefined` for nothing. */
+export type CheckFormat = (data: Buffer) => string | undefined;
+
+/** Cut short, which is how most broken files came to be: a copy or a download that was ended. */
+export const CUT_SHORT = 'is cut short';
+
+/** Why a size can't be right: a side is 0, or the file could not hold so many pixels. */
+export function wrongSize(width: number, height: number): string | undefined {
+  return width > 0 && height > 0 ? undefined : `says that it has ${width} × ${height} pixels`;
+}

@@ -1,0 +1,58 @@
+import { type CheckFormat, CUT_SHORT, wrongSize } from './fault.ts';
+
+/** Start of image (ITU-T T.81, table B.1), and the mark of the next segment. */
+export const JPEG_SIGNATURE = Buffer.from([0xff, 0xd8, 0xff]);
+
+const MARK = 0xff;
+const [END_OF_IMAGE, START_OF_SCAN] = [0xd9, 0xda];
+/** Marks without a length: RST0 to RST7, SOI, TEM. */
+const isBare = (code: number) => (code >= 0xd0 && code <= 0xd8) || code === 0x01;
+/** Frame headers, SOF0 to SOF15, among which DHT, JPG and DAC have numbers too. */
+const isFrame = (code: number) => code >= 0xc0 && code <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(code);
+
+/** Segment after segment (B.1.1), and through the data of each scan, to the end mark; more may follow. */
+export const checkJpeg: CheckFormat = (data) => {
+  let at = 2;
+  let frame = false;
+  let scans = 0;
+  while (at + 1 < data.length) {
+    // Decoders pass over bytes between two segments, which some cameras and programs leave.
+    if (data[at] !== MARK) at = nextMark(data, at);
+    const code = data[at + 1] ?? 0;
+    if (code === MARK) {
+      // Any number of these may stand before a mark.
+      at++;
+      continue;
+    }
+    if (code === END_OF_IMAGE) return frame && scans > 0 ? undefined : 'holds no pixels';
+    if (isBare(code)) {
+      at += 2;
+      continue;
+    }
+    if (at + 4 > data.length) return CUT_SHORT;
+    const end = at + 2 + data.readUInt16BE(at + 2);
+    if (end > data.length) return CUT_SHORT;
+    if (isFrame(code) && end - at >= 9) {
+      // A height of 0 is told after the first scan (B.2.5).
+      const [height, width] = [data.readUInt16BE(at + 5), data.readUInt16BE(at + 7)];
+      const fault = wrongSize(width, height || 1);
+      if (fault !== undefined) return fault;
+      frame = true;
+    }
+    at = end;
+    if (code !== START_OF_SCAN) continue;
+    scans++;
+    at = nextMark(data, at);
+  }
+  return CUT_SHORT;
+};
+
+/** The next mark that is no part of a scan's data: after 0xff, 0 stands for a byte, and RST0 to RST7 go on with it. */
+function nextMark(data: Buffer, from: number): number {
+  for (let at = data.indexOf(MARK, from); at >= 0 && at + 1 < data.length; at = data.indexOf(MARK, at + 1)) {
+    const code = data[at + 1] ?? 0;
+    const goesOn = code === 0 || code === MARK || (code >= 0xd0 && code <= 0xd7);
+    if (!goesOn) return at;
+  }
+  return data.length;
+}

@@ -1,0 +1,41 @@
+import { messageOf, throwIfCancelled } from '../errors.ts';
+import { fail, info } from './log.ts';
+import { escapeMarkdown, markdownTable } from './markdown.ts';
+import { writeSummary } from './outputs.ts';
+
+/** One line of a check: what was looked at, and a sentence about it. */
+export interface Finding {
+  readonly subject: string;
+  readonly ok: boolean;
+  readonly sentence: string;
+}
+
+/** Looks at something; what it throws is the finding, unless the run was cancelled. */
+export async function find(subject: string, signal: AbortSignal, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return { subject, ok: true, sentence: await look() };
+  } catch (error) {
+    throwIfCancelled(signal);
+    return { subject, ok: false, sentence: messageOf(error) };
+  }
+}
+
+/** The findings as one table. */
+export function checkMarkdown(findings: readonly Finding[]): string {
+  const rows = findings.map(({ subject, ok, sentence }) => [
+    ok ? '✅' : '❌',
+    escapeMarkdown(subject),
+    escapeMarkdown(sentence),
+  ]);
+  return `## Check\n\n${markdownTable(['', 'What', 'Found'], rows)}\n`;
+}
+
+/** Shows what was found; the step is red when a run would fail. */
+export async function reportFindings(findings: readonly Finding[]): Promise<void> {
+  for (const { subject, ok, sentence } of findings) info(`${ok ? 'ok    ' : 'FAILED'} ${subject}: ${sentence}`);
+  await writeSummary(checkMarkdown(findings));
+  const faults = findings.filter(({ ok }) => !ok);
+  if (faults.length > 0) {
+    fail(['A run would fail:', ...faults.map(({ subject, sentence }) => `- ${subject}: ${sentence}`)].join('\n'));
+  }
+}
