@@ -72,7 +72,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
     const repository = join(base, 'repository');
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
-    await writeFile(file, withoutQueues(workflow));
+    await writeFile(file, fitForAct(workflow));
     for (const [path, text] of Object.entries(options.files ?? {})) {
       await mkdir(join(repository, path, '..'), { recursive: true });
       await writeFile(join(repository, path), text);
@@ -120,7 +120,7 @@ async function prepareWorkflows(folder: string, actions?: string): Promise<Recor
   for (const name of await readdir(folder)) {
     const text = await readFile(join(folder, name), 'utf8');
     const known = text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`);
-    await writeFile(join(folder, name), withoutQueues(known));
+    await writeFile(join(folder, name), withLastJob(fitForAct(known)));
     for (const [, action = '', ref = ''] of text.matchAll(/uses: ([\w-]+\/[\w-]+)@(\S+)/g)) {
       const name = `${action}@${ref}`;
       const places = [...(actions === undefined ? [] : [join(actions, name)]), join(STAND_INS, action)];
@@ -131,8 +131,29 @@ async function prepareWorkflows(folder: string, actions?: string): Promise<Recor
   return found;
 }
 
-function withoutQueues(workflow: string): string {
-  return workflow.replaceAll(/^ +queue: max\n/gm, '');
+/**
+ * Adds a job that ends after all others to a workflow that calls workflows: act passes on what a workflow puts out whenever
+ * a job of its own ends, and not when one ends that it has called.
+ */
+function withLastJob(workflow: string): string {
+  if (!/^ {4}uses: /m.test(workflow)) return workflow;
+  const [, jobs = ''] = workflow.split(/^jobs:$/m);
+  const names = [...jobs.matchAll(/^ {2}([\w-]+):$/gm)].map(([, name]) => name);
+  const job = { needs: names, if: 'always()', 'runs-on': 'ubuntu-latest', steps: [{ run: 'true' }] };
+  return `${workflow}\n  last: ${JSON.stringify(job)}\n`;
+}
+
+/**
+ * Leaves out the queues. And act gives an output of a job that was skipped as the expression that would have made it, where
+ * GitHub has none.
+ */
+function fitForAct(workflow: string): string {
+  return workflow
+    .replaceAll(/^ +queue: max\n/gm, '')
+    .replaceAll(
+      /\b(?:needs|jobs)\.[\w-]+\.outputs\.[\w-]+/g,
+      (output) => `(!startsWith(${output}, '$') && ${output} || '')`,
+    );
 }
 
 /** A file that act reads as YAML; JSON is YAML as well, and YAML keeps every character. */

@@ -12,14 +12,15 @@ import { ownServer } from '../helpers/owncloud.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 
 const FOLDER = 'data sets/unpublished/17-model';
+const RULES = { gate: [], noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
 const task = (version: string, changes: Partial<PublishTask> = {}) =>
   publishTask('', version, { source: { unpublished: FOLDER }, unpublished: FOLDER, ...changes });
 
 /** A server that has a result as training leaves it there; its list of sums is made by a program that nobody here wrote. */
-async function serverWithResult(hook?: Hook) {
+async function serverWithResult(hook?: Hook, more: Readonly<Record<string, string>> = {}) {
   const server = await ownServer(hook ? { hook } : {});
   const folder = join(server.directory, FOLDER);
-  const model = await modelDir('a');
+  const model = await modelDir('a', more);
   await mkdir(folder, { recursive: true });
   await cp(model, folder, { recursive: true });
   const sums = execFileSync('sha256sum', await readdir(folder), { cwd: folder, encoding: 'utf8' });
@@ -44,16 +45,25 @@ test('a result that lies in ownCloud becomes a version, and its folder is gone t
 
 test('also one that its gate refuses is a version, and its folder is gone', async () => {
   const { server, folder } = await serverWithResult();
-  const rules = {
-    gate: parseGate('accuracy > 0.99'),
-    noWorse: false,
-    worseClasses: 'error' as const,
-    allowClassChange: false,
-  };
+  const rules = { ...RULES, gate: parseGate('accuracy > 0.99') };
   const outcome = await runPublish({ url: server.url, task: task('v1', { rules }) });
   expect(outcome).toMatchObject({ promoted: false });
   expect(foldersOf(server.directory)).toEqual(['v1']);
   expect(existsSync(folder)).toBe(false);
+});
+
+test('pictures of what became wrong are part of no version: they go with a result that passed, and stay with a refused one', async () => {
+  const pictures = { 'became_wrong.html': '<p>pictures</p>' };
+  const strict = { ...RULES, gate: parseGate('accuracy > 0.99') };
+  for (const [rules, isThere] of [
+    [RULES, false],
+    [strict, true],
+  ] as const) {
+    const { server, folder } = await serverWithResult(undefined, pictures);
+    await runPublish({ url: server.url, task: task('v1', { rules }) });
+    expect(filesOf(server.directory, 'v1')).not.toHaveProperty(['became_wrong.html']);
+    expect(existsSync(folder)).toBe(isThere);
+  }
 });
 
 test('one without its mark, as a run leaves it that was killed in the middle, is never published, and stays', async () => {

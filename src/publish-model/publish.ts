@@ -94,7 +94,7 @@ async function publishVersion(
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {
     const signIn = () => signInToUnpublished(inputs, context);
-    await discardUnpublished(task.unpublished, { version, files }, place, signIn);
+    await discardUnpublished(task.unpublished, { version, files, passed: checks.passed }, place, signIn);
   }
   if (!checks.passed) return stored;
   const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;

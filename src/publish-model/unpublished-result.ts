@@ -1,4 +1,5 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
+import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
 import { fetchUnpublished, readUnpublished, removeUnpublished } from '../model/unpublished.ts';
 import { connect, type Remote } from '../owncloud/connect.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
@@ -29,13 +30,22 @@ export async function bringUnpublished(
   });
 }
 
+/** What a result has become. */
+interface Published {
+  readonly version: string;
+  readonly files: readonly ExpectedFile[];
+  /** Whether nothing spoke against its promotion. */
+  readonly passed: boolean;
+}
+
 /**
  * Deletes a result that is a version now: after the version was read back, and only when it has every file of the result
- * with the same content. Whatever goes wrong here is a warning: the model is where it should be.
+ * with the same content. The pictures of what became wrong are for whoever looks into a refusal, and part of no version.
+ * Whatever goes wrong here is a warning: the model is where it should be.
  */
 export async function discardUnpublished(
   folder: string,
-  { version, files }: { readonly version: string; readonly files: readonly ExpectedFile[] },
+  { version, files, passed }: Published,
   place: Workplace,
   signInAgain: () => Promise<Remote>,
 ): Promise<void> {
@@ -46,7 +56,9 @@ export async function discardUnpublished(
     if (!sums) return info(`The folder “${folder}” is not there any more, or not complete: it stays as it is.`);
     await verifyFolder(place.remote, `${place.folder}/${version}`, files, options);
     const missing = sums.filter(
-      ({ name, sha256 }) => !name.includes('/') && !files.some((file) => file.name === name && file.sha256 === sha256),
+      ({ name, sha256 }) =>
+        !(name.includes('/') || (passed && name === BECAME_WRONG_FILE)) &&
+        !files.some((file) => file.name === name && file.sha256 === sha256),
     );
     if (missing.length > 0) {
       const names = missing.map(({ name }) => name).join(', ');
