@@ -60,11 +60,11 @@ export function startThread<Data, Request extends object, Reply extends object>(
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   worker.on('message', onReply);
   worker.on('error', (error) => onGone(whyGone(program, error)));
-  worker.on('exit', () => {
-    onGone(new Error(ENDED));
+  let end: Promise<void> | undefined;
+  worker.on('exit', (code) => {
+    onGone(new Error(end ? ENDED : `The thread ${program} ended by itself, with exit code ${code}`));
     resolve();
   });
-  let end: Promise<void> | undefined;
   return {
     send: (request) => worker.postMessage(request),
     keepsAlive: (does) => (does ? worker.ref() : worker.unref()),
