@@ -22,8 +22,9 @@ export interface Thread<Request> {
   keepsAlive(does: boolean): void;
   /**
    * Ends it, whatever it does; resolves when it is gone. It ends itself, after the step that it is at: one that is
-   * terminated while it is in the system's or a library's code can take the whole program with it (Node aborts:
-   * https://github.com/nodejs/node/issues/38418, https://github.com/nodejs/node/issues/43182).
+   * terminated from outside can take the whole program with it. Between two lines of Node's zlib for example there is a
+   * handle that is not set up, and Node, which tidies up behind the thread, aborts with “close before init”; others are
+   * https://github.com/nodejs/node/issues/38418 and https://github.com/nodejs/node/issues/43182.
    */
   end(): Promise<void>;
 }
