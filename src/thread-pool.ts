@@ -1,5 +1,5 @@
-import type { Worker } from 'node:worker_threads';
-import { type Answer, unpackFailure } from './thread.ts';
+import type { Thread, ThreadEvents } from './thread.ts';
+import { ENDED, unpackFailure } from './thread-messages.ts';
 
 /** Asks a thread for something. @throws what the thread failed with */
 export type Ask<Request, Reply> = (request: Request) => Promise<Reply>;
@@ -12,26 +12,30 @@ export interface ThreadPool<Request, Reply> {
   close(): Promise<unknown>;
 }
 
+/** How a pool gets a thread. */
+export type StartThread<Request, Reply> = (events: ThreadEvents<Reply>) => Thread<Request>;
+
+/** A thread that dies is replaced when its place is lent again: who had it has its failure, and nobody else. */
 export function startThreadPool<Request, Reply extends object>(
   count: number,
-  start: () => Worker,
+  start: StartThread<Request, Reply>,
 ): ThreadPool<Request, Reply> {
-  const all = Array.from({ length: count }, () => createMember<Request, Reply>(start()));
+  const all = Array.from({ length: count }, () => createPlace(start));
   const free = [...all];
-  const waiting: ((member: (typeof all)[number]) => void)[] = [];
+  const waiting: ((place: (typeof all)[number]) => void)[] = [];
   return {
     count,
     async use(work) {
-      const member = free.shift() ?? (await new Promise<(typeof all)[number]>((resolve) => waiting.push(resolve)));
+      const place = free.shift() ?? (await new Promise<(typeof all)[number]>((resolve) => waiting.push(resolve)));
       try {
-        return await work(member.ask);
+        return await work(place.lend());
       } finally {
         const next = waiting.shift();
-        if (next) next(member);
-        else free.push(member);
+        if (next) next(place);
+        else free.push(place);
       }
     },
-    close: () => Promise.all(all.map((member) => member.close())),
+    close: () => Promise.all(all.map((place) => place.close())),
   };
 }
 
@@ -40,26 +44,48 @@ export function outOfTurn(): never {
   throw new Error('A thread answered out of turn');
 }
 
-function createMember<Request, Reply extends object>(thread: Worker) {
-  let pending: PromiseWithResolvers<Reply> | undefined;
-  let broken: unknown;
-  thread.on('message', (reply: Answer<Reply>) => {
-    if ('failure' in reply) pending?.reject(unpackFailure(reply.failure));
-    else pending?.resolve(reply);
-  });
-  const end = (error: unknown) => {
-    broken ??= error;
-    pending?.reject(broken);
-  };
-  thread.on('error', end);
-  thread.on('exit', () => end(new Error('A thread ended before its work')));
+/** Always holds a thread that can be asked, until it is closed. */
+function createPlace<Request, Reply extends object>(start: StartThread<Request, Reply>) {
+  let member = createMember(start);
+  let closed: Promise<void> | undefined;
   return {
+    lend(): Ask<Request, Reply> {
+      if (!closed && member.isGone()) member = createMember(start);
+      return member.ask;
+    },
+    close() {
+      closed ??= member.end();
+      return closed;
+    },
+  };
+}
+
+function createMember<Request, Reply extends object>(start: StartThread<Request, Reply>) {
+  let pending: PromiseWithResolvers<Reply> | undefined;
+  /** Why nothing can be asked any more. */
+  let gone: unknown;
+  const leave = (reason: unknown) => {
+    gone ??= reason;
+    pending?.reject(gone);
+  };
+  const thread = start({
+    onReply(reply) {
+      if ('failure' in reply) pending?.reject(unpackFailure(reply.failure));
+      else pending?.resolve(reply);
+    },
+    onGone: leave,
+  });
+  return {
+    isGone: () => gone !== undefined,
     ask(request: Request): Promise<Reply> {
-      if (broken !== undefined) return Promise.reject(broken);
-      thread.postMessage(request);
+      if (gone !== undefined) return Promise.reject(gone);
       pending = Promise.withResolvers<Reply>();
+      thread.send(request);
       return pending.promise;
     },
-    close: () => thread.terminate(),
+    end() {
+      leave(new Error(ENDED));
+      return thread.end();
+    },
   };
 }

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { DiatomError, type ErrorCode, messageOf } from './errors.ts';
+import { systemCodeOf } from './errors.ts';
+import { type Answer, END, ENDED, type ThreadStart } from './thread-messages.ts';
 
 /**
  * A thread handles its data in buffers outside of its heap, which V8 frees late: when the heap they belong to is
@@ -8,38 +10,93 @@ import { DiatomError, type ErrorCode, messageOf } from './errors.ts';
  */
 const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 };
 
-/**
- * Starts a program of ours in a thread of its own.
- *
- * @param program without its ending, beside the module that starts it: `.ts` among the sources, `.js` in the bundle,
- *   where the build puts it beside the action
- * @param base `import.meta.url` of that module
- */
-export function startThread(program: string, base: string, workerData: unknown): Worker {
-  const ending = base.endsWith('.ts') ? '.ts' : '.js';
-  return new Worker(new URL(`./${program}${ending}`, base), {
-    workerData,
+/** A thread that is asked to end and is silent for so long is ended by force: a runner kills a cancelled step after 7.5 s. */
+const PATIENCE_MS = 4_000;
+
+/** One that can't be ended even so, as the system does not come back to it, is left to itself. */
+const FORCE_MS = 1_000;
+
+export interface Thread<Request> {
+  send(request: Request): void;
+  /** Whether the program waits for it. In the beginning it does. */
+  keepsAlive(does: boolean): void;
+  /**
+   * Ends it, whatever it does; resolves when it is gone. It ends itself, after the step that it is at: one that is
+   * terminated from outside can take the whole program with it. Between two lines of Node's zlib for example there is a
+   * handle that is not set up, and Node, which tidies up behind the thread, aborts with “close before init”; others are
+   * https://github.com/nodejs/node/issues/38418 and https://github.com/nodejs/node/issues/43182.
+   */
+  end(): Promise<void>;
+}
+
+export interface ThreadEvents<Reply> {
+  readonly onReply: (reply: Answer<Reply>) => void;
+  /** It is gone, for whatever reason. */
+  readonly onGone: (reason: unknown) => void;
+}
+
+/** Where a thread's program is. */
+export interface ThreadProgram<Data> {
+  /** Without its ending, beside the module that starts it: `.ts` among the sources, `.js` in the bundle, beside the action. */
+  readonly program: string;
+  /** `import.meta.url` of that module. */
+  readonly base: string;
+  readonly data: Data;
+}
+
+/** Starts a program of ours in a thread of its own. It answers with `answerRequests`. */
+export function startThread<Data, Request extends object, Reply extends object>(
+  { program, base, data }: ThreadProgram<Data>,
+  { onReply, onGone }: ThreadEvents<Reply>,
+): Thread<Request> {
+  const file = base.endsWith('.ts') ? '.ts' : '.js';
+  const ending = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const start: ThreadStart<Data> = { data, ending };
+  const worker = new Worker(new URL(`./${program}${file}`, base), {
+    workerData: start,
     // Options for the main program, a debugger's for example, are not for its threads.
     execArgv: [],
     resourceLimits: LIMITS,
   });
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  worker.on('message', onReply);
+  worker.on('error', (error) => onGone(whyGone(program, error)));
+  let end: Promise<void> | undefined;
+  worker.on('exit', (code) => {
+    onGone(new Error(end ? ENDED : `The thread ${program} ended by itself, with exit code ${code}`));
+    resolve();
+  });
+  return {
+    send: (request) => worker.postMessage(request),
+    keepsAlive: (does) => (does ? worker.ref() : worker.unref()),
+    end() {
+      end ??= endThread(worker, ending, gone);
+      return end;
+    },
+  };
 }
 
-/** An error in the form in which it gets from one thread to another: of ours, only the message would. */
-export interface ThreadFailure {
-  readonly error: unknown;
-  readonly code: ErrorCode | undefined;
+async function endThread(worker: Worker, ending: Int32Array, gone: Promise<void>): Promise<void> {
+  worker.ref();
+  Atomics.store(ending, 0, 1);
+  worker.postMessage(END);
+  if (await within(gone, PATIENCE_MS)) return;
+  await within(worker.terminate(), FORCE_MS);
+  worker.unref();
 }
 
-/** What comes from a thread: what was asked for, or why it can't be had. */
-export type Answer<Reply> = Reply | { readonly failure: ThreadFailure };
-
-export function packFailure(error: unknown): ThreadFailure {
-  if (!(error instanceof DiatomError)) return { error, code: undefined };
-  return { error: new Error(error.message, { cause: error.cause }), code: error.code };
+/** @returns whether it came about */
+async function within(event: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const clock = new AbortController();
+  const late = sleep(limitMs, true, { signal: clock.signal }).catch(() => true);
+  const isLate = await Promise.race([event.then(() => false), late]);
+  clock.abort();
+  return !isLate;
 }
 
-export function unpackFailure({ error, code }: ThreadFailure): unknown {
-  if (code === undefined) return error;
-  return new DiatomError(code, messageOf(error), { cause: error instanceof Error ? error.cause : undefined });
+function whyGone(program: string, error: unknown): unknown {
+  if (systemCodeOf(error) !== 'ERR_WORKER_OUT_OF_MEMORY') return error;
+  return new Error(`The thread ${program} ran out of memory: its heap may take ${LIMITS.maxOldGenerationSizeMb} MB.`, {
+    cause: error,
+  });
 }

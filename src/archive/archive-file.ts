@@ -2,7 +2,8 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { FileFacts, GrowingFile } from '../growing-file.ts';
-import { type Answer, startThread, unpackFailure } from '../thread.ts';
+import { startThread } from '../thread.ts';
+import { unpackFailure } from '../thread-messages.ts';
 import { createWaterline } from '../waterline.ts';
 import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
@@ -143,29 +144,32 @@ async function writeAll(file: FileHandle, data: Uint8Array, start: number): Prom
 
 /** The thread that digests the file behind its writers. */
 function startDigest(path: string, data: DigestData, onDigested: ArchiveFileOptions['onDigested']) {
-  const thread = startThread('digest-thread', import.meta.url, data);
   const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
   promise.catch(() => undefined); // thrown by `finish`
-  thread.on('message', (reply: Answer<DigestReply>) => {
-    if ('done' in reply) onDigested?.(reply.done);
-    else if ('failure' in reply) reject(unpackFailure(reply.failure));
-    else resolve(reply);
-  });
-  thread.on('error', reject);
+  const thread = startThread<DigestData, DigestRequest, DigestReply>(
+    { program: 'digest-thread', base: import.meta.url, data },
+    {
+      onReply: (reply) => {
+        if ('done' in reply) onDigested?.(reply.done);
+        else if ('failure' in reply) reject(unpackFailure(reply.failure));
+        else resolve(reply);
+      },
+      onGone: reject,
+    },
+  );
   // A thread that still waits must not keep a program alive that has failed elsewhere.
-  thread.unref();
-  const send = (request: DigestRequest) => thread.postMessage(request);
+  thread.keepsAlive(false);
   return {
-    follow: (end: number) => send({ path, end, last: false }),
+    follow: (end: number) => thread.send({ path, end, last: false }),
     async finish() {
-      send({ path, end: Number.POSITIVE_INFINITY, last: true });
-      thread.ref();
+      thread.send({ path, end: Number.POSITIVE_INFINITY, last: true });
+      thread.keepsAlive(true);
       try {
         return await promise;
       } finally {
-        await thread.terminate();
+        await thread.end();
       }
     },
-    stop: () => thread.terminate(),
+    stop: () => thread.end(),
   };
 }

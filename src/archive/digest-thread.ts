@@ -4,9 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
 import { diskFailure } from '../disk-failure.ts';
-import { type Answer, packFailure } from '../thread.ts';
+import { answerRequests, startData, throwIfEnding } from '../thread-program.ts';
 
 /** What the thread is started with. */
 export interface DigestData {
@@ -30,16 +29,16 @@ export type DigestReply =
 
 const PIECE_BYTES = 2 ** 20;
 
-const { withSha1 }: DigestData = workerData;
+const { withSha1 } = startData<DigestData>();
 const piece = Buffer.allocUnsafe(PIECE_BYTES);
 let current: ReturnType<typeof begin> | undefined;
 
-parentPort?.on('message', (request: DigestRequest) => {
+answerRequests<DigestRequest, DigestReply>((request) => {
   try {
-    follow(request);
+    return follow(request);
   } catch (error) {
     finish();
-    reply({ failure: packFailure(diskFailure('read', request.path, error)) });
+    throw diskFailure('read', request.path, error);
   }
 });
 
@@ -54,12 +53,13 @@ function finish(): void {
   if (file !== undefined) closeSync(file);
 }
 
-function follow({ path, end, last }: DigestRequest): void {
+function follow({ path, end, last }: DigestRequest): DigestReply | undefined {
   // Little pieces are left until there is more of them: a call of the system costs more than they.
-  if (!last && end - (current?.done ?? 0) < PIECE_BYTES) return;
+  if (!last && end - (current?.done ?? 0) < PIECE_BYTES) return undefined;
   current ??= begin(path);
   const { file, sha256, sha1 } = current;
   while (current.done < end) {
+    throwIfEnding();
     const bytes = readSync(file, piece, 0, Math.min(PIECE_BYTES, end - current.done), current.done);
     if (bytes === 0) break;
     const data = piece.subarray(0, bytes);
@@ -67,14 +67,7 @@ function follow({ path, end, last }: DigestRequest): void {
     sha1?.update(data);
     current.done += bytes;
   }
-  if (!last) {
-    reply({ done: current.done });
-    return;
-  }
+  if (!last) return { done: current.done };
   finish();
-  reply({ sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' });
-}
-
-function reply(message: Answer<DigestReply>): void {
-  parentPort?.postMessage(message);
+  return { sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' };
 }

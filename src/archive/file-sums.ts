@@ -21,8 +21,8 @@ export function createFileSums(): FileSums {
   return {
     async sha256(path) {
       if (closed) throw new Error('No more sums are made');
-      pool ??= startThreadPool(Math.min(MAX_THREADS, availableParallelism()), () =>
-        startThread('digest-thread', import.meta.url, data),
+      pool ??= startThreadPool(Math.min(MAX_THREADS, availableParallelism()), (events) =>
+        startThread({ program: 'digest-thread', base: import.meta.url, data }, events),
       );
       const reply = await pool.use((ask) => ask({ path, end: Number.POSITIVE_INFINITY, last: true }));
       return 'sha256' in reply ? reply.sha256 : outOfTurn();

@@ -7,7 +7,6 @@ import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { imageSize } from 'image-size';
 import { deflateEntry } from '../archive/deflate-entry.ts';
@@ -29,7 +28,7 @@ import type { Split } from '../dataset/split.ts';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { imageFault } from '../image/image-fault.ts';
-import { type Answer, packFailure } from '../thread.ts';
+import { answerRequests, startData, throwIfEnding } from '../thread-program.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
 /** What is to be put into the archive, whole and without a gap. */
@@ -142,13 +141,7 @@ let archive: number | undefined;
 let source: { readonly path: string; readonly file: number } | undefined;
 let prepared: Prepared | undefined;
 
-parentPort?.on('message', (request: FillRequest) => {
-  answer(request).then(reply, (error: unknown) => reply({ failure: packFailure(error) }));
-});
-
-function reply(message: Answer<FillReply>): void {
-  parentPort?.postMessage(message);
-}
+answerRequests<FillRequest, FillReply>(answer);
 
 async function answer(request: FillRequest): Promise<FillReply> {
   if ('job' in request) {
@@ -176,6 +169,7 @@ function prepareImages(job: ImagesJob): Prepared {
   let end = 0;
   let index = 0;
   for (const image of unpackImages(job.images)) {
+    throwIfEnding();
     const { path, name, target } = placeOf(image, job);
     const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, image.image));
     const fault = imageFault(asBuffer(data), extensionOf(image.image.path));
@@ -237,6 +231,7 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
       const output = target === undefined ? undefined : onDisk('write', target, () => openSync(target, 'w'));
       try {
         for await (const piece of streamEntry(zip.name, zipFile, image.image)) {
+          throwIfEnding();
           // The first piece is enough to find width and height in.
           head ??= Uint8Array.from(piece);
           sum.update(piece);
@@ -282,6 +277,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
       const piece = Buffer.allocUnsafe(PIECE_BYTES);
       let [copied, crc] = [0, 0];
       for (;;) {
+        throwIfEnding();
         const read = onDisk('read', path, () => readSync(file, piece, 0, PIECE_BYTES, copied));
         if (copied + read > bytes || (read === 0 && copied < bytes)) throw changed(path);
         if (read === 0) break;
@@ -372,6 +368,7 @@ async function hashesOf({ zip, entries }: ZipPart): Promise<string[]> {
   const file = openSource(zip.path);
   const hashes: string[] = [];
   for (const entry of entries) {
+    throwIfEnding();
     hashes.push(
       entry.bytes > MAX_BUFFERED_BYTES
         ? await hashLarge(zip, entry)
@@ -389,7 +386,10 @@ async function hashLarge({ path, name }: ZipPart['zip'], entry: ZipEntry): Promi
   const sum = createHash('sha256');
   const file = await open(path);
   try {
-    for await (const piece of streamEntry(name, file, entry)) sum.update(piece);
+    for await (const piece of streamEntry(name, file, entry)) {
+      throwIfEnding();
+      sum.update(piece);
+    }
     return sum.digest('hex');
   } catch (error) {
     throw diskFailure('read', path, error);
@@ -419,7 +419,7 @@ function openSource(path: string): number {
 
 /** @returns how many bytes it wrote: all of them */
 function writeAt(data: Uint8Array, position: number): number {
-  const path = String(workerData);
+  const path = startData<string>();
   return onDisk('write', path, () => {
     const file = archive ?? openSync(path, 'r+');
     archive = file;

@@ -25,8 +25,8 @@ export interface FillThreads extends ThreadPool<FillRequest, FillReply> {
 
 /** @param archivePath of the file that is filled; `''` where they only look */
 export function startFillThreads(archivePath: string, count: number): FillThreads {
-  const pool = startThreadPool<FillRequest, FillReply>(count, () =>
-    startThread('fill-thread', import.meta.url, archivePath),
+  const pool = startThreadPool<FillRequest, FillReply>(count, (events) =>
+    startThread({ program: 'fill-thread', base: import.meta.url, data: archivePath }, events),
   );
   return {
     ...pool,
