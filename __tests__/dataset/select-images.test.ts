@@ -214,7 +214,7 @@ describe('“*” takes every folder as a class', () => {
     const paths = ['Navicula sp./1.jpg', 'cf. lanceolata?/1.jpg', 'C/1.jpg'];
     const message = await refusal(paths);
     expect(message).toMatch(
-      /^h\.zip: 2 folders have names that are no safe name for a class:\n- “Navicula sp\.” ends/m,
+      /^h\.zip: 2 folders have names that are no safe name for a class:\n- “Navicula sp\.” begins/m,
     );
     const proposed: unknown = JSON.parse(/"classes": (\{.*?\})/.exec(message)?.[1] ?? '');
     expect(proposed).toEqual({ 'Navicula sp.': 'Navicula sp', 'cf. lanceolata?': 'cf. lanceolata_' });
