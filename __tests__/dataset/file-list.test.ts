@@ -176,7 +176,7 @@ describe('what is refused', () => {
     const list = [
       { ...withoutUrl, downloaded_file_name: 'a/b.zip', sha256: 'abc' },
       { ...ENTRY, species_labell: 'x', species_label: 'CON', n_test: -1 },
-      { ...ENTRY, species_label: 'hannaea', exploded_folder_name: '/Hannaea' },
+      { ...ENTRY, file_url: 'https://host/3', species_label: 'hannaea', exploded_folder_name: '/Hannaea' },
       'text',
       { ...ENTRY, file_url: 'ftp://host/x', downloaded_file_name: 'HANNAEA.zip' },
     ];
@@ -186,7 +186,7 @@ describe('what is refused', () => {
         'entry 1, file_url: is missing',
         'entry 1, downloaded_file_name: “a/b.zip” is not a safe name: it holds the character /',
         'entry 1, sha256: is not a SHA-256 of 64 hexadecimal digits',
-        'entry 2: unknown key “species_labell”; allowed are file_url, downloaded_file_name, exploded_folder_name, species_label, sha256, n_test',
+        'entry 2: unknown key “species_labell”; allowed are file_url, downloaded_file_name, exploded_folder_name, species_label, classes, sha256, n_test',
         'entry 2, species_label: “CON” is not a safe name: it is reserved on Windows',
         'entry 2, n_test: is “-1”, allowed is a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)',
         'entry 3, downloaded_file_name: “Hannaea.zip” is taken by entry 2; each zip needs its own',
@@ -255,9 +255,11 @@ describe('what is refused', () => {
 
   test('download names that differ only in case or Unicode form, which meet on Windows and macOS', () => {
     const names = ['Straße.zip', 'STRASSE.ZIP', 'STRAẞE.zip'];
-    const faults = faultsOf(names.map((name) => ({ ...ENTRY, downloaded_file_name: name })));
-    expect(faults).toHaveLength(2);
-    expect(faultsOf(['\u00C5.zip', 'A\u030A.zip'].map((name) => ({ ...ENTRY, downloaded_file_name: name })))).toEqual([
+    const named = (name: string, index: number) => {
+      return { ...ENTRY, file_url: `https://host/${index}`, downloaded_file_name: name };
+    };
+    expect(faultsOf(names.map(named))).toHaveLength(2);
+    expect(faultsOf(['\u00C5.zip', 'A\u030A.zip'].map(named))).toEqual([
       'entry 2, downloaded_file_name: “A\u030A.zip” is taken by entry 1; each zip needs its own',
     ]);
   });
@@ -398,7 +400,7 @@ describe('the JSON Schema', () => {
       other: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: values }),
     });
     // What only the validator knows: names, folders and n-test that are text of the right kind and wrong all the same.
-    const inWords = /is not an address|is taken by|n_test: is “/;
+    const inWords = /is not an address|is taken by|n_test: is “|exploded_folder_name (takes|names)|classes: goes/;
     fc.assert(
       fc.property(entries, (entry) => {
         const list: unknown = JSON.parse(JSON.stringify([entry]));

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { findFolder } from '../../src/dataset/find-folder.ts';
+import { findFolder as findAmong, foldersOf } from '../../src/dataset/find-folder.ts';
 import { failureOf } from '../helpers/failure.ts';
+
+const findFolder = (wanted: string, paths: readonly string[], zipName: string) =>
+  findAmong(wanted, foldersOf(paths), zipName);
 
 const PATHS = ['export/Hannaea/1.jpg', 'export/Hannaea/deep/2.jpg', 'export/Gomphonéma/3.jpg', 'readme.txt'];
 

@@ -8,8 +8,9 @@ describe('a file that a system or program hides is left out and counted as a sys
     expect(madeBy).not.toBe('');
     const files = [example, example.toUpperCase(), 'Hannaea/a.png'].map((path) => ({ path, bytes: 9, crc32: 1 }));
     const extensions = new Set(['png']);
-    const { images, leftOut } = selectImages(files, { zipName: 'h.zip', folder: '.', extensions });
-    expect(images.map(({ path }) => path)).toEqual(['Hannaea/a.png']);
+    const entry = { explodedFolderName: '.', speciesLabel: 'Hannaea', nTest: undefined };
+    const { folders, leftOut } = selectImages(files, [entry], { zipName: 'h.zip', extensions });
+    expect(folders[0]?.images.map(({ path }) => path)).toEqual(['Hannaea/a.png']);
     expect(leftOut.map(({ reason }) => reason)).toEqual(['system file', 'system file']);
   });
 

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import { parseFileList } from '../../src/dataset/file-list.ts';
+import { parseFileList, takesEveryFolder } from '../../src/dataset/file-list.ts';
 import { formatNTest } from '../../src/dataset/n-test.ts';
+import { gatherZips } from '../../src/dataset/one-zip.ts';
 
 /** What a secret can hold (docs.github.com, “Secrets reference”). */
 const MAX_SECRET_BYTES = 48 * 1024;
@@ -19,17 +20,22 @@ export interface PackedList {
  * @throws DiatomError `FILE_LIST` with all faults of the list; what reading the file throws
  */
 export async function packFileList(path: string): Promise<PackedList> {
-  const entries = parseFileList(await readFile(path), path).map((entry) => ({
+  const list = parseFileList(await readFile(path), path);
+  const zips = new Set(gatherZips(list).map(({ downloadedFileName }) => downloadedFileName)).size;
+  const entries = list.map((entry) => ({
     file_url: entry.fileUrl,
     downloaded_file_name: entry.downloadedFileName,
     exploded_folder_name: entry.explodedFolderName,
     species_label: entry.speciesLabel,
+    classes: entry.classes && Object.fromEntries(entry.classes),
     sha256: entry.sha256,
     n_test: entry.nTest && formatNTest(entry.nTest),
   }));
   const line = gzipSync(JSON.stringify(entries), { level: 9 }).toString('base64');
-  const labels = new Set(entries.map(({ species_label }) => species_label)).size;
-  const found = `${entries.length === 1 ? '1 zip' : `${entries.length} zips`}, ${labels === 1 ? '1 label' : `${labels} labels`}. `;
+  const every = list.some(takesEveryFolder);
+  const labels = new Set(list.filter((entry) => !takesEveryFolder(entry)).map(({ speciesLabel }) => speciesLabel)).size;
+  const others = every ? ', and one for every other folder' : '';
+  const found = `${zips === 1 ? '1 zip' : `${zips} zips`}, ${labels === 1 ? '1 label' : `${labels} labels`}${others}. `;
   const advice =
     line.length <= MAX_SECRET_BYTES
       ? 'Copy this line into the secret FILE_LIST. It holds the addresses: whoever sees it can use them.'

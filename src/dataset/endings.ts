@@ -32,6 +32,11 @@ const COMPANIONS = new Set(
   ),
 );
 
+/** Whether files of an ending accompany images and are none themselves. */
+export function isCompanion(ending: string): boolean {
+  return COMPANIONS.has(ending);
+}
+
 /** Adds files to the count of their endings. */
 export function addEndings(
   counted: Map<string, Ending>,
@@ -66,7 +71,7 @@ export function requireImages(labels: readonly LabelFiles[], extensions: readonl
     .filter(({ images }) => images === 0)
     .map(({ label, zipNames, others }) => {
       const found = others.length === 0 ? 'Its folder is empty.' : describe(others, extensions);
-      return `The label “${label}” (${zipNames.join(', ')}) has no images: none is left for training. ${found}`;
+      return `The label “${label}” (${[...new Set(zipNames)].join(', ')}) has no images: none is left for training. ${found}`;
     });
   if (faults.length === 0) return;
   throw new DiatomError('DATA_SET', `${faults.join('\n')}\nAdd images, or take the label out of the file list.`);

@@ -5,16 +5,20 @@ import { DiatomError } from '../errors.ts';
 import { checkText, decodeText } from './decode-text.ts';
 import { isFileListCsv, parseFileListCsv } from './file-list-csv.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from './n-test.ts';
+import { firstOfZip } from './one-zip.ts';
 import { foldName, MAX_NAME_BYTES, whyUnsafeName } from './safe-name.ts';
 
-/** One zip of the file list, checked. */
+/** A folder of a zip, and its label, checked. */
 export interface FileListEntry {
   /** Secret: it may carry a token. */
   readonly fileUrl: string;
   readonly downloadedFileName: string;
-  /** The folder inside the zip that holds the images; `.` for the whole zip. */
+  /** The folder inside the zip that holds the images; `.` for the whole zip; `*`, or `folder/*`, for every folder there. */
   readonly explodedFolderName: string;
+  /** `*` where every folder is a class, named after it. */
   readonly speciesLabel: string;
+  /** Labels of folders that are not to be named after the folder. */
+  readonly classes?: ReadonlyMap<string, string> | undefined;
   /** Lower-case hexadecimal. */
   readonly sha256: string | undefined;
   readonly nTest: NTest | undefined;
@@ -31,6 +35,14 @@ const safeName = (description: string) =>
     z.refine((name) => whyUnsafeName(name) === undefined, { error: (issue) => unsafeNameSentence(issue.input) }),
     z.meta({ description }),
   );
+
+/** As folder: every folder; as label: the folder's name. */
+export const EVERY = '*';
+
+/** Whether every folder at a place is a class. */
+export function takesEveryFolder({ explodedFolderName }: Pick<FileListEntry, 'explodedFolderName'>): boolean {
+  return explodedFolderName === EVERY || explodedFolderName.endsWith(`/${EVERY}`);
+}
 
 function unsafeNameSentence(name: unknown): string {
   return `${quote(name)} is not a safe name: it ${whyUnsafeName(String(name))}`;
@@ -61,7 +73,9 @@ const entrySchema = z.strictObject({
       z.refine(isWebAddress, { error: 'is not an address that begins with http:// or https://' }),
       z.meta({ description: 'Address of the zip, http or https. A public share link is fine.', format: 'uri' }),
     ),
-  downloaded_file_name: safeName('Name of the zip in data/downloads. One name a zip.').check(
+  downloaded_file_name: safeName(
+    'Name of the zip in data/downloads. One name a zip; of several entries with one zip, the first one’s counts.',
+  ).check(
     z.refine((name) => !/\.part(\.json)?$/i.test(name), {
       error: 'ends with .part, which is kept for unfinished downloads',
     }),
@@ -80,9 +94,25 @@ const entrySchema = z.strictObject({
         error: (issue) => `${quote(issue.input)} is not a folder inside a zip, such as Hannaea or export/Hannaea`,
       },
     ),
-    z.meta({ description: 'Folder inside the zip that holds the images; “.” for the whole zip.' }),
+    z.meta({
+      description:
+        'Folder inside the zip that holds the images; “.” for the whole zip; “*” for every folder, each a class of its own, or “export/*” for those below export.',
+    }),
   ),
-  species_label: safeName('Label of the images: the name of their folder in train and test.'),
+  species_label: z.string().check(
+    z.refine((label) => label === EVERY || whyUnsafeName(label) === undefined, {
+      error: (issue) => unsafeNameSentence(issue.input),
+    }),
+    z.meta({
+      description:
+        'Label of the images: the name of their folder in train and test. “*” where every folder is a class: its name.',
+    }),
+  ),
+  classes: z.optional(
+    z
+      .record(z.string(), safeName('Label of the folder.'))
+      .check(z.meta({ description: 'With “*”: labels of folders that are not to be named after the folder.' })),
+  ),
   sha256: z.optional(
     z
       .string()
@@ -126,8 +156,9 @@ export function parseFileList(list: string | Uint8Array, where: string): FileLis
   const faults = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${place(path)}${message}`);
   faults.push(
     ...(isTable ? [] : repeatedKeys(plain)),
-    ...clashes(textsOf(json, 'downloaded_file_name')),
+    ...clashes(json),
     ...labelVariants(textsOf(json, 'species_label')),
+    ...(parsed.success ? stars(parsed.data) : []),
   );
   if (!parsed.success || faults.length > 0) {
     const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
@@ -138,6 +169,7 @@ export function parseFileList(list: string | Uint8Array, where: string): FileLis
     downloadedFileName: entry.downloaded_file_name.normalize('NFC'),
     explodedFolderName: trimFolder(entry.exploded_folder_name),
     speciesLabel: entry.species_label.normalize('NFC'),
+    classes: entry.classes && new Map(Object.entries(entry.classes)),
     sha256: entry.sha256?.toLowerCase(),
     nTest: entry.n_test === undefined ? undefined : parseNTest(String(entry.n_test)),
   }));
@@ -259,19 +291,51 @@ function textsOf(list: unknown, key: string): (string | undefined)[] {
   });
 }
 
-/** Download names that would meet as one file. */
-function clashes(names: readonly (string | undefined)[]): string[] {
+/** Download names that would meet as one file, and sums that contradict each other. */
+function clashes(list: unknown): string[] {
+  const [urls, sums] = [textsOf(list, 'file_url'), textsOf(list, 'sha256')];
+  const zips = firstOfZip(urls.map((fileUrl, index) => ({ fileUrl, sha256: sums[index] })));
   const first = new Map<string, number>();
-  return names.flatMap((name, index) => {
+  const names = textsOf(list, 'downloaded_file_name').flatMap((name, index) => {
     if (name === undefined) return [];
-    const earlier = first.get(foldName(name));
-    if (earlier === undefined) {
-      first.set(foldName(name), index);
-      return [];
-    }
+    const earlier = first.get(foldName(name)) ?? index;
+    first.set(foldName(name), earlier);
+    if (zips[earlier] === zips[index]) return [];
     return [
       `entry ${index + 1}, downloaded_file_name: ${quote(name)} is taken by entry ${earlier + 1}; each zip needs its own`,
     ];
+  });
+  const summed = new Map<number, number>();
+  const others = sums.flatMap((sum, index) => {
+    if (sum === undefined) return [];
+    const zip = zips[index] ?? index;
+    const earlier = summed.get(zip) ?? index;
+    summed.set(zip, earlier);
+    if (sums[earlier]?.toLowerCase() === sum.toLowerCase()) return [];
+    return [`entry ${index + 1}, sha256: is another than in entry ${earlier + 1}, which has the same file_url`];
+  });
+  return [...names, ...others];
+}
+
+/** Entries where a star stands without its other half. */
+function stars(entries: readonly z.infer<typeof entrySchema>[]): string[] {
+  return entries.flatMap(({ exploded_folder_name: folder, species_label: label, classes }, index) => {
+    const takesEvery = takesEveryFolder({ explodedFolderName: trimFolder(folder) });
+    if (takesEvery && label !== EVERY) {
+      return [
+        `entry ${index + 1}, species_label: is ${quote(label)}, and exploded_folder_name takes every folder as a class; write “*”`,
+      ];
+    }
+    if (!takesEvery && label === EVERY) {
+      const below = folder === '.' ? EVERY : `${trimFolder(folder)}/${EVERY}`;
+      return [
+        `entry ${index + 1}, species_label: is “*”, and exploded_folder_name names one folder; if every folder in it is a class, write ${quote(below)} there`,
+      ];
+    }
+    if (!takesEvery && classes) {
+      return [`entry ${index + 1}, classes: goes with exploded_folder_name “*” only; write the label as species_label`];
+    }
+    return [];
   });
 }
 

@@ -13,14 +13,13 @@ export interface FoundFolder {
 const LISTED_FOLDERS = 20;
 
 /**
- * Finds the folder of a file list entry among the paths of its zip: as it is written; else in another case or Unicode
+ * Finds the folder of a file list entry among the folders of its zip: as it is written; else in another case or Unicode
  * form; else below other folders (`Hannaea` is found as `export/Hannaea`). The whole zip is asked for with `.`.
  *
  * @throws DiatomError `FILE_LIST` when there is none, or more than one that fits equally well; it lists the folders
  */
-export function findFolder(wanted: string, paths: readonly string[], zipName: string): FoundFolder {
+export function findFolder(wanted: string, folders: readonly string[], zipName: string): FoundFolder {
   if (wanted === '.') return { folder: '', warning: undefined };
-  const folders = foldersOf(paths);
   if (folders.includes(wanted)) return { folder: wanted, warning: undefined };
 
   const folded = foldName(wanted);
@@ -49,7 +48,8 @@ export function findFolder(wanted: string, paths: readonly string[], zipName: st
   throw new DiatomError('FILE_LIST', `${zipName}: the zip has no folder “${wanted}” (exploded_folder_name). ${has}.`);
 }
 
-function foldersOf(paths: readonly string[]): string[] {
+/** Every folder on the way to one of the paths. */
+export function foldersOf(paths: readonly string[]): string[] {
   const folders = new Set<string>();
   for (const path of paths) {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))

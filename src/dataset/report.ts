@@ -101,7 +101,8 @@ ${options(report)}`,
 
 function summarySentence(report: ReportData, train: number, test: number): string {
   const share = train + test === 0 ? 0 : Math.round((100 * test) / (train + test));
-  const zips = report.sources.length === 1 ? 'one zip' : `${number(report.sources.length)} zips`;
+  const count = new Set(report.sources.map(({ fileName }) => fileName)).size;
+  const zips = count === 1 ? 'one zip' : `${number(count)} zips`;
   return `From ${zips}. A model learns from the train images; the test images, ${share} % of all, are kept aside to judge it.`;
 }
 
@@ -236,8 +237,8 @@ function sources({ sources: zips }: ReportData): Html {
 <thead><tr><th scope="col">Zip</th><th scope="col">Class</th><th class="number" scope="col">Images</th><th class="number" scope="col">Test</th></tr></thead>
 <tbody>
 ${zips.map(
-  (zip) =>
-    html`<tr><th scope="row"><bdi>${breakable(zip.fileName)}</bdi><span class="hash code">${zip.sha256}</span></th><td class="across"><bdi>${breakable(zip.label)}</bdi></td><td class="number" data-name="Images">${number(zip.images)}</td><td class="number" data-name="Test">${number(zip.test)}</td></tr>\n`,
+  (zip, index) =>
+    html`<tr><th scope="row"><bdi>${breakable(zip.fileName)}</bdi>${zips[index - 1]?.fileName === zip.fileName ? '' : html`<span class="hash code">${zip.sha256}</span>`}</th><td class="across"><bdi>${breakable(zip.label)}</bdi></td><td class="number" data-name="Images">${number(zip.images)}</td><td class="number" data-name="Test">${number(zip.test)}</td></tr>\n`,
 )}</tbody>
 </table>
 </div>

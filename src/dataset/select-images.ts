@@ -1,5 +1,7 @@
 import { compareCodePoints } from '../code-points.ts';
-import { findFolder } from './find-folder.ts';
+import { type ClassFolder, classFolders } from './class-folders.ts';
+import { type FileListEntry, takesEveryFolder } from './file-list.ts';
+import { findFolder, foldersOf } from './find-folder.ts';
 import { isSystemFile } from './system-files.ts';
 
 /** What is known of a file in a zip from the zip's directory alone. */
@@ -27,15 +29,28 @@ export interface LeftOut {
   readonly detail?: string;
 }
 
-export interface Selection<File extends ZippedFile> {
+/** What is asked for of a zip. */
+export type WantedFolder = Pick<FileListEntry, 'explodedFolderName' | 'speciesLabel' | 'classes' | 'nTest'>;
+
+/** The images of one label in one zip: those of a folder that an entry of the file list asks for. */
+export interface SelectedFolder<File extends ZippedFile> {
+  readonly entry: WantedFolder;
+  readonly label: string;
+  /** As the zip spells it, `''` for the whole zip. */
+  readonly folder: string;
   /** In code-point order of their paths. */
   readonly images: File[];
+  /** What lies in the folder and is no image by its ending. */
+  readonly others: LeftOut[];
+}
+
+/** What the entries of one zip ask for. */
+export interface Selection<File extends ZippedFile> {
+  /** In the order of the entries; of one that takes every folder, in code-point order. */
+  readonly folders: readonly SelectedFolder<File>[];
+  /** Each file once. */
   readonly leftOut: LeftOut[];
-  /** Those of them that lie in the folder and are no image by their ending. */
-  readonly others: readonly LeftOut[];
   readonly warnings: string[];
-  /** The folder as the zip spells it, `''` for the whole zip. */
-  readonly folder: string;
 }
 
 /** Whether a path ends like an image; `extensions` are lower-case, without the dot. */
@@ -49,47 +64,83 @@ export function extensionOf(path: string): string {
 }
 
 /**
- * Chooses the images of one file list entry: the files below its folder whose names end like images. Everything else
- * is counted with a reason.
+ * Chooses the images of all entries of one zip: the files below their folders whose names end like images. Everything
+ * else is counted with a reason.
  *
- * @throws DiatomError `FILE_LIST` when the folder is not in the zip
+ * @throws DiatomError `FILE_LIST` when a folder is not in the zip, or can't be a class
  */
 export function selectImages<File extends ZippedFile>(
   files: readonly File[],
-  options: { readonly zipName: string; readonly folder: string; readonly extensions: ReadonlySet<string> },
+  entries: readonly WantedFolder[],
+  { zipName, extensions }: { readonly zipName: string; readonly extensions: ReadonlySet<string> },
 ): Selection<File> {
-  const { zipName, extensions } = options;
-  const candidates = files.filter(({ path }) => !isSystemFile(path));
-  const { folder, warning } = findFolder(
-    options.folder,
-    candidates.map(({ path }) => path),
-    zipName,
-  );
-  const images: File[] = [];
+  const { folders, warnings } = findFolders(files, entries, { zipName, extensions });
+  const byFolder = Map.groupBy(folders, ({ folder }) => folder);
   const leftOut: LeftOut[] = [];
   for (const file of files) {
-    const reason = whyLeftOut(file, folder, extensions);
-    if (reason === undefined) images.push(file);
-    else leftOut.push({ reason, zipName, path: file.path });
+    const one = (reason: LeftOutReason): LeftOut => ({ reason, zipName, path: file.path });
+    if (isSystemFile(file.path)) {
+      leftOut.push(one('system file'));
+      continue;
+    }
+    const holding = foldersAbove(file.path).flatMap((folder) => byFolder.get(folder) ?? []);
+    if (!extensions.has(extensionOf(file.path))) {
+      const other = one('not an image');
+      leftOut.push(other);
+      for (const { others } of holding) others.push(other);
+    } else if (holding.length === 0) leftOut.push(one('outside the folder'));
+    else if (file.bytes === 0) leftOut.push(one('empty'));
+    else for (const { images } of holding) images.push(file);
   }
-  images.sort((a, b) => compareCodePoints(a.path, b.path));
-  const warnings = warning === undefined ? [] : [warning];
-  if (images.length === 0) {
+  for (const { folder, images } of folders) {
+    images.sort((a, b) => compareCodePoints(a.path, b.path));
+    if (images.length > 0) continue;
     const place = folder === '' ? 'the zip' : `the folder “${folder}”`;
     warnings.push(`${zipName}: no image was found in ${place}.`);
   }
-  const others = leftOut.filter(({ reason, path }) => reason === 'not an image' && isInFolder(path, folder));
-  return { images, leftOut, others, warnings, folder };
+  return { folders, leftOut, warnings };
 }
 
-function isInFolder(path: string, folder: string): boolean {
-  return folder === '' || path.startsWith(`${folder}/`);
+function findFolders<File extends ZippedFile>(
+  files: readonly File[],
+  entries: readonly WantedFolder[],
+  { zipName, extensions }: { readonly zipName: string; readonly extensions: ReadonlySet<string> },
+) {
+  const candidates = files.filter(({ path }) => !isSystemFile(path));
+  const folders = foldersOf(candidates.map(({ path }) => path));
+  const warnings: string[] = [];
+  const found = entries.map((entry): ClassFolder[] => {
+    if (takesEveryFolder(entry)) return [];
+    const { folder, warning } = findFolder(entry.explodedFolderName, folders, zipName);
+    if (warning !== undefined) warnings.push(warning);
+    return [{ folder, label: entry.speciesLabel }];
+  });
+  const taken = new Set(found.flatMap((own) => own.map(({ folder }) => folder)));
+  for (const [index, entry] of entries.entries()) {
+    if (!takesEveryFolder(entry)) continue;
+    const contents = {
+      zipName,
+      folders,
+      files: candidates.map(({ path }) => ({
+        path,
+        ending: extensionOf(path),
+        isImage: isImagePath(path, extensions),
+      })),
+    };
+    const classes = classFolders(entry, contents, taken);
+    found[index] = classes.found;
+    warnings.push(...classes.warnings);
+    for (const { folder } of classes.found) taken.add(folder);
+  }
+  const selected = entries.flatMap((entry, index) =>
+    (found[index] ?? []).map((own): SelectedFolder<File> => ({ ...own, entry, images: [], others: [] })),
+  );
+  return { folders: selected, warnings };
 }
 
-function whyLeftOut(file: ZippedFile, folder: string, extensions: ReadonlySet<string>): LeftOutReason | undefined {
-  if (isSystemFile(file.path)) return 'system file';
-  if (!extensions.has(extensionOf(file.path))) return 'not an image';
-  if (!isInFolder(file.path, folder)) return 'outside the folder';
-  if (file.bytes === 0) return 'empty';
-  return undefined;
+/** Those that a file lies in, `''` among them. */
+function foldersAbove(path: string): string[] {
+  const above = [''];
+  for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) above.push(path.slice(0, end));
+  return above;
 }

@@ -141,7 +141,7 @@ function shuffleSplit(sources: readonly SplitSource[], { split, seed, totals }: 
       const counts = sources.map((of, source) => {
         return { ...of, have: count[source] ?? 0, want: quota[source] ?? 0, images: total[source] ?? 0 };
       });
-      return split === 'keep' ? notesOnLabels(counts) : counts.flatMap(noteOnSource);
+      return split === 'keep' ? notesOnLabels(counts) : counts.flatMap((one) => noteOnSource(one, counts));
     },
   };
 }
@@ -153,11 +153,16 @@ interface SourceCounts extends SplitSource {
   readonly images: number;
 }
 
-function noteOnSource({ zipName, nTest, have, want, images }: SourceCounts): string[] {
+function noteOnSource(
+  { zipName, label, nTest, have, want, images }: SourceCounts,
+  all: readonly SplitSource[],
+): string[] {
   if (have === want || images === 0) return [];
   const wanted = `${want} (n-test ${formatNTest(nTest)})`;
-  if (have === images) return [`${zipName}: all ${images} images go to test, ${wanted} were asked for.`];
-  return [`${zipName}: ${have} images go to test instead of ${wanted}, because groups stay together.`];
+  const isAlone = all.filter((other) => other.zipName === zipName).length === 1;
+  const name = isAlone ? zipName : `${zipName} (${label})`;
+  if (have === images) return [`${name}: all ${images} images go to test, ${wanted} were asked for.`];
+  return [`${name}: ${have} images go to test instead of ${wanted}, because groups stay together.`];
 }
 
 /** Where sides are kept, what a zip has too few of may lie in another one that it was one with. */

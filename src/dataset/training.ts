@@ -31,7 +31,7 @@ export function noTraining(
   const faults = labels.map(([label, count]) => {
     const zips = sources.filter((source) => source.label === label).map(({ zipName }) => zipName);
     const have = count === 0 ? 'has no images' : `has ${count} image${count === 1 ? '' : 's'}, and all go to test`;
-    return `The label “${label}” (${zips.join(', ')}) ${have}: none is left for training.`;
+    return `The label “${label}” (${[...new Set(zips)].join(', ')}) ${have}: none is left for training.`;
   });
   const advice = 'Add images, take the label out of the file list, or lower n-test (n_test for one entry)';
   const known =

@@ -1,3 +1,5 @@
+import { takesEveryFolder } from '../dataset/file-list.ts';
+import { oncePerZip } from '../dataset/one-zip.ts';
 import { probeDownload } from '../download/probe.ts';
 import { formatBytes } from '../format.ts';
 import { freeBytes } from '../free-bytes.ts';
@@ -18,8 +20,10 @@ import type { RunContext } from './prepare.ts';
  * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
  */
 export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal'>): Promise<Finding[]> {
-  const { fileList } = inputs;
-  const labels = new Set(fileList.map(({ speciesLabel }) => speciesLabel));
+  const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);
+  const open = inputs.fileList.filter(takesEveryFolder);
+  const named = inputs.fileList.filter((entry) => !takesEveryFolder(entry));
+  const labels = new Set(named.map(({ speciesLabel }) => speciesLabel));
   const sizes: (number | undefined)[] = [];
   const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
     find(entry.downloadedFileName, context.signal, async () => {
@@ -39,12 +43,21 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
   const list = {
     subject: 'File list',
     ok: true,
-    sentence: `${count(fileList.length, 'zip')}, ${count(labels.size, 'label')}`,
+    sentence: `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.length)}`,
   };
-  const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes));
+  const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes, fileList.length));
   const gate =
-    inputs.gate === '' ? [] : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels))];
+    inputs.gate === ''
+      ? []
+      : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.length > 0))];
   return [list, ...zips, first, ...others, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
+}
+
+/** What every folder of a zip is named, only the zip tells. */
+function labelsSentence(labels: number, open: number): string {
+  const folders = `the folders of ${count(open, 'zip')}`;
+  if (open === 0) return count(labels, 'label');
+  return labels === 0 ? `a label for each of ${folders}` : `${count(labels, 'label')} and ${folders}`;
 }
 
 /** What another step has found out. */
@@ -100,12 +113,12 @@ async function checkPrevious(inputs: Inputs, remote: Remote | undefined, signal:
   return [found, ...warnings].join('. ');
 }
 
-async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {
+async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {
   const zips = sizes.filter((size) => size !== undefined);
   // Images are hardly smaller in a zip.
   const need = bytesNeeded({ zips, images: zips.reduce((sum, size) => sum + size, 0) }, inputs);
   const free = await freeBytes(inputs.workspace);
-  const some = zips.length < inputs.fileList.length ? ' (at least: not every size is known)' : '';
+  const some = zips.length < count ? ' (at least: not every size is known)' : '';
   const sentence = `${spaceSentence(need, free, inputs.workspace)}${some}`;
   if (need > free) throw new Error(`${sentence}. ${diskAdvice(inputs)}`);
   return sentence;

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { FileListEntry } from '../dataset/file-list.ts';
+import { oncePerZip } from '../dataset/one-zip.ts';
 import { askWhetherChanged } from '../download/ask-whether-changed.ts';
 import { type CachedDownload, cacheKeyOf } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
@@ -33,10 +34,11 @@ export async function compareSources(
   options: { readonly http: HttpClient; readonly signal: AbortSignal },
 ): Promise<Comparison> {
   const { fileList, concurrency, lowDisk } = inputs;
-  const pairs = fileList.flatMap((entry, index) => {
+  const all = fileList.flatMap((entry, index) => {
     const before = recorded[index];
     return before ? [{ entry, before }] : [];
   });
+  const pairs = oncePerZip(all, ({ before }) => before.zip);
   const verdicts = await mapParallel(pairs, concurrency, async (pair) => ({
     ...pair,
     verdict: await ask(pair.entry, pair.before, options).catch(() => {
@@ -47,22 +49,20 @@ export async function compareSources(
   const here = new Map<string, CachedDownload>();
   const changed = verdicts.find(({ verdict }) => verdict === 'changed');
   if (changed) info(`${changed.entry.downloadedFileName} is new or has changed, at least.`);
-  if (changed || pairs.length < fileList.length) return { isSame: false, here, entries: recorded };
+  if (changed || all.length < fileList.length) return { isSame: false, here, entries: recorded };
   const unclear = verdicts.filter(({ verdict }) => verdict === 'unknown');
   if (unclear.length === 0) return { isSame: true, here, entries: recorded };
-  info(
-    `Whether ${unclear.length} of ${fileList.length} zips have changed, only their content tells: downloading them.`,
-  );
+  info(`Whether ${unclear.length} of ${pairs.length} zips have changed, only their content tells: downloading them.`);
   // With little disk, one at a time, and none stays.
   const parts = lowDisk ? unclear.map((one) => [one]) : [unclear];
-  const now = new Map<RecordedEntry, RecordedEntry>();
+  const now = new Map<string, Pick<RecordedEntry, 'url_sha256' | 'validator'>>();
   for (const part of parts) {
     const found = await download(part, directory, here, { ...options, concurrency });
     if (lowDisk) await dropAll(here);
     if (!found) return { isSame: false, here, entries: recorded };
-    for (const [index, { before }] of part.entries()) now.set(before, found[index] ?? before);
+    for (const [index, { before }] of part.entries()) now.set(before.zip, found[index] ?? before);
   }
-  return { isSame: true, here, entries: recorded.map((entry) => now.get(entry) ?? entry) };
+  return { isSame: true, here, entries: recorded.map((entry) => ({ ...entry, ...now.get(entry.zip) })) };
 }
 
 /** Deletes what was downloaded to find out. */
@@ -96,7 +96,7 @@ async function download(
   directory: string,
   here: Map<string, CachedDownload>,
   options: { readonly http: HttpClient; readonly signal: AbortSignal; readonly concurrency: number },
-): Promise<RecordedEntry[] | undefined> {
+): Promise<Pick<RecordedEntry, 'url_sha256' | 'validator'>[] | undefined> {
   const requests = pairs.map(({ entry }) => ({ url: entry.fileUrl, fileName: entry.downloadedFileName }));
   const downloaded = await downloadAll(requests, {
     ...options,
@@ -107,8 +107,7 @@ async function download(
     },
   });
   if (downloaded.some(({ sha256 }, index) => sha256 !== pairs[index]?.before.sha256)) return undefined;
-  return pairs.map(({ entry, before }, index) => ({
-    ...before,
+  return pairs.map(({ entry }, index) => ({
     url_sha256: cacheKeyOf(entry.fileUrl),
     validator: downloaded[index]?.validator ?? null,
   }));

@@ -1,4 +1,5 @@
 import { createFileSums } from '../archive/file-sums.ts';
+import { oncePerZip } from '../dataset/one-zip.ts';
 import { type CachedDownload, cacheKeyOf, type DownloadCache } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
@@ -15,8 +16,9 @@ import { createWaterline, type Waterline } from '../waterline.ts';
 import type { Inputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
 
-/** Downloads under way, in the order of the file list. */
+/** Downloads under way. */
 export interface Downloads {
+  /** One for each entry of the file list: the same for those with one zip. */
   readonly zips: readonly DownloadingZip[];
   /** Settles when all have ended; a failure names every file that could not be had. */
   readonly all: Promise<void>;
@@ -58,7 +60,8 @@ export function startDownloads(
   { http, signal, env }: Pick<RunContext, 'http' | 'signal' | 'env'>,
   here: ReadonlyMap<string, CachedDownload> = new Map(),
 ): Downloads {
-  const { fileList, lowDisk } = inputs;
+  const { lowDisk } = inputs;
+  const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);
   // With little disk, each begins when it is asked for, so that not more lie here than somebody works on.
   const concurrency = lowDisk ? fileList.length : inputs.concurrency;
   const begun = fileList.map(() => Promise.withResolvers<void>());
@@ -126,21 +129,21 @@ export function startDownloads(
       await sums.close();
     });
   all.catch(() => undefined);
-  return {
-    zips: files.map(({ promise: file }, index) => {
-      const { fileName = '' } = requests[index] ?? {};
-      return {
+  const zips = new Map(
+    requests.map(({ fileName }, index): [string, DownloadingZip] => [
+      fileName,
+      {
         begin: () => begun[index]?.resolve(),
-        file,
+        file: files[index]?.promise ?? Promise.reject(new Error('A request without a file')),
         remote: remotes[index]?.promise ?? NOWHERE,
         part: downloadPaths(directory, fileName).part,
         reach: async (bytes) => {
-          await Promise.race([growing.get(fileName)?.line.reach(bytes), file]);
+          await Promise.race([growing.get(fileName)?.line.reach(bytes), files[index]?.promise]);
         },
-      };
-    }),
-    all,
-  };
+      },
+    ]),
+  );
+  return { zips: inputs.fileList.flatMap(({ downloadedFileName }) => zips.get(downloadedFileName) ?? []), all };
 }
 
 /** A cache that has these too. */

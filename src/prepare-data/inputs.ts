@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type FileListEntry, parseFileList } from '../dataset/file-list.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from '../dataset/n-test.ts';
+import { gatherZips } from '../dataset/one-zip.ts';
 import type { PlanOptions } from '../dataset/plan.ts';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
@@ -45,6 +46,7 @@ export interface Inputs {
   readonly mode: 'run' | 'dry-run' | 'check';
   /** Absolute path of the workspace. */
   readonly workspace: string;
+  /** The entries of each zip together, with one address and name. */
   readonly fileList: readonly FileListEntry[];
   readonly nTest: NTest;
   readonly plan: PlanOptions;
@@ -166,7 +168,7 @@ async function fileListInput(workspace: string): Promise<FileListEntry[]> {
     // The form in which requests and their errors would name it, where the two differ.
     mask(new URL(fileUrl).href);
   }
-  return list;
+  return gatherZips(list);
 }
 
 async function readListFile(workspace: string, path: string): Promise<Buffer> {

@@ -120,7 +120,8 @@ async function select(downloads: Downloads, inputs: Inputs, line: Line | undefin
   );
   const selections = await selectSources(inputs.fileList, downloads.zips, { ...inputs, keepImages, line });
   const images = selections.sources.reduce((sum, { imageCount }) => sum + imageCount, 0);
-  info(`Seed ${inputs.plan.seed}, ${images} images in ${selections.sources.length} zips.`);
+  const zips = selections.sources.filter(({ isLastOfZip }) => isLastOfZip).length;
+  info(`Seed ${inputs.plan.seed}, ${images} images in ${zips} zips.`);
   const shrunk = checkShrinking(line, inputs.shrink);
   return { ...selections, warnings: [...selections.warnings, ...shrunk] };
 }

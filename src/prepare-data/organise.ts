@@ -59,12 +59,12 @@ export async function organise(
   // With little disk, the next zip is asked for when the one before is gone.
   for await (const ready of planning.sources()) {
     await fill([ready], options);
-    await saver.drop((await ready.zip.whole()).path);
+    if (ready.source.isLastOfZip) await saver.drop((await ready.zip.whole()).path);
   }
 }
 
 async function* copies(sources: readonly Source[]): AsyncGenerator<FillJob> {
-  for (const { downloaded, zipName } of sources) {
+  for (const { downloaded, zipName } of sources.filter(({ isLastOfZip }) => isLastOfZip)) {
     yield { kind: 'file', path: (await downloaded()).path, name: `downloads/${zipName}` };
   }
 }

@@ -9,7 +9,8 @@ import {
 } from '../dataset/plan.ts';
 import type { FillThreads } from './fill-threads.ts';
 import { createIdentities } from './identities.ts';
-import type { OpenSource, Selections, Source } from './sources.ts';
+import type { OpenSource } from './selected-zip.ts';
+import type { Selections, Source } from './sources.ts';
 
 /** A source, and where its images go. */
 export interface ReadySource {
@@ -21,7 +22,7 @@ export interface ReadySource {
 export interface Planning {
   /**
    * The sources in list order, each as soon as those before it are planned and its zip can be read: that of one without
-   * images that may be identical to others while it comes. Before the next one, all of it is here.
+   * images that may be identical to others while it comes. Before the next zip, all of it is here.
    */
   sources(): AsyncGenerator<ReadySource, void, void>;
   /** Sentences about what was planned so far. */
@@ -67,7 +68,7 @@ export async function createPlanning(
         const contents = all ? undefined : await identify(source, zip.images);
         const contentOf = all?.contentOf ?? ((image: ZipEntry) => contents?.get(image));
         yield { source, zip, planned: planner.plan(zip.images, contentOf) };
-        await zip.whole();
+        if (source.isLastOfZip) await zip.whole();
       }
     },
   };

@@ -24,7 +24,7 @@ const Options = z.object({
   broken_images: z.string(),
 });
 
-/** A zip of the file list. Its address is a secret: only its sum is kept. */
+/** An entry of the file list. Its address is a secret: only its sum is kept. */
 const Entry = z.object({
   url_sha256: Sum,
   bytes: Count,
@@ -34,6 +34,8 @@ const Entry = z.object({
   zip: z.string(),
   folder: z.string(),
   label: z.string(),
+  /** Labels of folders, where every folder is a class. */
+  classes: z.optional(z.record(z.string(), z.string())),
   n_test: z.string(),
 });
 
@@ -84,7 +86,7 @@ export function recordedOptions(
   };
 }
 
-type ListedZip = Pick<RecordedEntry, 'url_sha256' | 'zip' | 'folder' | 'label' | 'n_test'>;
+type ListedZip = Pick<RecordedEntry, 'url_sha256' | 'zip' | 'folder' | 'label' | 'classes' | 'n_test'>;
 
 /** The file list in the form of a record, as far as it tells before anything is downloaded. */
 export function recordedList({ fileList, nTest }: Pick<Inputs, 'fileList' | 'nTest'>): ListedZip[] {
@@ -93,6 +95,7 @@ export function recordedList({ fileList, nTest }: Pick<Inputs, 'fileList' | 'nTe
     zip: entry.downloadedFileName,
     folder: entry.explodedFolderName,
     label: entry.speciesLabel,
+    ...(entry.classes && { classes: Object.fromEntries(entry.classes) }),
     n_test: formatNTest(entry.nTest ?? nTest),
   }));
 }
@@ -140,6 +143,6 @@ export function agreesWith(
   );
 }
 
-function withoutAddress({ zip, folder, label, n_test }: ListedZip) {
-  return [zip, folder, label, n_test];
+function withoutAddress({ zip, folder, label, classes = {}, n_test }: ListedZip) {
+  return [zip, folder, label, Object.entries(classes), n_test];
 }

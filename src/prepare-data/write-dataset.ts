@@ -197,7 +197,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
 
 /** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
 async function requireSpace(sources: readonly Source[], inputs: Inputs): Promise<void> {
-  const zips = sources.map(({ zipBytes }) => zipBytes ?? 0);
+  const zips = sources.flatMap(({ zipBytes = 0, isLastOfZip }) => (isLastOfZip ? [zipBytes] : []));
   const images = sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0);
   const need = bytesNeeded({ zips, images }, inputs);
   // What of the zips has come is no longer free, and no longer needed.
