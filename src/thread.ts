@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { DiatomError, type ErrorCode, messageOf } from './errors.ts';
 
 /**
@@ -14,14 +14,20 @@ const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 };
  * @param program without its ending, beside the module that starts it: `.ts` among the sources, `.js` in the bundle,
  *   where the build puts it beside the action
  * @param base `import.meta.url` of that module
+ * @param limits of its memory
  */
-export function startThread(program: string, base: string, workerData: unknown): Worker {
+export function startThread(
+  program: string,
+  base: string,
+  workerData: unknown,
+  limits: ResourceLimits = LIMITS,
+): Worker {
   const ending = base.endsWith('.ts') ? '.ts' : '.js';
   return new Worker(new URL(`./${program}${ending}`, base), {
     workerData,
     // Options for the main program, a debugger's for example, are not for its threads.
     execArgv: [],
-    resourceLimits: LIMITS,
+    resourceLimits: limits,
   });
 }
 

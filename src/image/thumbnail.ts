@@ -42,9 +42,10 @@ export function thumbnailOf(file: Buffer, maxBytes: number): Thumbnail {
   if (mediaType === 'image/gif' || mediaType === 'image/webp' || mediaType === 'image/avif') {
     throw new NotShown(`a ${String(type).toUpperCase()} of this size`);
   }
-  const pixels = decodeImage(file);
+  // The largest of the tries; the others are made of it.
+  const largest = { ...shrink(decodeImage(file), TRIES[0]?.side ?? 0), channels: 4, black: 0, white: 255 } as const;
   for (const { side, quality } of TRIES) {
-    const { data } = jpeg.encode(shrink(pixels, side), quality);
+    const { data } = jpeg.encode(shrink(largest, side), quality);
     if (data.length <= maxBytes) return { mediaType: 'image/jpeg', data: Uint8Array.from(data) };
   }
   throw new NotShown('too little room in the report');
@@ -56,11 +57,15 @@ function shrink(pixels: Pixels, side: number) {
   const width = Math.max(1, Math.round(pixels.width / scale));
   const height = Math.max(1, Math.round(pixels.height / scale));
   const data = new Uint8Array(width * height * 4);
+  const sums = new Float64Array(4);
   for (let y = 0; y < height; y++) {
     const [top, bottom] = span(y, height, pixels.height);
     for (let x = 0; x < width; x++) {
       const [left, right] = span(x, width, pixels.width);
-      data.set(meanColour(pixels, { left, right, top, bottom }), (y * width + x) * 4);
+      sums.fill(0);
+      for (let row = top; row < bottom; row++) addPixels(sums, pixels, row * pixels.width + left, right - left);
+      const at = (y * width + x) * 4;
+      setColour(data.subarray(at, at + 4), pixels, sums, (right - left) * (bottom - top));
     }
   }
   return { width, height, data };
@@ -72,30 +77,28 @@ function span(index: number, count: number, all: number): [from: number, to: num
   return [from, Math.max(from + 1, Math.floor(((index + 1) * all) / count))];
 }
 
-interface Rectangle {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
+/** Here a large image spends its time. */
+function addPixels(sums: Float64Array, { channels, data }: Pixels, first: number, count: number): void {
+  for (let channel = 0; channel < channels; channel++) {
+    const end = (first + count) * channels;
+    let sum = sums[channel] ?? 0;
+    for (let at = first * channels + channel; at < end; at += channels) sum += data[at] ?? 0;
+    sums[channel] = sum;
+  }
 }
 
-function meanColour(pixels: Pixels, { left, right, top, bottom }: Rectangle): [number, number, number, number] {
-  const { width, channels, data, black, white, opaque } = pixels;
-  const sums: [number, number, number, number] = [0, 0, 0, 0];
-  for (let y = top; y < bottom; y++) {
-    for (let x = left; x < right; x++) {
-      const at = (y * width + x) * channels;
-      for (let channel = 0; channel < channels; channel++)
-        sums[channel] = (sums[channel] ?? 0) + (data[at + channel] ?? 0);
-    }
+function setColour(
+  rgba: Uint8Array,
+  { channels, black, white, opaque }: Pixels,
+  sums: Float64Array,
+  count: number,
+): void {
+  const hasAlpha = opaque !== undefined && (channels === 2 || channels === 4);
+  const alpha = hasAlpha ? (sums[channels - 1] ?? 0) / count / opaque : 1;
+  for (let colour = 0; colour < 3; colour++) {
+    const mean = (sums[channels < 3 ? 0 : colour] ?? 0) / count;
+    const value = Math.min(255, Math.max(0, (255 * (mean - black)) / (white - black)));
+    rgba[colour] = Math.round(255 + (value - 255) * alpha);
   }
-  const count = (right - left) * (bottom - top);
-  const alpha =
-    channels === 1 || channels === 3 || opaque === undefined ? 1 : (sums[channels - 1] ?? 0) / count / opaque;
-  const shade = (sum: number) => {
-    const value = Math.min(255, Math.max(0, (255 * (sum / count - black)) / (white - black)));
-    return Math.round(255 + (value - 255) * alpha);
-  };
-  const [red, green, blue] = channels < 3 ? [sums[0], sums[0], sums[0]] : sums;
-  return [shade(red), shade(green), shade(blue), 255];
+  rgba[3] = 255;
 }

@@ -23,6 +23,7 @@ import {
   STORED,
   type WrittenEntry,
 } from '../archive/zip-records.ts';
+import { createSizeCounts } from '../dataset/image-sizes.ts';
 import { manifestLine } from '../dataset/manifest.ts';
 import type { Split } from '../dataset/split.ts';
 import { diskFailure } from '../disk-failure.ts';
@@ -66,6 +67,8 @@ export interface Filled {
   readonly unreadable: readonly string[];
   /** The images that were asked for. */
   readonly pictures: readonly Picture[];
+  /** How many images have which size: see `sizeBins`. */
+  readonly sizes: readonly number[];
 }
 
 /** A picture for the report. */
@@ -73,7 +76,8 @@ export interface Picture {
   readonly label: string;
   readonly split: Split;
   readonly fileName: string;
-  readonly data: Uint8Array;
+  /** The image file; `undefined` of one that is too large to be held. */
+  readonly data: Uint8Array | undefined;
 }
 
 /** Some entries of a zip. */
@@ -226,7 +230,7 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
       }
       const findings = createFindings(job);
       const size = head && sizeOf(head);
-      findings.add({ ...image, wanted: false }, { path, sha256: sum.digest('hex'), size, data: new Uint8Array() });
+      findings.add(image, { path, sha256: sum.digest('hex'), size, data: undefined });
       return findings.filled([entry]);
     },
   };
@@ -272,7 +276,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
 }
 
 function filledFile(entries: readonly WrittenEntry[]): Filled {
-  return { entries: 1, bytes: 0, records: recordsOf(entries), manifest: '', unreadable: [], pictures: [] };
+  return { entries: 1, bytes: 0, records: recordsOf(entries), manifest: '', unreadable: [], pictures: [], sizes: [] };
 }
 
 /** Where an image goes: its path below `results`, its name in the archive, and the file that gets it as well. */
@@ -292,7 +296,8 @@ interface FoundImage {
   /** Hexadecimal. */
   readonly sha256: string;
   readonly size: Size | undefined;
-  readonly data: Uint8Array;
+  /** `undefined` of one that is too large to be held. */
+  readonly data: Uint8Array | undefined;
 }
 
 /** Collects what is to be told of the images of a job. */
@@ -300,6 +305,7 @@ function createFindings({ label, zip }: ImagesJob) {
   let [manifest, bytes] = ['', 0];
   const unreadable: string[] = [];
   const pictures: Picture[] = [];
+  const sizes = createSizeCounts();
   return {
     add({ image, split, fileName, group, wanted }: FillImage, { path, sha256, size, data }: FoundImage) {
       const { width, height } = size ?? {};
@@ -307,7 +313,8 @@ function createFindings({ label, zip }: ImagesJob) {
       manifest += manifestLine({ path, label, split, sha256, bytes: image.bytes, width, height, ...of });
       bytes += image.bytes;
       if (!size) unreadable.push(path);
-      else if (wanted) pictures.push({ label, split, fileName, data: Uint8Array.from(data) });
+      else sizes.add(size);
+      if (size && wanted) pictures.push({ label, split, fileName, data: data && Uint8Array.from(data) });
     },
     filled: (entries: readonly WrittenEntry[]): Filled => ({
       entries: entries.length,
@@ -316,6 +323,7 @@ function createFindings({ label, zip }: ImagesJob) {
       manifest,
       unreadable,
       pictures,
+      sizes: sizes.counts,
     }),
   };
 }

@@ -69,7 +69,6 @@ export interface Selections {
   readonly warnings: readonly string[];
   /** Whether another image of the list agrees with this one in CRC-32 and size. */
   readonly isAlike: (image: ZipEntry) => boolean;
-  /** Told of all images. */
   readonly gallery: Gallery;
   /** The images of each source, where they were to be kept. */
   readonly images: readonly (readonly ZipEntry[])[] | undefined;
@@ -120,7 +119,6 @@ export async function selectSources(
       selection.others.map(({ path }) => ({ ending: extensionOf(path), place: `${zipName}: ${path}` })),
     );
     const { images } = selection;
-    for (const { path, bytes } of images) gallery.announce({ label, name: path, bytes });
     options.line?.comparison?.see(label, images);
     if (options.keepImages) kept.push(images);
     found.push({
