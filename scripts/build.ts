@@ -12,6 +12,7 @@ const ACTIONS = ['gpu-server', 'prepare-data', 'publish-model', 'train-model'];
 const THREADS = [
   ['prepare-data', 'archive/digest-thread'],
   ['prepare-data', 'prepare-data/fill-thread'],
+  ['prepare-data', 'prepare-data/picture-thread'],
 ] as const;
 
 const root = dirname(import.meta.dirname);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { systemCodeOf } from './errors.ts';
 import { type Answer, END, ENDED, type ThreadStart } from './thread-messages.ts';
 
@@ -42,11 +42,13 @@ export interface ThreadProgram<Data> {
   /** `import.meta.url` of that module. */
   readonly base: string;
   readonly data: Data;
+  /** Of its memory. */
+  readonly limits?: ResourceLimits;
 }
 
 /** Starts a program of ours in a thread of its own. It answers with `answerRequests`. */
 export function startThread<Data, Request extends object, Reply extends object>(
-  { program, base, data }: ThreadProgram<Data>,
+  { program, base, data, limits = LIMITS }: ThreadProgram<Data>,
   { onReply, onGone }: ThreadEvents<Reply>,
 ): Thread<Request> {
   const file = base.endsWith('.ts') ? '.ts' : '.js';
@@ -56,11 +58,11 @@ export function startThread<Data, Request extends object, Reply extends object>(
     workerData: start,
     // Options for the main program, a debugger's for example, are not for its threads.
     execArgv: [],
-    resourceLimits: LIMITS,
+    resourceLimits: limits,
   });
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   worker.on('message', onReply);
-  worker.on('error', (error) => onGone(whyGone(program, error)));
+  worker.on('error', (error) => onGone(whyGone(program, error, limits)));
   let end: Promise<void> | undefined;
   worker.on('exit', (code) => {
     onGone(new Error(end ? ENDED : `The thread ${program} ended by itself, with exit code ${code}`));
@@ -94,9 +96,9 @@ async function within(event: Promise<unknown>, limitMs: number): Promise<boolean
   return !isLate;
 }
 
-function whyGone(program: string, error: unknown): unknown {
+function whyGone(program: string, error: unknown, limits: ResourceLimits): unknown {
   if (systemCodeOf(error) !== 'ERR_WORKER_OUT_OF_MEMORY') return error;
-  return new Error(`The thread ${program} ran out of memory: its heap may take ${LIMITS.maxOldGenerationSizeMb} MB.`, {
+  return new Error(`The thread ${program} ran out of memory: its heap may take ${limits.maxOldGenerationSizeMb} MB.`, {
     cause: error,
   });
 }

@@ -25,7 +25,7 @@ function manifestCsv(images: readonly DatasetImage[]): string {
 
 function countClasses(images: readonly Pick<DatasetImage, 'label' | 'split'>[]) {
   const tally = createTally();
-  for (const image of images) tally.add({ ...image, source: 0, fileName: '1.png' });
+  for (const image of images) tally.add({ ...image, source: 0, group: undefined });
   return tally.classes();
 }
 

@@ -1,7 +1,13 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { type ReportData, reportHtml, showableMediaType } from '../../src/dataset/report.ts';
+import { type ReportData, type ReportPicture, reportHtml } from '../../src/dataset/report.ts';
+import { showableMediaType } from '../../src/dataset/showable.ts';
 
 const NASTY = `<img src=x onerror="alert(1)">&'`;
+
+function sample(fileName: string, split: 'train' | 'test', content: string): ReportPicture {
+  return { label: 'Hannaea', fileName, split, picture: { mediaType: 'image/png', data: Buffer.from(content) } };
+}
 
 function report(changes: Partial<ReportData> = {}): ReportData {
   return {
@@ -12,15 +18,18 @@ function report(changes: Partial<ReportData> = {}): ReportData {
         label: 'Hannaea',
         train: 30,
         test: 10,
-        samples: [{ fileName: 'a.png', split: 'test', mediaType: 'image/png', data: Buffer.from('picture') }],
-        notShown: 39,
+        groups: 1_300,
+        samples: [sample('a.png', 'test', 'picture')],
       },
-      { label: 'Navicula', train: 1190, test: 10, samples: [], notShown: 1200 },
+      { label: 'Navicula', train: 1190, test: 10, groups: 7, samples: [] },
     ],
     leftOut: [{ reason: 'Not an image', count: 2, examples: ['README.txt'] }],
     warnings: ['Hannaea has few images.'],
     sources: [{ fileName: 'h.zip', sha256: 'ab'.repeat(32), label: 'Hannaea', images: 40, test: 10 }],
-    unshowable: [{ extension: 'tif', count: 7 }],
+    sizes: [
+      { name: '64–127', count: 930 },
+      { name: '128–255', count: 310 },
+    ],
     changes: undefined,
     ...changes,
   };
@@ -31,10 +40,15 @@ describe('the report', () => {
     expect(reportHtml(report())).toBe(reportHtml(structuredClone(report())));
   });
 
-  test('loads nothing: no script, no address, and a policy that forbids both', () => {
+  test('loads nothing, runs its own script only, and has a policy that forbids all else', () => {
     const page = reportHtml(report());
-    expect(page).not.toMatch(/<script|https?:|<link|@import|url\(/i);
-    expect(page).toContain(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'`);
+    expect(page).not.toMatch(/<script[^>]|https?:|<link|@import|url\(/i);
+    const scripts = [...page.matchAll(/<script>(.*?)<\/script>/gs)].map(([, script]) => script ?? '');
+    expect(scripts).toHaveLength(1);
+    const sum = hash('sha256', scripts[0] ?? '', 'base64');
+    expect(page.replaceAll('&#39;', "'")).toContain(
+      `content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${sum}'; base-uri`,
+    );
   });
 
   test('says the counts of train and test, of each class and in all', () => {
@@ -67,7 +81,7 @@ describe('the report', () => {
   test('embeds exactly the bytes of a view into a larger buffer', () => {
     const data = new Uint8Array(Buffer.from('..picture..')).subarray(2, 9);
     const [hannaea] = report().classes;
-    const samples = [{ fileName: 'a.png', split: 'train' as const, mediaType: 'image/png', data }];
+    const samples = [{ ...sample('a.png', 'train', ''), picture: { mediaType: 'image/png', data } }];
     const page = reportHtml(report({ classes: hannaea ? [{ ...hannaea, samples }] : [] }));
     expect(page).toContain(`base64,${Buffer.from('picture').toString('base64')}"`);
   });
@@ -81,14 +95,17 @@ describe('the report', () => {
           label: NASTY,
           train: 1,
           test: 1,
-          samples: [{ fileName: NASTY, split: 'train', mediaType: NASTY, data: new Uint8Array() }],
-          notShown: 1,
+          groups: undefined,
+          samples: [
+            { label: NASTY, fileName: NASTY, split: 'train', picture: { mediaType: NASTY, data: new Uint8Array() } },
+            { label: NASTY, fileName: NASTY, split: 'test', picture: { notShown: NASTY } },
+          ],
         },
       ],
       leftOut: [{ reason: NASTY, count: 1, examples: [NASTY] }],
       warnings: [NASTY],
       sources: [{ fileName: NASTY, sha256: NASTY, label: NASTY, images: 1, test: 1 }],
-      unshowable: [{ extension: NASTY, count: 1 }],
+      sizes: [{ name: NASTY, count: 1 }],
       changes: undefined,
     });
     expect(page.match(/<img /g)).toHaveLength(1);
@@ -96,14 +113,28 @@ describe('the report', () => {
     expect(page.split('&lt;img src=x').length - 1).toBeGreaterThanOrEqual(12);
   });
 
-  test('says which images a browser can’t show', () => {
-    expect(reportHtml(report())).toContain('can’t be shown in a browser, but are in the data set: 7 .tif.');
-    expect(reportHtml(report({ unshowable: [] }))).not.toContain('in a browser');
+  test('links each picture to its image, and says of others why they are not shown', () => {
+    const samples: ReportPicture[] = [
+      { ...sample('a #1?.png', 'train', 'x'), label: 'cf. lanceolata?' },
+      { ...sample('b.jp2', 'test', 'x'), picture: { notShown: 'a format that is not decoded here' } },
+    ];
+    const page = reportHtml(report({ classes: [{ label: 'H', train: 1, test: 1, groups: undefined, samples }] }));
+    expect(page).toContain('<a href="train/cf.%20lanceolata%3F/a%20%231%3F.png"><img ');
+    expect(page).toContain('<a href="test/Hannaea/b.jp2"><span class="not-shown">not shown: a format that is not');
+    expect(page.indexOf('train/cf.')).toBeLessThan(page.indexOf('test/Hannaea'));
+  });
+
+  test('shows groups where images are grouped, and how many images have which size', () => {
+    const page = reportHtml(report());
+    expect(page).toMatch(/>Groups<\/th>.*Hannaea<\/bdi>.*"Groups">1,300<.*Navicula<\/bdi>.*"Groups">7</s);
+    expect(page).toMatch(/64–127<\/th>.*width="100.00%".*>930<.*128–255<\/th>.*width="33.33%".*>310</s);
+    const classes = [{ label: 'H', train: 1, test: 1, groups: undefined, samples: [] }];
+    expect(reportHtml(report({ classes }))).not.toContain('Groups');
   });
 
   test('leaves out the parts that have nothing to say', () => {
-    const page = reportHtml(report({ warnings: [], leftOut: [], options: [], sources: [], classes: [] }));
-    for (const heading of ['to look at', 'Left out', 'How it was made', 'come from', 'A few images']) {
+    const page = reportHtml(report({ warnings: [], leftOut: [], options: [], sources: [], classes: [], sizes: [] }));
+    for (const heading of ['to look at', 'Left out', 'How it was made', 'come from', 'A few images', 'Sizes of']) {
       expect(page).not.toContain(heading);
     }
   });

@@ -10,8 +10,8 @@ import { temporaryFolder } from '../helpers/runner.ts';
  * run of this test, after a look at what changed.
  */
 const KNOWN = {
-  data: 'bce2cccc28eeaf5d585a347b81614573ff71e17eea9cc245f391d0fb5fb55c86',
-  results: 'b38f5cf837e927adb42f4718f2e08b10d8bd0c048da22ceebb5d4e0d6dcd58fa',
+  data: '1f1471f0c899fca5c36642935b75061ce9e4b925e2239ba6eac58f535f401786',
+  results: 'e1f483a70bfdf40a9d71549d43afe5568f3be95b3e2d0bb296d218ca982e3c55',
 };
 
 test.each(Object.entries(KNOWN))('the archive of %s has the bytes that it has everywhere', async (content, sha256) => {

@@ -1,16 +1,20 @@
+import { hash } from 'node:crypto';
 import { type Html, html } from './html.ts';
 import { REPORT_STYLE } from './report-style.ts';
 
 /**
- * A page for people that stands alone: no script, no network, pictures embedded, equal bytes for equal content. Its content
- * security policy lets it load nothing, whatever a file name in it may hold.
+ * A page for people that stands alone: no network, pictures embedded, equal bytes for equal content. Its content security
+ * policy lets it load nothing and run no other script, whatever a file name in it may hold.
  */
-export function htmlPage(title: string, main: Html): string {
+export function htmlPage(title: string, main: Html, script = ''): string {
+  const sum = `'sha256-${hash('sha256', script, 'base64')}'`;
+  const [policy, element] =
+    script === '' ? ['', html``] : [` script-src ${sum};`, html`<script>${{ markup: script }}</script>\n`];
   const page = html`<!doctype html>
 <html lang="en-GB">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline';${policy} base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>${title}</title>
@@ -20,7 +24,7 @@ export function htmlPage(title: string, main: Html): string {
 <main>
 ${main}
 </main>
-</body>
+${element}</body>
 </html>
 `;
   return page.markup;

@@ -65,11 +65,18 @@ tfoot th, tfoot td { border-top-width: 2px; font-weight: 650; }
 td.bar svg { display: block; width: 100%; height: 1.15rem; }
 .in-train { fill: var(--train); }
 .in-test { fill: var(--test); }
+.in-all { fill: var(--soft); }
 
 .class { margin: 1.6rem 0 0; }
 .class header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .8rem; margin-bottom: .6rem; }
 .class header p { margin: 0; font-size: .9rem; }
-.images { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; list-style: none; margin: 0; padding: 0; }
+.sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
+.images { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .6rem; align-content: start; list-style: none; margin: 0; padding: 0; }
+figure a { display: block; text-decoration: none; }
+.not-shown { display: flex; align-items: center; justify-content: center; height: 8rem; padding: .5rem; background: var(--plate); color: var(--soft); font-size: .75rem; text-align: center; overflow-wrap: anywhere; }
+.tools { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; }
+.tools[hidden] { display: none; }
+.tools input, .tools select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .35rem .6rem; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; height: 100%; }
 figure img { display: block; width: 100%; height: 8rem; object-fit: contain; background: var(--plate); padding: .5rem; }
 figcaption { display: flex; flex-direction: column; gap: .25rem; align-items: flex-start; padding: .45rem .6rem .55rem; font-size: .75rem; line-height: 1.35; }
@@ -100,7 +107,7 @@ figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
   .stack tfoot tr > .bar { display: none; }
   .stack tr > .number { text-align: left; font-size: .85rem; color: var(--soft); }
   .stack tr > .number::before { content: attr(data-name) " "; }
-  .images { grid-template-columns: 1fr 1fr; }
+  .sides { grid-template-columns: 1fr; }
   .options > div { display: block; }
   .options { display: block; }
 }
@@ -111,8 +118,9 @@ figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
   main { max-width: none; padding: 0; }
   h2, .class header { break-after: avoid; }
   tr, figure, .alert, .figures div { break-inside: avoid; }
-  .images { grid-template-columns: repeat(8, 1fr); gap: .4rem; }
-  figure img { height: 4rem; padding: .25rem; }
+  .images { gap: .4rem; }
+  figure img, .not-shown { height: 4rem; padding: .25rem; }
+  .tools { display: none; }
   figcaption { padding: .25rem .35rem; font-size: .6rem; }
 }
 `;

@@ -1,16 +1,18 @@
 import { CHANGES, type ClassChanges } from './changes.ts';
 import { type Html, html } from './html.ts';
-import { breakable, htmlPage, images, number, pictureSource } from './html-page.ts';
+import { breakable, htmlPage, images, number } from './html-page.ts';
+import type { SizeBin } from './image-sizes.ts';
+import { gallery } from './report-gallery.ts';
+import { REPORT_SCRIPT } from './report-script.ts';
 
-/** A small picture of the data set for the gallery. */
-export interface ReportSample {
+/** An image of the data set in the gallery. */
+export interface ReportPicture {
+  readonly label: string;
+  readonly split: 'train' | 'test';
   /** The image's name in the data set. */
   readonly fileName: string;
-  readonly split: 'train' | 'test';
-  /** One that browsers show: see `showableMediaType`. */
-  readonly mediaType: string;
-  /** The image file's bytes; the caller keeps the sum of all samples small (2 MB). */
-  readonly data: Uint8Array;
+  /** Small, or why there is none. */
+  readonly picture: { readonly mediaType: string; readonly data: Uint8Array } | { readonly notShown: string };
 }
 
 export interface ReportClass {
@@ -18,9 +20,9 @@ export interface ReportClass {
   /** Numbers of images. */
   readonly train: number;
   readonly test: number;
-  readonly samples: readonly ReportSample[];
-  /** How many images of this class the gallery doesn't show. */
-  readonly notShown: number;
+  /** `undefined` where images are not grouped. */
+  readonly groups: number | undefined;
+  readonly samples: readonly ReportPicture[];
 }
 
 export interface ReportChanges extends ClassChanges {
@@ -50,27 +52,12 @@ export interface ReportData {
     readonly images: number;
     readonly test: number;
   }[];
-  /** Images of kinds that browsers don't show, such as TIFF: extension without dot. */
-  readonly unshowable: readonly { readonly extension: string; readonly count: number }[];
-}
-
-const SHOWABLE = new Map([
-  ['png', 'image/png'],
-  ['jpg', 'image/jpeg'],
-  ['jpeg', 'image/jpeg'],
-  ['gif', 'image/gif'],
-  ['webp', 'image/webp'],
-  ['bmp', 'image/bmp'],
-  ['avif', 'image/avif'],
-]);
-
-/** The media type of an image file that every current browser shows, by its name; `undefined` for others (TIFF). */
-export function showableMediaType(fileName: string): string | undefined {
-  return SHOWABLE.get(/\.([a-z]+)$/i.exec(fileName)?.[1]?.toLowerCase() ?? '');
+  /** How many images have which size. */
+  readonly sizes: readonly SizeBin[];
 }
 
 /**
- * The report on a data set as one HTML page: no script, no network, pictures embedded, equal bytes for equal data. The
+ * The report on a data set as one HTML page: no network, pictures embedded, equal bytes for equal data. The
  * page's content security policy lets it load nothing, whatever a file name in it may hold.
  */
 export function reportHtml(report: ReportData): string {
@@ -92,10 +79,12 @@ export function reportHtml(report: ReportData): string {
 ${warnings(report)}
 ${balance(report, train, test)}
 ${changes(report)}
-${gallery(report)}
+${sizes(report)}
+${gallery(report.classes)}
 ${leftOut(report)}
 ${sources(report)}
 ${options(report)}`,
+    REPORT_SCRIPT,
   );
 }
 
@@ -126,21 +115,23 @@ function balance({ classes: entries }: ReportData, train: number, test: number):
       : smallest === largest
         ? `Every class has ${images(largest)}.`
         : `The largest class has ${images(largest)}, the smallest ${number(smallest)}.`;
+  const isGrouped = entries.some(({ groups }) => groups !== undefined);
   return html`<section aria-labelledby="balance">
 <h2 id="balance">Class balance</h2>
 <p class="soft">${range}</p>
+<p class="tools" id="tools" hidden><input type="search" id="find" placeholder="Find a class" aria-label="Find a class"> <select id="sort" aria-label="Order of the classes"><option value="name">by name</option><option value="rare">fewest images first</option><option value="common">most images first</option></select> <span class="soft" id="found" role="status"></span></p>
 <div class="panel">
-<table class="balance stack">
+<table class="balance stack" id="classes">
 <thead>
-<tr><th scope="col">Class</th><th class="bar across" scope="col">${legend('in-train', 'train')} &ensp; ${legend('in-test', 'test')}</th><th class="number" scope="col">Train</th><th class="number" scope="col">Test</th><th class="number" scope="col">All</th></tr>
+<tr><th scope="col">Class</th><th class="bar across" scope="col">${legend('in-train', 'train')} &ensp; ${legend('in-test', 'test')}</th><th class="number" scope="col">Train</th><th class="number" scope="col">Test</th><th class="number" scope="col">All</th>${isGrouped ? html`<th class="number" scope="col">Groups</th>` : html``}</tr>
 </thead>
 <tbody>
 ${entries.map(
   (entry, index) =>
-    html`<tr><th scope="row"><a href="#class-${index + 1}"><bdi>${breakable(entry.label)}</bdi></a></th><td class="bar across">${bar(entry, largest)}</td>${countCells(entry.train, entry.test)}</tr>\n`,
+    html`<tr data-images="${entry.train + entry.test}"><th scope="row"><a href="#class-${index + 1}"><bdi>${breakable(entry.label)}</bdi></a></th><td class="bar across">${bar(entry, largest)}</td>${countCells(entry.train, entry.test)}${groupCell(entry.groups)}</tr>\n`,
 )}</tbody>
 <tfoot>
-<tr><th scope="row">All</th><td class="bar across"></td>${countCells(train, test)}</tr>
+<tr><th scope="row">All</th><td class="bar across"></td>${countCells(train, test)}${isGrouped ? html`<td></td>` : html``}</tr>
 </tfoot>
 </table>
 </div>
@@ -170,6 +161,30 @@ function countCells(train: number, test: number): Html {
   return html`<td class="number" data-name="Train">${number(train)}</td><td class="number" data-name="Test">${number(test)}</td><td class="number" data-name="All">${number(train + test)}</td>`;
 }
 
+/** Images that are kept together count as one find of a species. */
+function groupCell(groups: number | undefined): Html {
+  return groups === undefined ? html`` : html`<td class="number" data-name="Groups">${number(groups)}</td>`;
+}
+
+function sizes({ sizes: bins }: ReportData): Html {
+  if (bins.length === 0) return html``;
+  const largest = Math.max(...bins.map(({ count }) => count));
+  return html`<section aria-labelledby="sizes">
+<h2 id="sizes">Sizes of the images</h2>
+<p class="soft">By their longer side, in pixels.</p>
+<div class="panel">
+<table class="balance stack">
+<thead><tr><th scope="col">Pixels</th><th class="bar across" scope="col"></th><th class="number" scope="col">Images</th></tr></thead>
+<tbody>
+${bins.map(
+  ({ name, count }) =>
+    html`<tr><th scope="row">${name}</th><td class="bar across"><svg aria-hidden="true"><rect class="in-all" width="${percent(count, largest)}%" height="100%"/></svg></td><td class="number" data-name="Images">${number(count)}</td></tr>\n`,
+)}</tbody>
+</table>
+</div>
+</section>`;
+}
+
 function legend(className: string, name: string): Html {
   return html`<span class="legend"><svg aria-hidden="true" viewBox="0 0 8 8"><rect class="${className}" width="8" height="8" rx="2"/></svg>${name}</span>`;
 }
@@ -177,36 +192,6 @@ function legend(className: string, name: string): Html {
 function bar({ train, test, label }: ReportClass, largest: number): Html {
   const inTrain = percent(train, largest);
   return html`<svg role="img" aria-label="${label}: ${number(train)} train, ${number(test)} test"><rect class="in-train" width="${inTrain}%" height="100%"/><rect class="in-test" x="${inTrain}%" width="${percent(test, largest)}%" height="100%"/></svg>`;
-}
-
-function gallery({ classes: entries, unshowable }: ReportData): Html {
-  if (entries.length === 0) return html``;
-  const unshown = unshowable.map(({ extension, count }) => `${number(count)} .${extension}`).join(', ');
-  return html`<section aria-labelledby="gallery">
-<h2 id="gallery">A few images of each class</h2>
-${unshown === '' ? html`` : html`<p class="soft">These can’t be shown in a browser, but are in the data set: ${unshown}.</p>`}
-${entries.map(
-  (entry, index) => html`<section class="class" aria-labelledby="class-${index + 1}">
-<header><h3 id="class-${index + 1}"><bdi>${breakable(entry.label)}</bdi></h3><p class="soft">${galleryNote(entry)}</p></header>
-${
-  entry.samples.length === 0
-    ? html``
-    : html`<ul class="images">
-${entry.samples.map((sample) => figure(sample, entry.label))}</ul>
-`
-}</section>
-`,
-)}</section>`;
-}
-
-function galleryNote(entry: ReportClass): string {
-  if (entry.samples.length === 0) return `${images(entry.notShown)}, none of them shown here`;
-  return entry.notShown === 0 ? 'all images' : `and ${number(entry.notShown)} more`;
-}
-
-function figure({ fileName, split, mediaType, data }: ReportSample, label: string): Html {
-  return html`<li><figure><img alt="${label}, ${split} image ${fileName}" src="${pictureSource(mediaType, data)}"><figcaption><span class="split ${split}">${split}</span><bdi>${breakable(fileName)}</bdi></figcaption></figure></li>
-`;
 }
 
 function leftOut({ leftOut: reasons }: ReportData): Html {

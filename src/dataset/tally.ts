@@ -1,6 +1,4 @@
 import { compareCodePoints } from '../code-points.ts';
-import { showableMediaType } from './report.ts';
-import { extensionOf } from './select-images.ts';
 import type { Split } from './split.ts';
 
 /** Images of one label, by split. */
@@ -21,21 +19,21 @@ export interface Tally {
     readonly label: string;
     readonly split: Split;
     readonly source: number;
-    readonly fileName: string;
+    readonly group: string | undefined;
   }): void;
   /** Labels in alphabetical (code-point) order, as torchvision's ImageFolder numbers them. */
   classes(): Map<string, ClassCount>;
   ofSource(source: number): SourceCount;
-  /** Of images that browsers can't show, by the ending of their names. */
-  unshowable(): { extension: string; count: number }[];
+  /** How many groups a class has; `undefined` where images are not grouped. */
+  groups(label: string): number | undefined;
 }
 
 export function createTally(): Tally {
   const classes = new Map<string, { train: number; test: number }>();
   const sources: { images: number; test: number }[] = [];
-  const unshowable = new Map<string, number>();
+  const groups = new Map<string, Set<string>>();
   return {
-    add({ label, split, source, fileName }) {
+    add({ label, split, source, group }) {
       const ofClass = classes.get(label) ?? { train: 0, test: 0 };
       ofClass[split]++;
       classes.set(label, ofClass);
@@ -43,12 +41,12 @@ export function createTally(): Tally {
       ofSource.images++;
       if (split === 'test') ofSource.test++;
       sources[source] = ofSource;
-      if (showableMediaType(fileName) !== undefined) return;
-      const extension = extensionOf(fileName);
-      unshowable.set(extension, (unshowable.get(extension) ?? 0) + 1);
+      if (group === undefined) return;
+      const ofLabel = groups.get(label) ?? new Set();
+      groups.set(label, ofLabel.add(group));
     },
     classes: () => new Map([...classes].sort(([a], [b]) => compareCodePoints(a, b))),
     ofSource: (source) => sources[source] ?? { images: 0, test: 0 },
-    unshowable: () => [...unshowable].sort().map(([extension, count]) => ({ extension, count })),
+    groups: (label) => groups.get(label)?.size,
   };
 }

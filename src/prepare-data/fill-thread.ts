@@ -22,6 +22,7 @@ import {
   STORED,
   type WrittenEntry,
 } from '../archive/zip-records.ts';
+import { createSizeCounts } from '../dataset/image-sizes.ts';
 import { LEFT_OUT, type ListedImage, manifestLine } from '../dataset/manifest.ts';
 import { extensionOf } from '../dataset/select-images.ts';
 import type { Split } from '../dataset/split.ts';
@@ -83,6 +84,8 @@ export interface Filled {
   readonly broken: readonly BrokenImage[];
   /** The images that were asked for. */
   readonly pictures: readonly Picture[];
+  /** How many images have which size: see `sizeBins`. */
+  readonly sizes: readonly number[];
 }
 
 /** A picture for the report. */
@@ -90,7 +93,8 @@ export interface Picture {
   readonly label: string;
   readonly split: Split;
   readonly fileName: string;
-  readonly data: Uint8Array;
+  /** The image file; `undefined` of one that is too large to be held. */
+  readonly data: Uint8Array | undefined;
 }
 
 /** Some entries of a zip. */
@@ -246,8 +250,7 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
       }
       const findings = createFindings(job);
       const size = head && sizeOf(head);
-      const found = { path, sha256: sum.digest('hex'), size, data: new Uint8Array(), fault: undefined };
-      findings.add({ ...image, wanted: false }, found);
+      findings.add(image, { path, sha256: sum.digest('hex'), size, data: undefined, fault: undefined });
       return findings.filled([entry]);
     },
   };
@@ -294,7 +297,8 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
 }
 
 function filledFile(entries: readonly WrittenEntry[]): Filled {
-  return { entries: 1, bytes: 0, records: recordsOf(entries), manifest: '', unreadable: [], broken: [], pictures: [] };
+  const nothing = { manifest: '', unreadable: [], broken: [], pictures: [], sizes: [] };
+  return { entries: 1, bytes: 0, records: recordsOf(entries), ...nothing };
 }
 
 /** Where an image goes: its path below `results`, its name in the archive, and the file that gets it as well. */
@@ -314,7 +318,8 @@ interface FoundImage {
   /** Hexadecimal. */
   readonly sha256: string;
   readonly size: Size | undefined;
-  readonly data: Uint8Array;
+  /** `undefined` of one that is too large to be held. */
+  readonly data: Uint8Array | undefined;
   readonly fault: string | undefined;
 }
 
@@ -324,6 +329,7 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
   const unreadable: string[] = [];
   const broken: BrokenImage[] = [];
   const pictures: Picture[] = [];
+  const sizes = createSizeCounts();
   const line = (
     { image, group }: FillImage,
     rest: Pick<ListedImage, 'path' | 'split' | 'sha256' | 'fault'>,
@@ -344,8 +350,9 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
       const { image, split, fileName, wanted } = one;
       manifest += line(one, { path, split, sha256, fault }, size);
       bytes += image.bytes;
-      if (!size && fault === undefined) unreadable.push(path);
-      else if (size && wanted) pictures.push({ label, split, fileName, data: Uint8Array.from(data) });
+      if (size) sizes.add(size);
+      else if (fault === undefined) unreadable.push(path);
+      if (size && wanted) pictures.push({ label, split, fileName, data: data && Uint8Array.from(data) });
     },
     filled: (entries: readonly WrittenEntry[]): Filled => ({
       entries: entries.length,
@@ -355,6 +362,7 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
       unreadable,
       broken,
       pictures,
+      sizes: sizes.counts,
     }),
   };
 }

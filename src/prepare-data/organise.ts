@@ -94,14 +94,10 @@ async function fill(
       const { label, zipName } = source;
       // As they come: what the zip begins with can be worked on while the rest is on its way.
       const images = planned.images.toSorted((a, b) => a.image.headerOffset - b.image.headerOffset);
+      const shown = gallery.choose(label, planned.images);
       if (results !== undefined) await makeFolders(images, results, label);
       for (const batch of batches(images)) {
-        const packed = packImages(
-          batch.map((one) => {
-            const wanted = gallery.takes({ label, name: one.fileName, bytes: one.image.bytes });
-            return { ...one, wanted };
-          }),
-        );
+        const packed = packImages(batch.map((one) => ({ ...one, wanted: shown.has(one) })));
         await zip.reach(batch.at(-1)?.image.limit ?? 0);
         const part = { path: zip.path(), name: zipName };
         waiting.push({ images: batch, zipName });

@@ -1,10 +1,10 @@
 import { adviseOnClasses } from '../dataset/advice.ts';
 import type { ClassChanges } from '../dataset/changes.ts';
+import type { SizeBin } from '../dataset/image-sizes.ts';
 import { formatNTest } from '../dataset/n-test.ts';
-import { type ReportData, showableMediaType } from '../dataset/report.ts';
+import type { ReportData, ReportPicture } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { Tally } from '../dataset/tally.ts';
-import type { Picture } from './fill-thread.ts';
 import type { Inputs } from './inputs.ts';
 import type { Source } from './sources.ts';
 
@@ -16,12 +16,13 @@ const FAULTY_EXAMPLES = 50;
 export function reportData(
   tally: Tally,
   sources: readonly (Pick<Source, 'zipName' | 'label'> & { readonly sha256: string })[],
-  pictures: readonly Picture[],
+  pictures: readonly ReportPicture[],
   run: {
     readonly inputs: Pick<Inputs, 'plan' | 'nTest' | 'imageExtensions'>;
     readonly leftOut: readonly LeftOut[];
     readonly warnings: readonly string[];
     readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
+    readonly sizes: readonly SizeBin[];
   },
 ): ReportData {
   const classes = tally.classes();
@@ -29,11 +30,8 @@ export function reportData(
     seed: run.inputs.plan.seed,
     options: optionsOf(run.inputs),
     classes: [...classes].map(([label, { train, test }]) => {
-      const samples = pictures.flatMap(({ label: of, split, fileName, data }) => {
-        const mediaType = showableMediaType(fileName);
-        return of === label && mediaType !== undefined ? [{ fileName, split, mediaType, data }] : [];
-      });
-      return { label, train, test, samples, notShown: train + test - samples.length };
+      const samples = pictures.filter((picture) => picture.label === label);
+      return { label, train, test, groups: tally.groups(label), samples };
     }),
     leftOut: countLeftOut(run.leftOut),
     changes: run.changes && [...run.changes].map(([label, changes]) => ({ label, ...changes })),
@@ -44,7 +42,7 @@ export function reportData(
       label,
       ...tally.ofSource(index),
     })),
-    unshowable: tally.unshowable(),
+    sizes: run.sizes,
   };
 }
 

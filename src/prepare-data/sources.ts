@@ -34,7 +34,6 @@ export interface Selections {
   readonly warnings: readonly string[];
   /** Whether another image of the list agrees with this one in CRC-32 and size. */
   readonly isAlike: (image: ZipEntry) => boolean;
-  /** Told of all images. */
   readonly gallery: Gallery;
   /** The images of each source, where they were to be kept. */
   readonly images: readonly (readonly ZipEntry[])[] | undefined;
@@ -63,7 +62,6 @@ export async function selectSources(
   const kept: (readonly ZipEntry[])[] = [];
   const found: (Omit<Source, 'alikeCount'> & { readonly prints: Float64Array })[] = [];
   const others = new Map<string, Map<string, Ending>>();
-  const sizes = createSizes();
   for (const { downloadedFileName: zipName, sha256 } of oncePerZip(fileList, nameOfZip)) {
     const zip = zips[fileList.findIndex((entry) => nameOfZip(entry) === zipName)];
     if (!zip) throw new Error('A file list entry without a download');
@@ -83,7 +81,6 @@ export async function selectSources(
         endings,
         besides.map(({ path }) => ({ ending: extensionOf(path), place: `${zipName}: ${path}` })),
       );
-      sizes.add(label, images);
       options.line?.comparison?.see(label, images);
       if (options.keepImages) kept.push(images);
       found.push({
@@ -118,7 +115,7 @@ export async function selectSources(
     })),
     leftOut,
     warnings,
-    gallery: sizes.gallery(),
+    gallery: createGallery(found.map(({ label }) => label)),
     isAlike: (image) => alike.has(printOf(image)),
     images: options.keepImages ? kept : undefined,
   };
@@ -140,32 +137,6 @@ function requireOneSpelling(sources: readonly Pick<Source, 'label' | 'zipName'>[
       `The labels “${earlier.label}” (${earlier.zipName}) and “${source.label}” (${source.zipName}) differ only in upper and lower case: give the folder its label in “classes”.`,
     );
   }
-}
-
-/** Collects what the gallery wants to know of the images: it can begin only when all labels are known. */
-function createSizes() {
-  const labels = new Map<string, Map<string, number[]>>();
-  return {
-    add(label: string, images: readonly ZipEntry[]): void {
-      const endings = labels.get(label) ?? new Map<string, number[]>();
-      labels.set(label, endings);
-      for (const { path, bytes } of images) {
-        const ending = extensionOf(path);
-        const sizes = endings.get(ending) ?? [];
-        endings.set(ending, sizes);
-        sizes.push(bytes);
-      }
-    },
-    gallery(): Gallery {
-      const gallery = createGallery(labels.keys());
-      for (const [label, endings] of labels) {
-        for (const [ending, sizes] of endings) {
-          for (const bytes of sizes) gallery.announce({ label, name: `.${ending}`, bytes });
-        }
-      }
-      return gallery;
-    },
-  };
 }
 
 function sumOf(images: readonly ZipEntry[]): number {

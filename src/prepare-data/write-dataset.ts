@@ -2,6 +2,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ArchiveFacts, createArchive } from '../archive/archive-writer.ts';
 import type { ClassChanges } from '../dataset/changes.ts';
+import { addCounts, sizeBins } from '../dataset/image-sizes.ts';
 import { datasetJson, MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
@@ -20,7 +21,7 @@ import { createCsvFile } from './csv-file.ts';
 import type { DataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
-import type { FillJob, Picture } from './fill-thread.ts';
+import type { FillJob } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createKeptSides, type KeptSides } from './kept-sides.ts';
@@ -28,6 +29,7 @@ import type { Line } from './line.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
 
 import { organise } from './organise.ts';
+import { createPictures } from './pictures.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { RunContext } from './prepare.ts';
 import { reportData } from './report-data.ts';
@@ -100,6 +102,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
   const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
+  const pictures = createPictures(selections.gallery.pictureBytes);
   let kept: KeptSides | undefined;
   try {
     kept = await createKeptSides(
@@ -112,7 +115,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     run.onBegun({ name, file: archive.file, saver });
     const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
-    const [pictures, unreadable, leftOut]: [Picture[], string[], LeftOut[]] = [[], [], [...selections.leftOut]];
+    const [unreadable, sizes, leftOut]: [string[], number[], LeftOut[]] = [[], [], [...selections.leftOut]];
     const broken: FoundBroken[] = [];
     let doneBytes = 0;
     const progress = showProgress(run.downloads);
@@ -135,10 +138,11 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
           broken.push(...found);
           await kept?.add(placed);
           unreadable.push(...filled.unreadable);
-          pictures.push(...filled.pictures);
+          addCounts(sizes, filled.sizes);
           doneBytes += filled.bytes;
           progress.update(doneBytes, imageBytes);
-          return manifest.add(filled.manifest);
+          await manifest.add(filled.manifest);
+          await pictures.add(filled.pictures);
         },
       });
     } finally {
@@ -163,7 +167,13 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
       const { plan: options, imageExtensions } = inputs;
-      const report = reportData(tally, downloaded, pictures, { inputs, leftOut, warnings, changes });
+      const report = reportData(tally, downloaded, await pictures.finish(), {
+        inputs,
+        leftOut,
+        warnings,
+        changes,
+        sizes: sizeBins(sizes),
+      });
       const made = {
         [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
         [REPORT]: reportHtml(report),
@@ -192,6 +202,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     throw error;
   } finally {
     await threads.close();
+    await pictures.close();
   }
 }
 

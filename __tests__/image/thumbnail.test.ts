@@ -1,0 +1,118 @@
+import { encode } from 'fast-png';
+import { imageSize } from 'image-size';
+import jpeg from 'jpeg-js';
+import { describe, expect, test } from 'vitest';
+import { thumbnailOf } from '../../src/image/thumbnail.ts';
+import { SAMPLES } from './samples.ts';
+
+const sample = (kind: keyof typeof SAMPLES) => Buffer.from(SAMPLES[kind], 'base64');
+
+/** Grey value in the middle of the left and of the right half. */
+function halves(file: Buffer): [left: number, right: number] {
+  const { data } = thumbnailOf(file, 3_000);
+  const { width, height, data: pixels } = jpeg.decode(data, { useTArray: true });
+  const at = (x: number) => pixels[(Math.floor(height / 2) * width + Math.floor(x)) * 4] ?? -1;
+  return [at(width / 4), at((3 * width) / 4)];
+}
+
+/** A picture whose left half has one value and whose right half another. */
+function split<Data extends Uint8Array | Uint16Array>(data: Data, left: number, right: number): Data {
+  const width = 400;
+  for (let at = 0; at < data.length; at++) data[at] = at % width < width / 2 ? left : right;
+  return data;
+}
+
+/** A TIFF with one strip, as ImageJ writes it. */
+function tiff(values: Uint16Array): Buffer {
+  const tags = [
+    [256, 400],
+    [257, values.length / 400],
+    [258, 16],
+    [259, 1],
+    [262, 1],
+    [273, 8],
+    [277, 1],
+    [278, values.length / 400],
+    [279, values.byteLength],
+  ] as const;
+  const head = Buffer.from('II*\0\0\0\0\0', 'latin1');
+  head.writeUInt32LE(8 + values.byteLength, 4);
+  const directory = Buffer.alloc(2 + 12 * tags.length + 4);
+  directory.writeUInt16LE(tags.length);
+  for (const [index, [tag, value]] of tags.entries()) {
+    const at = 2 + 12 * index;
+    directory.writeUInt16LE(tag, at);
+    directory.writeUInt16LE(4, at + 2);
+    directory.writeUInt32LE(1, at + 4);
+    directory.writeUInt32LE(value, at + 8);
+  }
+  return Buffer.concat([head, Buffer.from(values.buffer), directory]);
+}
+
+describe('a small picture', () => {
+  test.each(['png', 'png16', 'jpg', 'jpgProgressive', 'bmp', 'gif', 'webp'] as const)(
+    'of a small file that browsers show is the file itself: %s',
+    (kind) => expect(Buffer.from(thumbnailOf(sample(kind), 5_000).data).equals(sample(kind))).toBe(true),
+  );
+
+  test.each(['tif', 'tifLzw'] as const)('of a TIFF is a JPEG: %s', (kind) => {
+    const { mediaType, data } = thumbnailOf(sample(kind), 5_000);
+    expect(mediaType).toBe('image/jpeg');
+    const { width, height } = imageSize(sample(kind));
+    expect(imageSize(data)).toMatchObject({ width, height, type: 'jpg' });
+  });
+
+  test('has the grey values of an image with 8 bits', () => {
+    const png = encode({
+      width: 400,
+      height: 300,
+      data: split(new Uint8Array(120_000), 40, 90),
+      channels: 1,
+      depth: 8,
+    });
+    const [left, right] = halves(Buffer.concat([png, Buffer.alloc(5_000)]));
+    expect(Math.abs(left - 40)).toBeLessThan(4);
+    expect(Math.abs(right - 90)).toBeLessThan(4);
+  });
+
+  test('of an image with 16 bits goes from its darkest to its brightest value, PNG and TIFF', () => {
+    const values = split(new Uint16Array(120_000), 700, 3_000);
+    const png = encode({ width: 400, height: 300, data: values, channels: 1, depth: 16 });
+    for (const file of [Buffer.concat([png, Buffer.alloc(5_000)]), tiff(values)]) {
+      const [left, right] = halves(file);
+      expect(left).toBeLessThan(4);
+      expect(right).toBeGreaterThan(251);
+    }
+  });
+
+  test('is white where the image is transparent', () => {
+    const data = new Uint8Array(400 * 300 * 4);
+    const png = encode({ width: 400, height: 300, data, channels: 4, depth: 8 });
+    const [left] = halves(Buffer.concat([png, Buffer.alloc(5_000)]));
+    expect(left).toBeGreaterThan(251);
+  });
+
+  test.each([1_200, 2_000, 4_000, 12_000])('of noise fits into %d bytes', (maxBytes) => {
+    const data = new Uint8Array(1_000 * 700);
+    for (let at = 0; at < data.length; at++) data[at] = (at * 2_654_435_761) >>> 24;
+    const png = Buffer.from(encode({ width: 1_000, height: 700, data, channels: 1, depth: 8 }));
+    const picture = thumbnailOf(png, maxBytes);
+    expect(picture.data.length).toBeLessThanOrEqual(maxBytes);
+    const { width, height } = imageSize(picture.data);
+    expect(width / height).toBeCloseTo(10 / 7, 1);
+    expect(thumbnailOf(png, maxBytes)).toEqual(picture);
+  });
+
+  test('of what can’t be decoded says why, or throws what the decoder throws', () => {
+    const [webp, cut] = [Buffer.concat([sample('webp'), Buffer.alloc(5_000)]), sample('tif').subarray(0, 150)];
+    expect(() => thumbnailOf(webp, 1_000)).toThrow('a WEBP of this size');
+    expect(() => thumbnailOf(cut, 1_000)).toThrow();
+  });
+
+  test('of an image of too many pixels is not tried', () => {
+    const png = sample('png');
+    png.writeUInt32BE(90_000, 16);
+    png.writeUInt32BE(9_000, 20);
+    expect(() => thumbnailOf(png, 10)).toThrow('810 megapixels');
+  });
+});

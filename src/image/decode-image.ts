@@ -1,0 +1,65 @@
+import { convertIndexedToRgb, decode as decodePngFile } from 'fast-png';
+import jpeg from 'jpeg-js';
+import { BMP_SIGNATURE } from './bmp.ts';
+import { decodeBmp } from './decode-bmp.ts';
+import { decodeTiff } from './decode-tiff.ts';
+import { JPEG_SIGNATURE } from './jpeg.ts';
+import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
+import { PNG_SIGNATURE } from './png.ts';
+import { TIFF_SIGNATURES } from './tiff.ts';
+
+/** JPEG takes the most memory: some 20 bytes a pixel. */
+const MAX_JPEG_MEGABYTES = 768;
+
+/** @throws NotShown for a format that is not decoded here, and for what a decoder doesn't know; errors of the decoders */
+export function decodeImage(data: Buffer): Pixels {
+  const begins = (signature: Buffer) => data.subarray(0, signature.length).equals(signature);
+  if (begins(PNG_SIGNATURE)) return decodePng(data);
+  if (begins(JPEG_SIGNATURE)) return decodeJpeg(data);
+  if (TIFF_SIGNATURES.some(begins)) return decodeTiff(data);
+  if (begins(BMP_SIGNATURE)) return decodeBmp(data);
+  throw new NotShown('a format that is not decoded here');
+}
+
+function decodeJpeg(file: Buffer): Pixels {
+  const { width, height, data } = jpeg.decode(file, {
+    useTArray: true,
+    formatAsRGBA: false,
+    maxMemoryUsageInMB: MAX_JPEG_MEGABYTES,
+  });
+  return { width, height, channels: 3, data, black: 0, white: 255 };
+}
+
+function decodePng(file: Buffer): Pixels {
+  const png = decodePngFile(file);
+  const { width, height, depth, palette, data } = png;
+  if (palette) {
+    const colours = convertIndexedToRgb(png);
+    return {
+      width,
+      height,
+      channels: palette[0]?.length === 4 ? 4 : 3,
+      data: colours,
+      black: 0,
+      white: 255,
+      opaque: 255,
+    };
+  }
+  const channels = channelsOf(png.channels);
+  const white = 2 ** depth - 1;
+  if (depth === 16) return { width, height, channels, data, ...rangeOf(data, channels), opaque: white };
+  if (depth === 8) return { width, height, channels, data, black: 0, white, opaque: white };
+  return { width, height, channels, data: unpackBits(data, width, height, depth), black: 0, white };
+}
+
+/** Grey values of less than 8 bits, of which rows begin with a byte. */
+function unpackBits(data: ArrayLike<number>, width: number, height: number, depth: number): Uint8Array {
+  const rowBytes = Math.ceil((width * depth) / 8);
+  const values = new Uint8Array(width * height);
+  for (let at = 0; at < values.length; at++) {
+    const [row, bit] = [Math.floor(at / width), (at % width) * depth];
+    const byte = data[row * rowBytes + Math.floor(bit / 8)] ?? 0;
+    values[at] = (byte >> (8 - depth - (bit % 8))) & (2 ** depth - 1);
+  }
+  return values;
+}

@@ -1,0 +1,30 @@
+import { decode, type TiffIfd } from 'tiff';
+import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
+
+const PALETTE = 3;
+
+/** The first page: grey, RGB or with a palette, plain, LZW or deflated. */
+export function decodeTiff(data: Buffer): Pixels {
+  // The decoder reads what follows in memory where a file is cut short: here, nothing does.
+  const file = Uint8Array.from(data);
+  const [described] = decode(file, { pages: [0], ignoreImageData: true });
+  if (!described) throw new NotShown('a TIFF without an image');
+  // The decoder would give wrong pictures of these.
+  if (described.planarConfiguration !== 1 && described.samplesPerPixel > 1) throw new NotShown('a TIFF in planes');
+  if (described.tiled && described.samplesPerPixel > 1) throw new NotShown('a TIFF with coloured tiles');
+  const [page] = decode(file, { pages: [0] });
+  if (!page) throw new NotShown('a TIFF without an image');
+  const { width, height, bitsPerSample } = page;
+  if (page.type === PALETTE) return { width, height, channels: 3, data: colours(page), black: 0, white: 65_535 };
+  // Further channels, but for alpha, are measurements, not colours.
+  const channels = channelsOf(page.samplesPerPixel);
+  const range = bitsPerSample <= 8 ? { black: 0, white: 2 ** bitsPerSample - 1 } : rangeOf(page.data, channels);
+  return { width, height, channels, data: page.data, ...range };
+}
+
+function colours({ data, palette }: TiffIfd): Uint16Array {
+  if (!palette) throw new NotShown('a TIFF without its palette');
+  const values = new Uint16Array(data.length * 3);
+  for (const [at, index] of data.entries()) values.set(palette[index] ?? [0, 0, 0], 3 * at);
+  return values;
+}
