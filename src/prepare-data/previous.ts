@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type KnownImage, parseSides, sidesOfEntries, sidesOfManifest } from '../dataset/sides.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
-import type { ArchiveFolder } from '../owncloud/archive-folder.ts';
+import type { ArchiveFolder, ListedArchive } from '../owncloud/archive-folder.ts';
 import { archiveOf, runNameOf, sidesNameOf } from '../owncloud/archive-names.ts';
 import type { PreviousInput } from './inputs.ts';
 import type { PreviousPlace } from './previous-place.ts';
@@ -41,11 +41,12 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
     const path = place.pathOf(previous.path);
     return explaining(previous.path, signal, () => readBase(place, path, { name: previous.path }));
   }
-  const withSides = folder?.archives.find(({ sides }) => sides);
-  const base = withSides ?? folder?.archives[0];
+  const base = folder && newestOf(folder);
   if (!base) return undefined;
   const { name, path, sides } = base;
-  const newer = folder?.archives.filter((archive) => archive.name > name).map((archive) => archive.name) ?? [];
+  const withoutSides = folder.archives.filter((archive) => archive.name >= name && !archive.sides);
+  await explaining(name, signal, () => requireNoneLost(place, withoutSides));
+  const newer = folder.archives.filter((archive) => archive.name > name).map((archive) => archive.name);
   const warnings = newer.map(
     (other) => `“${other}” is newer than “${name}”, but was not made with split: keep: its sides are not followed.`,
   );
@@ -53,6 +54,23 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
     ...(await readBase(place, path, { name, hasSides: sides !== undefined })),
     warnings,
   }));
+}
+
+/** The archive of a folder that the next one follows on, when nobody names another. */
+export function newestOf({ archives }: ArchiveFolder): ListedArchive | undefined {
+  return archives.find(({ sides }) => sides) ?? archives[0];
+}
+
+/** @throws DiatomError `DATA_SET` when an archive was stored with its sides, and they are not there any more */
+async function requireNoneLost(place: PreviousPlace, withoutSides: readonly ListedArchive[]): Promise<void> {
+  for (const { name, path, run } of withoutSides) {
+    const record = run && (await readRecord(place, path));
+    if (!record?.sides) continue;
+    throw new DiatomError(
+      'DATA_SET',
+      `“${name}” was made with split: keep, but its file ${sidesNameOf(name)} is not there any more. Bring it back, as from the server’s trash bin. When it is lost, give the archive’s path ${path} as input previous for one run: what is in it keeps its side, but images that are gone are forgotten.`,
+    );
+  }
 }
 
 /**
