@@ -135,6 +135,21 @@ describe('split: keep', () => {
     }
   });
 
+  test('sides are kept of an archive that somebody has deleted, and left what lies beside it', async () => {
+    const { run, cloud, read, sidesIn, addImages } = await lineFixture();
+    await run();
+    addImages(20);
+    const second = (await run()).outputs['archive-name'] ?? '';
+    const known = await sidesIn(second);
+    rmSync(join(cloud.directory, second));
+    const third = await run();
+    expect(third.outputs, third.stdout).toMatchObject({ changed: 'true' });
+    expect(third.stdout).toContain(`::warning::The archive of “${second}.sides.csv” is not there any more.`);
+    expect(await sidesIn(third.outputs['archive-name'] ?? '')).toEqual(known);
+    expect(parseSides(read(`${third.outputs['archive-name']}.sides.csv`), 'sides').length).toBeGreaterThan(DISTINCT);
+    expect((await run()).outputs).toMatchObject({ changed: 'false' });
+  });
+
   test('previous: none begins a new line, and says so', async () => {
     const { run } = await lineFixture();
     await run();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import { type KnownImage, parseSides, sidesOfEntries, sidesOfManifest } from '../dataset/sides.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import type { ArchiveFolder, ListedArchive } from '../owncloud/archive-folder.ts';
@@ -42,6 +43,8 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
     return explaining(previous.path, signal, () => readBase(place, path, { name: previous.path }));
   }
   const base = folder && newestOf(folder);
+  const deleted = folder?.deleted.find((path) => !base || posix.basename(path) > base.name);
+  if (deleted !== undefined) return baseOfDeleted(place, deleted, signal);
   if (!base) return undefined;
   const { name, path, sides } = base;
   const withoutSides = folder.archives.filter((archive) => archive.name >= name && !archive.sides);
@@ -54,6 +57,16 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
     ...(await readBase(place, path, { name, hasSides: sides !== undefined })),
     warnings,
   }));
+}
+
+/** Somebody has deleted an archive, as to save space, whose images were drawn nevertheless. */
+async function baseOfDeleted(place: PreviousPlace, path: string, signal: AbortSignal): Promise<Base> {
+  const name = sidesNameOf(posix.basename(path));
+  const base = await explaining(name, signal, () => readBase(place, sidesNameOf(path), { name }));
+  return {
+    ...base,
+    warnings: [`The archive of “${name}” is not there any more. Its images keep their sides all the same.`],
+  };
 }
 
 /** The archive of a folder that the next one follows on, when nobody names another. */
