@@ -38,7 +38,11 @@ test('lists archives of the prefix, the newest first, each with what lies beside
 describe('a folder that does not exist', () => {
   test.each(['new', 'data/new', 'new/er/est'])('%s has no archives', async (folder) => {
     const remote = await folderWith([]);
-    expect(await listArchives(remote, { ...WHERE, folder }, { policy: SWIFT })).toEqual({ archives: [], missing: [] });
+    expect(await listArchives(remote, { ...WHERE, folder }, { policy: SWIFT })).toEqual({
+      archives: [],
+      missing: [],
+      deleted: [],
+    });
   });
 
   test('is no certainty when the one above can’t be listed either', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -135,6 +135,21 @@ describe('split: keep', () => {
     }
   });
 
+  test('sides are kept of an archive that somebody has deleted, and left what lies beside it', async () => {
+    const { run, cloud, read, sidesIn, addImages } = await lineFixture();
+    await run();
+    addImages(20);
+    const second = (await run()).outputs['archive-name'] ?? '';
+    const known = await sidesIn(second);
+    rmSync(join(cloud.directory, second));
+    const third = await run();
+    expect(third.outputs, third.stdout).toMatchObject({ changed: 'true' });
+    expect(third.stdout).toContain(`::warning::The archive of “${second}.sides.csv” is not there any more.`);
+    expect(await sidesIn(third.outputs['archive-name'] ?? '')).toEqual(known);
+    expect(parseSides(read(`${third.outputs['archive-name']}.sides.csv`), 'sides').length).toBeGreaterThan(DISTINCT);
+    expect((await run()).outputs).toMatchObject({ changed: 'false' });
+  });
+
   test('previous: none begins a new line, and says so', async () => {
     const { run } = await lineFixture();
     await run();
@@ -169,6 +184,32 @@ describe('split: keep', () => {
       expect(now.filter(({ crc32 }) => sideOf.has(crc32))).toHaveLength(DISTINCT);
       for (const { crc32, side } of now) expect(side).toBe(sideOf.get(crc32) ?? side);
     }
+  });
+
+  test('an archive in another folder is followed on, also when nothing is new, and the next run follows in its turn', async () => {
+    const { run, sidesIn, addImages } = await lineFixture();
+    const first = (await run({ 'owncloud-folder': 'old' })).outputs['archive-name'] ?? '';
+    const moved = await run({ 'owncloud-folder': 'new', previous: `old/${first}` });
+    expect(moved.outputs, moved.stdout).toMatchObject({ changed: 'true' });
+    addImages(2);
+    const next = await run({ 'owncloud-folder': 'new' });
+    expect(next.stdout).toContain(`that “${moved.outputs['archive-name']}” tells of`);
+    const known = await sidesIn(`old/${first}`);
+    for (const [sha256, side] of await sidesIn(`new/${next.outputs['archive-name']}`)) {
+      expect(side).toBe(known.get(sha256) ?? side);
+    }
+  });
+
+  test('an earlier archive is followed on, also when nothing is new since, and the next run follows in its turn', async () => {
+    const { run, zips, addImages } = await lineFixture();
+    const zip = readFileSync(join(zips, 'hannaea-2.zip'));
+    const first = (await run()).outputs['archive-name'] ?? '';
+    addImages(2);
+    await run();
+    writeFileSync(join(zips, 'hannaea-2.zip'), zip);
+    const back = await run({ previous: first });
+    expect(back.outputs, back.stdout).toMatchObject({ changed: 'true' });
+    expect((await run()).outputs).toMatchObject({ changed: 'false', 'archive-name': back.outputs['archive-name'] });
   });
 
   test('without an upload, auto means none, and says so', async () => {
@@ -246,6 +287,45 @@ describe('what can’t be read is never a new line', () => {
     expect(checked.summary).toMatch(/❌ \| Data set before \|/);
   });
 
+  test('sides that somebody has deleted, whether or not an older archive has some', async () => {
+    const { run, cloud, asked, addImages } = await lineFixture();
+    const remove = (name: string) => rmSync(join(cloud.directory, `${name}.sides.csv`));
+    const first = (await run()).outputs['archive-name'] ?? '';
+    addImages(2);
+    const second = (await run()).outputs['archive-name'] ?? '';
+    remove(second);
+    addImages(3);
+    const lost = `“${second}” was made with split: keep, but its file ${second}.sides.csv is not there any more`;
+    expect(errorOf(await run())).toContain(lost);
+    expect(asked).toEqual([]);
+    remove(first);
+    expect(errorOf(await run())).toContain(lost);
+    expect((await run({ check: 'true' })).exitCode).toBe(1);
+    // The way out: there are sides again, although nothing is new.
+    addImages(2);
+    const again = await run({ previous: second });
+    expect(again.outputs, again.stdout).toMatchObject({ changed: 'true' });
+    expect((await run()).outputs).toMatchObject({ changed: 'false' });
+  });
+
+  test('an archive from the future, by a clock that was wrong', async () => {
+    const { run, cloud, asked } = await lineFixture();
+    const first = (await run()).outputs['archive-name'] ?? '';
+    const future = 'diatom_set-2999-01-01-00-00-00.zip';
+    const move = (from: string, to: string) => {
+      for (const ending of ['', '.sides.csv'])
+        renameSync(join(cloud.directory, from + ending), join(cloud.directory, to + ending));
+    };
+    move(first, future);
+    expect(errorOf(await run())).toMatch(/holds “diatom_set-2999-.*, which is not newer: later runs would not follow/);
+    expect(asked).toEqual([]);
+    expect((await run({ check: 'true' })).summary).toMatch(/❌ \| Data set before \|.*clock/);
+    mkdirSync(join(cloud.directory, 'wrong'));
+    move(future, `wrong/${future}`);
+    expect((await run({ previous: `wrong/${future}` })).exitCode).toBe(0);
+    expect((await run()).outputs).toMatchObject({ changed: 'false' });
+  });
+
   test('a folder that may not be listed', async () => {
     let closed = false;
     const { run, asked } = await lineFixture(({ method, path, headers }) =>
@@ -281,6 +361,8 @@ describe('what can’t be read is never a new line', () => {
     expect(errorOf(await run(inputs))).toMatch(/only takes files and does not show them/);
     expect((await run({ ...inputs, check: 'true' })).exitCode).toBe(1);
     expect(uploaded()).toEqual([]);
+    const none = errorOf(await run({ ...inputs, previous: 'none' }));
+    expect(none).toMatch(/has to be listed, also where a new line begins \(previous: none\).*share the folder/);
     // Other splits need to see nothing.
     expect((await run({ ...inputs, split: 'shuffle' })).exitCode).toBe(0);
   });

@@ -23,6 +23,8 @@ export interface ArchiveFolder {
   readonly archives: readonly ListedArchive[];
   /** Names of archives that are not there, though files beside them are: unfinished, or deleted but for these. */
   readonly missing: readonly string[];
+  /** Paths of those of them that were finished, as both files beside them are there; the newest first. */
+  readonly deleted: readonly string[];
 }
 
 /**
@@ -58,7 +60,12 @@ export async function listArchives(
     .sort((a, b) => (a.name < b.name ? 1 : -1));
   const besides = [...files.keys()].flatMap((name) => archiveOf(name) ?? []);
   const missing = [...new Set(besides)].filter((name) => isArchiveName(name, prefix) && !files.has(name));
-  return { archives, missing };
+  const deleted = missing
+    .filter((name) => files.has(sidesNameOf(name)) && files.has(runNameOf(name)))
+    .sort()
+    .reverse()
+    .map((name) => remotePath(folder, name));
+  return { archives, missing, deleted };
 }
 
 /** Some servers answer 404 for what one may not see, so the folder above has to be seen. */

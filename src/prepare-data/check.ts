@@ -19,7 +19,7 @@ import type { RunContext } from './prepare.ts';
  * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
  * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
  */
-export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal'>): Promise<Finding[]> {
+export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
   const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);
   const open = inputs.fileList.filter(takesEveryFolder);
   const named = inputs.fileList.filter((entry) => !takesEveryFolder(entry));
@@ -72,7 +72,7 @@ function count(number: number, noun: string): string {
 }
 
 /** Server and data set before: the second is only looked for where the first can be signed in to. */
-async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal'>): Promise<Finding[]> {
+async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
   const { upload, plan } = inputs;
   const { signal } = context;
   const findings: Finding[] = [];
@@ -89,7 +89,7 @@ async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | '
     );
   }
   if (plan.split === 'keep' && (remote || !upload)) {
-    findings.push(await find('Data set before', signal, () => checkPrevious(inputs, remote, signal)));
+    findings.push(await find('Data set before', signal, () => checkPrevious(inputs, remote, context)));
   }
   return findings;
 }
@@ -105,8 +105,12 @@ async function checkWriting(
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
 }
 
-async function checkPrevious(inputs: Inputs, remote: Remote | undefined, signal: AbortSignal): Promise<string> {
-  const { base, warnings } = await findPrevious(inputs, remote, signal);
+async function checkPrevious(
+  inputs: Inputs,
+  remote: Remote | undefined,
+  context: Pick<RunContext, 'signal' | 'now'>,
+): Promise<string> {
+  const { base, warnings } = await findPrevious(inputs, remote, context);
   const found = base
     ? `${base.name}: the sides of ${base.images.length} images`
     : 'none: every image is new, and the first data set of a line is made';

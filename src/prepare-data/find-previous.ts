@@ -1,6 +1,8 @@
+import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import { type ArchiveFolder, listArchives } from '../owncloud/archive-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { info } from '../runner/log.ts';
+import { archiveName } from './archive-name.ts';
 import type { Inputs } from './inputs.ts';
 import { type Base, explaining, resolvePrevious } from './previous.ts';
 import { localPlace, remotePlace } from './previous-place.ts';
@@ -28,14 +30,15 @@ const NO_SERVER =
 export async function findPrevious(
   inputs: Pick<Inputs, 'plan' | 'previous' | 'server' | 'archivePrefix' | 'workspace'>,
   remote: Remote | undefined,
-  signal: AbortSignal,
+  { signal, now }: { readonly signal: AbortSignal; readonly now: Date },
 ): Promise<Previous> {
   const { previous, server, archivePrefix: prefix, workspace } = inputs;
   const keeps = inputs.plan.split === 'keep';
   if (!keeps && (!remote || remote.access === 'upload-only'))
     return { base: undefined, folder: undefined, warnings: [] };
-  const folder = remote && server && (await list(remote, server.folder, { prefix, keeps, signal }));
+  const folder = remote && server && (await list(remote, server.folder, { prefix, keeps, previous, signal }));
   if (!keeps) return { base: undefined, folder, warnings: [] };
+  if (folder) requireOlder(folder, archiveName(prefix, now));
   const place = remote ? remotePlace(remote, { signal }) : localPlace(workspace);
   const base = await resolvePrevious({ previous, place, folder, signal });
   const warnings = [
@@ -50,13 +53,43 @@ export async function findPrevious(
   return { base, folder, warnings };
 }
 
+/**
+ * The next run looks for the newest archive by the time in its name: one that is stored under an earlier name than
+ * another would never be followed, and its test images could come into training.
+ *
+ * @param name of the archive that is to be made
+ */
+function requireOlder({ archives }: ArchiveFolder, name: string): void {
+  const [newest] = archives;
+  if (!newest || newest.name < name) return;
+  throw new DiatomError(
+    'OWNCLOUD',
+    `The folder on the server holds “${newest.name}”, but by this machine’s clock the archive of this run would be “${name}”, which is not newer: later runs would not follow on it. Nothing was downloaded. Look whether the clock of this machine is right and run again; when another machine’s clock was wrong, move that archive and the files beside it to another folder, and give its path there as input previous for one run.`,
+  );
+}
+
 async function list(
   remote: Remote,
   folder: string,
-  { prefix, keeps, signal }: { readonly prefix: string; readonly keeps: boolean; readonly signal: AbortSignal },
+  {
+    prefix,
+    keeps,
+    previous,
+    signal,
+  }: Pick<Inputs, 'previous'> & { readonly prefix: string; readonly keeps: boolean; readonly signal: AbortSignal },
 ): Promise<ArchiveFolder | undefined> {
   const listing = () => listArchives(remote, { folder, prefix }, { signal });
-  if (keeps) return explaining(folder === '' ? 'the top folder' : folder, signal, listing);
   // Other splits need it to find out whether anything is new, and no more.
-  return listing().catch(() => undefined);
+  if (!keeps) return listing().catch(() => undefined);
+  const name = folder === '' ? 'the top folder' : folder;
+  if (previous !== 'none') return explaining(name, signal, listing);
+  return listing().catch((error: unknown) => {
+    throwIfCancelled(signal);
+    if (!(error instanceof DiatomError)) throw error;
+    throw new DiatomError(
+      error.code,
+      `With split: keep, “${name}” has to be listed, also where a new line begins (previous: none): the next run has to find what this one stores. ${messageOf(error)}`,
+      { cause: error },
+    );
+  });
 }

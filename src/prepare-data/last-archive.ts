@@ -11,7 +11,7 @@ import { putVerified, textContent } from '../owncloud/store.ts';
 import { info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import type { StandingArchive } from './prepare.ts';
-import type { Base } from './previous.ts';
+import { type Base, newestOf } from './previous.ts';
 import { agreesWith, formatRecord, parseRecord, type RecordedEntry, type RunRecord } from './run-record.ts';
 
 /** An archive on the server that today's options would give again, as far as its zips are the same. */
@@ -43,12 +43,15 @@ export async function findLastArchive(
   signal: AbortSignal,
 ): Promise<LastArchive | undefined> {
   if (inputs.force || inputs.previous === 'none') return undefined;
-  const path = inputs.plan.split === 'keep' ? base?.archive : folder?.archives[0]?.path;
+  const keeps = inputs.plan.split === 'keep';
+  const path = keeps ? base?.archive : folder?.archives[0]?.path;
   if (path === undefined) return undefined;
+  // Later runs would follow on another one, or find none at all, as in a new folder.
+  const newest = folder && newestOf(folder);
+  if (keeps && !(newest?.sides && newest.path === path)) return undefined;
   try {
     const record = base ? base.record : await readRecord(remote, path, signal);
     if (record?.archive.name !== posix.basename(path) || !agreesWith(record, inputs)) return undefined;
-    if (inputs.plan.split === 'keep' && record.sides === null) return undefined;
     const stored = await retrying({ signal }, () => lookUpIfThere(remote.client, path, signal));
     if (stored?.type !== 'file' || stored.size !== record.archive.bytes) return undefined;
     return { record, path, url: remote.fileUrl(path) };

@@ -72,7 +72,7 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   // Signed in before anything is downloaded: a wrong password should show now, not in two hours.
   const remote = server && (await group('Sign in', () => signIn(inputs, server, context)));
   if (lowDisk) await requireHoles(inputs.workspace);
-  const previous = await group('Data set before', () => findPrevious(inputs, remote, context.signal));
+  const previous = await group('Data set before', () => findPrevious(inputs, remote, context));
   const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: mode === 'dry-run' });
   const last =
     remote && mode === 'run' ? await findLastArchive(inputs, { remote, ...previous }, context.signal) : undefined;

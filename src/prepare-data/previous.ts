@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import { type KnownImage, parseSides, sidesOfEntries, sidesOfManifest } from '../dataset/sides.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
-import type { ArchiveFolder } from '../owncloud/archive-folder.ts';
+import type { ArchiveFolder, ListedArchive } from '../owncloud/archive-folder.ts';
 import { archiveOf, runNameOf, sidesNameOf } from '../owncloud/archive-names.ts';
 import type { PreviousInput } from './inputs.ts';
 import type { PreviousPlace } from './previous-place.ts';
@@ -41,11 +42,14 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
     const path = place.pathOf(previous.path);
     return explaining(previous.path, signal, () => readBase(place, path, { name: previous.path }));
   }
-  const withSides = folder?.archives.find(({ sides }) => sides);
-  const base = withSides ?? folder?.archives[0];
+  const base = folder && newestOf(folder);
+  const deleted = folder?.deleted.find((path) => !base || posix.basename(path) > base.name);
+  if (deleted !== undefined) return baseOfDeleted(place, deleted, signal);
   if (!base) return undefined;
   const { name, path, sides } = base;
-  const newer = folder?.archives.filter((archive) => archive.name > name).map((archive) => archive.name) ?? [];
+  const withoutSides = folder.archives.filter((archive) => archive.name >= name && !archive.sides);
+  await explaining(name, signal, () => requireNoneLost(place, withoutSides));
+  const newer = folder.archives.filter((archive) => archive.name > name).map((archive) => archive.name);
   const warnings = newer.map(
     (other) => `“${other}” is newer than “${name}”, but was not made with split: keep: its sides are not followed.`,
   );
@@ -53,6 +57,33 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
     ...(await readBase(place, path, { name, hasSides: sides !== undefined })),
     warnings,
   }));
+}
+
+/** Somebody has deleted an archive, as to save space, whose images were drawn nevertheless. */
+async function baseOfDeleted(place: PreviousPlace, path: string, signal: AbortSignal): Promise<Base> {
+  const name = sidesNameOf(posix.basename(path));
+  const base = await explaining(name, signal, () => readBase(place, sidesNameOf(path), { name }));
+  return {
+    ...base,
+    warnings: [`The archive of “${name}” is not there any more. Its images keep their sides all the same.`],
+  };
+}
+
+/** The archive of a folder that the next one follows on, when nobody names another. */
+export function newestOf({ archives }: ArchiveFolder): ListedArchive | undefined {
+  return archives.find(({ sides }) => sides) ?? archives[0];
+}
+
+/** @throws DiatomError `DATA_SET` when an archive was stored with its sides, and they are not there any more */
+async function requireNoneLost(place: PreviousPlace, withoutSides: readonly ListedArchive[]): Promise<void> {
+  for (const { name, path, run } of withoutSides) {
+    const record = run && (await readRecord(place, path));
+    if (!record?.sides) continue;
+    throw new DiatomError(
+      'DATA_SET',
+      `“${name}” was made with split: keep, but its file ${sidesNameOf(name)} is not there any more. Bring it back, as from the server’s trash bin. When it is lost, give the archive’s path ${path} as input previous for one run: what is in it keeps its side, but images that are gone are forgotten.`,
+    );
+  }
 }
 
 /**
