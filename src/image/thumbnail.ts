@@ -12,11 +12,11 @@ export interface Thumbnail {
 /** More takes too much memory. */
 const MAX_PIXELS = 64_000_000;
 
-/** Tried one after the other, until the picture is small enough: its longer side, and the quality of JPEG. */
-const TRIES = [192, 160, 128, 112, 96, 80, 64, 48, 32].flatMap((side) => [
-  { side, quality: 80 },
-  { side, quality: 60 },
-]);
+/** The longer side of a picture: the largest is taken with which it has few enough bytes. */
+const SIDES = [192, 160, 128, 112, 96, 80, 64, 48, 32];
+
+/** Of JPEG. */
+const QUALITY = 70;
 
 /** Formats that are embedded as they are where they are small, as `image-size` calls them. */
 const SHOWN_AS_THEY_ARE = new Map([
@@ -42,13 +42,23 @@ export function thumbnailOf(file: Buffer, maxBytes: number): Thumbnail {
   if (mediaType === 'image/gif' || mediaType === 'image/webp' || mediaType === 'image/avif') {
     throw new NotShown(`a ${String(type).toUpperCase()} of this size`);
   }
-  // The largest of the tries; the others are made of it.
-  const largest = { ...shrink(decodeImage(file), TRIES[0]?.side ?? 0), channels: 4, black: 0, white: 255 } as const;
-  for (const { side, quality } of TRIES) {
-    const { data } = jpeg.encode(shrink(largest, side), quality);
-    if (data.length <= maxBytes) return { mediaType: 'image/jpeg', data: Uint8Array.from(data) };
+  const data = largestFitting(decodeImage(file), maxBytes);
+  if (!data) throw new NotShown('too little room in the report');
+  return { mediaType: 'image/jpeg', data: Uint8Array.from(data) };
+}
+
+/** Each try takes as long as decoding a small image does, so they are few. */
+function largestFitting(pixels: Pixels, maxBytes: number): Uint8Array | undefined {
+  const whole = { ...shrink(pixels, SIDES[0] ?? 0), channels: 4, black: 0, white: 255 } as const;
+  let found: Uint8Array | undefined;
+  for (let [from, to] = [0, SIDES.length]; from < to; ) {
+    // Most pictures of a report with few classes fit at once.
+    const at = found === undefined && from === 0 && to === SIDES.length ? 0 : Math.floor((from + to) / 2);
+    const { data } = jpeg.encode(shrink(whole, SIDES[at] ?? 0), QUALITY);
+    if (data.length <= maxBytes) [found, to] = [data, at];
+    else from = at + 1;
   }
-  throw new NotShown('too little room in the report');
+  return found;
 }
 
 /** At most `side` pixels wide and high, each the mean of those that it stands for, on white, in RGBA. */
