@@ -14,7 +14,7 @@ export interface KeptSides {
   /**
    * Once all images are in the manifest.
    *
-   * @param broken of them, those that are broken: left out or not, they keep their sides
+   * @param broken images that are left out of the data set: they keep their sides
    * @throws DiatomError `DISK`
    */
   finish(manifest: string, broken: readonly FoundBroken[]): Promise<void>;

@@ -149,9 +149,10 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       progress.end();
     }
     requireWholeImages(broken, tally.classes());
-    if (inputs.brokenImages === 'leave-out') leftOut.push(...broken.map(leftOutBroken));
+    const gone = inputs.brokenImages === 'leave-out' ? broken : [];
+    leftOut.push(...gone.map(leftOutBroken));
     await manifest.finish();
-    await kept.finish(manifest.path, broken);
+    await kept.finish(manifest.path, gone);
     const changes = kept.changes();
     const warnings = [
       ...selections.warnings,
