@@ -39,17 +39,16 @@ export function createPictures(maxBytes: number): Pictures {
     waiting: 0,
   }));
   const made: Promise<ReportPicture>[] = [];
+  let isClosed = false;
 
   async function make({ data, ...image }: Picture, lane: Lane): Promise<ReportPicture> {
     if (data === undefined) return { ...image, picture: { notShown: 'the file is very large' } };
+    // A thread that is started now would be ended by nobody, and keep the program alive.
+    if (isClosed) return { ...image, picture: { notShown: 'the run has ended' } };
     lane.pool ??= start();
-    const picture = await lane.pool
-      .use((ask) => ask({ file: data, maxBytes }))
-      .catch(() => {
-        // The thread is gone. Another goes on with the next image.
-        lane.pool = undefined;
-        return { notShown: 'it can’t be decoded' };
-      });
+    // If the thread is gone, the pool has another for the next image.
+    const asked = lane.pool.use((ask) => ask({ file: data, maxBytes }));
+    const picture = await asked.catch(() => ({ notShown: 'it can’t be decoded' }));
     return { ...image, picture };
   }
 
@@ -68,6 +67,9 @@ export function createPictures(maxBytes: number): Pictures {
       }
     },
     finish: () => Promise.all(made),
-    close: () => Promise.all(lanes.map(({ pool }) => pool?.close())),
+    close() {
+      isClosed = true;
+      return Promise.all(lanes.map(({ pool }) => pool?.close()));
+    },
   };
 }
