@@ -1,9 +1,8 @@
 import { type HttpClient, headerOf } from '../http/client.ts';
-import { withRetries } from '../http/retry.ts';
+import { PREFLIGHT_POLICY, withRetries } from '../http/retry.ts';
 import { contentEncodingOf } from './content-encoding.ts';
 import { judgeFailure } from './failure.ts';
 import { contentLengthOf, contentRangeOf, strongValidatorOf } from './part-file.ts';
-import { PROBE_POLICY } from './probe.ts';
 import { getFollowingRedirects } from './redirect.ts';
 import { downloadAddressOf } from './share-link.ts';
 
@@ -30,7 +29,7 @@ export async function askWhetherChanged(
   const url = downloadAddressOf(fileUrl);
   const { signal } = options;
   const ask = (method: 'HEAD' | 'GET') =>
-    withRetries(() => versionOf(url, method, options), { policy: PROBE_POLICY, signal, judge: judgeFailure });
+    withRetries(() => versionOf(url, method, options), { policy: PREFLIGHT_POLICY, signal, judge: judgeFailure });
   let now = await ask('HEAD');
   const { sendsPieces } = now;
   if (sendsPieces && (now.validator === undefined || now.bytes === undefined)) now = await ask('GET');

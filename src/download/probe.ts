@@ -1,6 +1,6 @@
 import type { HttpClient } from '../http/client.ts';
 import { headerOf } from '../http/client.ts';
-import { withRetries } from '../http/retry.ts';
+import { PREFLIGHT_POLICY, withRetries } from '../http/retry.ts';
 import { networkChunks } from './attempt.ts';
 import { judgeFailure, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
@@ -10,9 +10,6 @@ import { downloadAddressOf } from './share-link.ts';
 
 /** Enough to see a zip's first four bytes, and of a page enough to see whose it is. */
 const PROBE_RANGE = 'bytes=0-4095';
-
-/** A preflight has to answer in seconds. */
-export const PROBE_POLICY = { tries: 2, firstDelayMs: 1_000, maxDelayMs: 1_000, maxRetryAfterMs: 5_000 };
 
 /**
  * Looks whether a download would work, by its first bytes; nothing is stored. `bytes` is the size of the whole file,
@@ -28,7 +25,7 @@ export async function probeDownload(
 ): Promise<{ bytes: number | undefined }> {
   const url = downloadAddressOf(fileUrl);
   return withRetries(() => probe(url, options), {
-    policy: PROBE_POLICY,
+    policy: PREFLIGHT_POLICY,
     signal: options.signal,
     judge: judgeFailure,
   });

@@ -20,6 +20,14 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   maxRetryAfterMs: 300_000,
 };
 
+/** Of what has to be answered in seconds: a preflight, or whether anything is new. */
+export const PREFLIGHT_POLICY: RetryPolicy = {
+  tries: 2,
+  firstDelayMs: 1_000,
+  maxDelayMs: 1_000,
+  maxRetryAfterMs: 5_000,
+};
+
 /**
  * What an attempt's failure means for the next one. `afterMs` is the server's own wish (Retry-After). `progress` says
  * that the attempt has brought the work forward for good: the tries and the waits are counted anew from it, so that a

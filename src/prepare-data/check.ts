@@ -83,7 +83,7 @@ async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | '
         const { connect } = await import('../owncloud/connect.ts');
         const warnings: string[] = [];
         const onWarning = (message: string) => warnings.push(message);
-        remote = await connect(upload, { ...context, onWarning });
+        remote = await connect(upload, { ...context, onWarning, policy: PREFLIGHT_POLICY });
         return checkWriting(remote, upload.folder, { signal, onWarning, warnings });
       }),
     );

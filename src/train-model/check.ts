@@ -3,6 +3,7 @@ import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { freeBytes } from '../free-bytes.ts';
 import type { HttpClient } from '../http/client.ts';
+import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { connect } from '../owncloud/connect.ts';
 import { runProgram } from '../runner/exec.ts';
 import { type Finding, find } from '../runner/findings.ts';
@@ -115,6 +116,7 @@ export async function checkDisk(folder: string, least: number): Promise<string> 
 async function checkOwncloud({ owncloud }: Inputs, { http, signal }: CheckContext): Promise<string> {
   if (!owncloud) return 'not asked for (owncloud-url is empty)';
   const warnings: string[] = [];
-  const remote = await connect(owncloud, { http, signal, onWarning: (message) => void warnings.push(message) });
+  const onWarning = (message: string) => void warnings.push(message);
+  const remote = await connect(owncloud, { http, signal, onWarning, policy: PREFLIGHT_POLICY });
   return [`${remote.description}: signed in`, ...warnings].join('. ');
 }
