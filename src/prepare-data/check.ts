@@ -3,6 +3,7 @@ import { oncePerZip } from '../dataset/one-zip.ts';
 import { probeDownload } from '../download/probe.ts';
 import { formatBytes } from '../format.ts';
 import { freeBytes } from '../free-bytes.ts';
+import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
