@@ -98,8 +98,12 @@ describe('before anything is downloaded', () => {
 
   test('all faults of a file list are told in one error, without any of its text that is secret', async () => {
     const { run, fileList } = await prepareDataFixture();
-    // Not one sum for all, which would make one zip of them.
-    const list = fileList.map((entry, index) => ({ ...entry, sha256: `${index}a`.repeat(32) }));
+    const list = fileList.map((entry, index) => ({
+      ...entry,
+      species_label: 'a/b',
+      exploded_folder_name: entry.file_url,
+      n_test: -index,
+    }));
     const result = await run({ 'file-list': JSON.stringify(list) });
     expect(errorOf(result)).toMatch(/^The file list \(input file-list\) has 8 faults:(\n- entry \d, .+){8}$/);
     expectNoSecrets(
@@ -129,7 +133,8 @@ describe('a download', () => {
 
   test('with another SHA-256 than the list has is refused', async () => {
     const { run, workspace, fileList } = await prepareDataFixture();
-    const list = fileList.map((entry, index) => (index === 0 ? { ...entry, sha256: 'ab'.repeat(32) } : entry));
+    // Not one sum for all, which would make one zip of them.
+    const list = fileList.map((entry, index) => ({ ...entry, sha256: `${index}a`.repeat(32) }));
     expect(errorOf(await run({ 'file-list': JSON.stringify(list) }))).toMatch(/hannaea-1\.zip: .*SHA-256/);
     expect(filesBelow(join(workspace, 'data', 'downloads'))).toEqual([]);
   });
