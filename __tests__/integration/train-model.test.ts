@@ -302,7 +302,7 @@ describe('what goes wrong', () => {
     const result = await failing('links', { 'train-command': `${TRAIN}\n${links}` });
     expect(result.exitCode).toBe(0);
     expect(readFileSync(victim, 'utf8')).toBe('untouched');
-    expect(JSON.parse(read('provenance.json', 'links'))).toMatchObject({ format: 1 });
+    expect(JSON.parse(read('provenance.json', 'links'))).toMatchObject({ format: 2 });
   });
 
   test('time that is up stops the container', async () => {
