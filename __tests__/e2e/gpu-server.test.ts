@@ -118,7 +118,7 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
   });
 
   async function train(runId: string, workflow: string, options: RunOptions = {}): Promise<WorkflowRun> {
-    const name = `diatom-${runId}-1`;
+    const name = `diatom-${runId}-1-model`;
     const seen: unknown[] = [];
     const look = async () => {
       seen.push(await cluster.command('squeue', '--noheader', '--format=%j %T'));
@@ -146,7 +146,8 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
       },
       environment: await environmentOf(runId),
     });
-    expect(seen, result.log).toEqual([`${name} RUNNING\n`, ['self-hosted', name]]);
+    // The last label marks the registration.
+    expect(seen, result.log).toEqual([`${name} RUNNING\n`, ['self-hosted', name, expect.any(String)]]);
     expect(result.log).toContain(`${name} is gone.`);
     expect(await cluster.jobs()).toEqual([]);
     expect([...api.runners.values()]).toEqual([]);
@@ -236,7 +237,7 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
   );
   expect(death.signal.aborted, killed.log).toBe(true);
   expect(await states()).toEqual(['running']);
-  expect(api.runnerNamed('diatom-200-1')).toMatchObject({ status: 'online' });
+  expect(api.runnerNamed('diatom-200-1-model')).toMatchObject({ status: 'online' });
 
   api.runs.set('200', { status: 'completed', run_attempt: 1 });
   const reaper = (await readFile(join(TEMPLATES, 'gpu-reaper.yml'), 'utf8'))
@@ -249,7 +250,7 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
     environment: { ...awsEnvironment, ...(await environmentOf('201')) },
   });
   expect(reaped.exitCode, reaped.log).toBe(0);
-  expect(reaped.log).toContain('diatom-200-1: stopped, its run is over');
+  expect(reaped.log).toContain('diatom-200-1-model: stopped, its run is over');
   expect(await states()).toEqual(['terminated']);
   expect([...api.runners.values()]).toEqual([]);
   expect(reaped.leftovers).toEqual([]);
