@@ -217,7 +217,10 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
   const death = new AbortController();
   const workflow = await pipeline('ec2');
   const killed = await runWorkflow(
-    `${workflow}${keys.map((name) => `      ${name}: \${{ secrets.${name} }}\n`).join('')}`,
+    workflow.replace(
+      /^ +SSH_KEY: .*\n/m,
+      (line) => line + keys.map((name) => `      ${name}: \${{ secrets.${name} }}\n`).join(''),
+    ),
     {
       inputs: { dataset: await dataset() },
       secrets,
