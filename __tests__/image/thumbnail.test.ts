@@ -3,6 +3,7 @@ import { imageSize } from 'image-size';
 import jpeg from 'jpeg-js';
 import { describe, expect, test } from 'vitest';
 import { thumbnailOf } from '../../src/image/thumbnail.ts';
+import { grey16Tiff } from '../helpers/tiff.ts';
 import { SAMPLES } from './samples.ts';
 
 const sample = (kind: keyof typeof SAMPLES) => Buffer.from(SAMPLES[kind], 'base64');
@@ -20,33 +21,6 @@ function split<Data extends Uint8Array | Uint16Array>(data: Data, left: number, 
   const width = 400;
   for (let at = 0; at < data.length; at++) data[at] = at % width < width / 2 ? left : right;
   return data;
-}
-
-/** A TIFF with one strip, as ImageJ writes it. */
-function tiff(values: Uint16Array): Buffer {
-  const tags = [
-    [256, 400],
-    [257, values.length / 400],
-    [258, 16],
-    [259, 1],
-    [262, 1],
-    [273, 8],
-    [277, 1],
-    [278, values.length / 400],
-    [279, values.byteLength],
-  ] as const;
-  const head = Buffer.from('II*\0\0\0\0\0', 'latin1');
-  head.writeUInt32LE(8 + values.byteLength, 4);
-  const directory = Buffer.alloc(2 + 12 * tags.length + 4);
-  directory.writeUInt16LE(tags.length);
-  for (const [index, [tag, value]] of tags.entries()) {
-    const at = 2 + 12 * index;
-    directory.writeUInt16LE(tag, at);
-    directory.writeUInt16LE(4, at + 2);
-    directory.writeUInt32LE(1, at + 4);
-    directory.writeUInt32LE(value, at + 8);
-  }
-  return Buffer.concat([head, Buffer.from(values.buffer), directory]);
 }
 
 describe('a small picture', () => {
@@ -78,7 +52,7 @@ describe('a small picture', () => {
   test('of an image with 16 bits goes from its darkest to its brightest value, PNG and TIFF', () => {
     const values = split(new Uint16Array(120_000), 700, 3_000);
     const png = encode({ width: 400, height: 300, data: values, channels: 1, depth: 16 });
-    for (const file of [Buffer.concat([png, Buffer.alloc(5_000)]), tiff(values)]) {
+    for (const file of [Buffer.concat([png, Buffer.alloc(5_000)]), grey16Tiff(values, 400)]) {
       const [left, right] = halves(file);
       expect(left).toBeLessThan(4);
       expect(right).toBeGreaterThan(251);

@@ -4,6 +4,7 @@ import { encode } from 'fast-png';
 import { imageSize } from 'image-size';
 import { expect, test } from 'vitest';
 import { prepareDataFixture } from '../helpers/prepare-data.ts';
+import { grey16Tiff } from '../helpers/tiff.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
 const [WIDTH, HEIGHT] = [300, 200];
@@ -19,30 +20,7 @@ function noise(number: number): Uint16Array {
 
 /** TIFF with one strip, some 120 KB. */
 function tiff(number: number): Buffer {
-  const values = noise(number);
-  const tags = [
-    [256, WIDTH],
-    [257, HEIGHT],
-    [258, 16],
-    [259, 1],
-    [262, 1],
-    [273, 8],
-    [277, 1],
-    [278, HEIGHT],
-    [279, values.byteLength],
-  ] as const;
-  const head = Buffer.from('II*\0\0\0\0\0', 'latin1');
-  head.writeUInt32LE(8 + values.byteLength, 4);
-  const directory = Buffer.alloc(2 + 12 * tags.length + 4);
-  directory.writeUInt16LE(tags.length);
-  for (const [index, [tag, value]] of tags.entries()) {
-    const at = 2 + 12 * index;
-    directory.writeUInt16LE(tag, at);
-    directory.writeUInt16LE(4, at + 2);
-    directory.writeUInt32LE(1, at + 4);
-    directory.writeUInt32LE(value, at + 8);
-  }
-  return Buffer.concat([head, Buffer.from(values.buffer), directory]);
+  return grey16Tiff(noise(number), WIDTH);
 }
 
 /** A list of so many labels with a zip each. */
