@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../src/errors.ts';
-import { ROOT, readActionMetadata } from './action-metadata.ts';
+import { documentedMetadata, ROOT } from './action-metadata.ts';
 import { startFileServer } from './demo/file-server.ts';
 import { startOwncloudServer } from './demo/owncloud-server.ts';
 import { createSample } from './demo/sample-zips.ts';
@@ -25,7 +25,7 @@ interface Prepared {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const metadata = readActionMetadata('prepare-data');
+  const metadata = documentedMetadata('prepare-data');
   const options = parseOptions(args, metadata.inputs);
   if (options.help) {
     process.stdout.write(helpText(metadata));

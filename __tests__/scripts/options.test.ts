@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
+import { documentedMetadata } from '../../scripts/action-metadata.ts';
 import { helpText, parseOptions, UsageError } from '../../scripts/start/options.ts';
 import { nearest } from '../../src/nearest.ts';
 
-const metadata = readActionMetadata('prepare-data');
+const metadata = documentedMetadata('prepare-data');
 const parse = (...args: string[]) => parseOptions(args, metadata.inputs).inputs;
 
 describe('the options of npm start', () => {

@@ -70,6 +70,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   mask(textInput('registry-password'));
   takeSettings(TRAIN_MODEL, BESIDES['train-model']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  const artifactName = artifactNameInput();
   return {
     workspace,
     image: imageInput(),
@@ -86,9 +87,9 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     shmSize: checkedInput('shm-size', TRAIN_MODEL['shm-size']).toLowerCase(),
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
-    artifactName: safeNameInput('artifact-name', ''),
+    artifactName,
     keepUnpublished: booleanInput('keep-unpublished'),
-    key: trainingKey(textInput('key') || textInput('artifact-name')),
+    key: trainingKey(textInput('key') || artifactName),
     retentionDays: wholeNumberInput('retention-days', TRAIN_MODEL['retention-days']),
     owncloudFolder: folderInput('owncloud-folder'),
     isCheck: booleanInput('check'),
@@ -103,6 +104,12 @@ function imageInput(): string {
   const image = requiredInput('image', 'the image that trains, such as ghcr.io/lab/diatoms:v3');
   if (/^[A-Za-z0-9./][^\s]*$/.test(image)) return image;
   throw invalidInput('image', image, 'an image such as ghcr.io/lab/diatoms:v3');
+}
+
+/** An input that is empty is one that is not set: “none” says that there is to be none. */
+function artifactNameInput(): string {
+  const name = safeNameInput('artifact-name', '');
+  return name === 'none' ? '' : name;
 }
 
 function datasetInput(): string {
