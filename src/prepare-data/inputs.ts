@@ -20,10 +20,10 @@ import {
 } from '../runner/inputs.ts';
 import { mask, warn } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
-import { takeSettings } from '../runner/settings.ts';
+import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
 import { BESIDES } from '../schema/besides.ts';
 import { dataClashes, stableNeedsPercentage } from '../schema/clashes.ts';
-import { PREPARE_DATA } from '../schema/prepare-data.ts';
+import { DATA_SET_SETTINGS, PREPARE_DATA } from '../schema/prepare-data.ts';
 
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
 const MAX_PREFIX_BYTES = 200;
@@ -86,6 +86,8 @@ export interface Inputs {
   readonly alsoChecked: readonly StepOutcome[];
   /** The gate that is looked at by a check; `''` for none. */
   readonly gate: string;
+  /** What of it stands in a settings file. */
+  readonly settings?: SettingsRecord | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
 }
@@ -133,6 +135,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
     gate: textInput('check-gate'),
+    settings: settingsRecord(DATA_SET_SETTINGS),
     artifactName: safeNameInput('artifact-name', ''),
   };
   const fileList = await fileListInput(workspace);

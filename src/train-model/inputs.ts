@@ -13,9 +13,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
-import { takeSettings } from '../runner/settings.ts';
+import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
 import { BESIDES } from '../schema/besides.ts';
-import { TRAIN_MODEL } from '../schema/train-model.ts';
+import { TRAIN_MODEL, TRAINING_SETTINGS } from '../schema/train-model.ts';
 import { trainingKey } from '../training-key.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
 
@@ -56,6 +56,8 @@ export interface Inputs {
   readonly compareWith: string;
   /** Whether nothing is trained, and only said whether that would bring anything new. */
   readonly decide: boolean;
+  /** What of the training stands in a settings file. */
+  readonly settings?: SettingsRecord | undefined;
   /** Lower-case hex. */
   readonly dataIdentity: string | undefined;
 }
@@ -95,6 +97,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     isCheck: booleanInput('check'),
     compareWith: textInput('compare-with'),
     decide: booleanInput('decide'),
+    settings: settingsRecord(TRAINING_SETTINGS),
     dataIdentity: sha256Input('data-identity'),
   };
 }
