@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { reportFindings } from '../../src/runner/findings.ts';
-import { captureOutput, commandFile } from '../helpers/runner.ts';
+import { captureOutput, commandFile, setEnvironment } from '../helpers/runner.ts';
 
 test('a check that finds one fault many times says it once, with all that have it', async () => {
   const summary = commandFile('GITHUB_STEP_SUMMARY');
+  setEnvironment({ GITHUB_ACTIONS: 'true' });
   const output = captureOutput();
   await reportFindings([
     { subject: 'a.zip', ok: false, sentence: 'The server is away.' },
