@@ -7,7 +7,7 @@ import { type Answer, END, ENDED, type ThreadStart } from './thread-messages.ts'
  * A thread handles its data in buffers outside of its heap, which V8 frees late: when the heap they belong to is
  * collected, at the latest when they take half of the old generation's limit (V8's `external_memory_hard_limit`), so that
  * a small limit keeps memory flat. With less than 9 MB the bundle's threads run out of memory, and with less than 13 those
- * that Node makes from the sources; with 16 these did once in some thousand starts on a loaded machine.
+ * that Node makes from the sources; with 16 one of less than two thousand did, on a loaded machine.
  */
 const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 24 };
 
