@@ -14,25 +14,40 @@ import { checkDataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import { findPrevious } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
+import { type FoundLabel, labelsOfZip } from './labels-of-zip.ts';
 import type { RunContext } from './prepare.ts';
 
+/** How many labels of a zip a sentence names. */
+const SHOWN_LABELS = 20;
+
 /**
- * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
+ * Finds out in seconds whether a run would succeed: every address by its first bytes,
+ * folders and labels by the zips' directories where servers show these, sign-in, writing and deleting on
  * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
  */
 export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
   const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);
-  const open = inputs.fileList.filter(takesEveryFolder);
   const named = inputs.fileList.filter((entry) => !takesEveryFolder(entry));
   const labels = new Set(named.map(({ speciesLabel }) => speciesLabel));
   const sizes: (number | undefined)[] = [];
+  const images = new Map<string, number>();
+  // Zips whose directories were not seen, and among them those whose folders are labels.
+  const unseen = new Set(fileList.map(({ downloadedFileName }) => downloadedFileName));
+  const open = new Set(inputs.fileList.filter(takesEveryFolder).map(({ downloadedFileName }) => downloadedFileName));
   const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
     find(entry.downloadedFileName, context.signal, async () => {
       const { bytes } = await probeDownload(entry.fileUrl, context);
       sizes.push(bytes);
-      return bytes === undefined
-        ? 'can be had; the server does not tell its size'
-        : `can be had, ${formatBytes(bytes)}`;
+      const had =
+        bytes === undefined ? 'can be had; the server does not tell its size' : `can be had, ${formatBytes(bytes)}`;
+      const found = await labelsOfZip(entry, inputs, context);
+      if (!found) return had;
+      unseen.delete(entry.downloadedFileName);
+      for (const one of found) {
+        labels.add(one.label);
+        images.set(one.label, (images.get(one.label) ?? 0) + one.images);
+      }
+      return open.delete(entry.downloadedFileName) ? `${had}. Its folders: ${labelsWithImages(found)}` : had;
     }),
   );
   const servers = checkServers(inputs, context);
@@ -41,20 +56,30 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     return `${inputs.dataDir} may be used`;
   });
   const [zips, first, others] = await Promise.all([downloads, folder, servers]);
+  const empty = unseen.size > 0 ? [] : [...labels].filter((label) => !images.get(label));
+  const sentence = `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.size)}`;
   const list = {
     subject: 'File list',
-    ok: true,
-    sentence: `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.length)}`,
+    ok: empty.length === 0,
+    sentence:
+      empty.length === 0 ? sentence : `${sentence}; no image of ${empty.map((label) => `“${label}”`).join(', ')}`,
   };
   const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes, fileList.length));
   const gate =
     inputs.gate === ''
       ? []
-      : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.length > 0))];
+      : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.size > 0))];
   return [list, ...zips, first, ...others, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
 }
 
-/** What every folder of a zip is named, only the zip tells. */
+/** Labels and their numbers of images, of a zip that takes every folder. */
+function labelsWithImages(found: readonly FoundLabel[]): string {
+  const shown = found.slice(0, SHOWN_LABELS).map(({ label, images }) => `${label} (${count(images, 'image')})`);
+  const more = found.length > shown.length ? ` and ${found.length - shown.length} more` : '';
+  return `${shown.join(', ')}${more}`;
+}
+
+/** What every folder of a zip is named, only the zip tells, and not every server shows it without the whole zip. */
 function labelsSentence(labels: number, open: number): string {
   const folders = `the folders of ${count(open, 'zip')}`;
   if (open === 0) return count(labels, 'label');
