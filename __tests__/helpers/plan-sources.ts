@@ -32,6 +32,7 @@ export const OPTIONS: PlanOptions = {
   groupBy: undefined,
   duplicates: 'keep-together',
   labelConflicts: 'error',
+  nearDuplicates: 'report',
 };
 
 export const count = (number: number): NTest => ({ kind: 'count', count: number });
