@@ -23,6 +23,7 @@ function report(changes: Partial<ReportData> = {}): ReportData {
       },
       { label: 'Navicula', train: 1190, test: 10, groups: 7, samples: [] },
     ],
+    near: undefined,
     leftOut: [{ reason: 'Not an image', count: 2, examples: ['README.txt'] }],
     warnings: ['Hannaea has few images.'],
     sources: [{ fileName: 'h.zip', sha256: 'ab'.repeat(32), label: 'Hannaea', images: 40, test: 10 }],

@@ -1,7 +1,7 @@
 import { FREQUENCIES, HASH_WORDS, SQUARE } from '../image/perceptual-hash.ts';
 
 /** Of the 255 signs, so many may differ. Of real plankton images, no two come closer than 55 (docs/near-duplicates.md). */
-export const MAX_DISTANCE = 32;
+export const MAX_DISTANCE = 28;
 
 /** How far the shapes of near-duplicates are apart, a twentieth: small images are rounded to whole pixels. */
 const MAX_SHAPE_STEPS = 50;

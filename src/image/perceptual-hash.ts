@@ -1,9 +1,9 @@
 import { imageSize } from 'image-size';
 import { decodeImage } from './decode-image.ts';
+import { greyGrid } from './grey-grid.ts';
 import { JPEG_SIGNATURE } from './jpeg.ts';
 import { createGreyDecoder, type DecodeGrey } from './jpeg-grey.ts';
 import { NotShown, type Pixels } from './pixels.ts';
-import { resample } from './shrink.ts';
 
 /** Of a hash: 255 signs, and the image's shape. */
 export const HASH_WORDS = 9;
@@ -56,7 +56,7 @@ function decode(file: Buffer, decodeGrey: DecodeGrey): Pixels {
 
 /** @returns `undefined` for an image in which nothing is seen */
 export function hashOf(pixels: Pixels): Uint32Array | undefined {
-  const grey = greyGrid(pixels);
+  const grey = greyGrid(pixels, GRID);
   const mean = grey.reduce((sum, value) => sum + value, 0) / grey.length;
   const variance = grey.reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
   if (variance < MIN_CONTRAST ** 2) return undefined;
@@ -67,17 +67,6 @@ export function hashOf(pixels: Pixels): Uint32Array | undefined {
   }
   hash[HASH_WORDS - 1] = SQUARE + Math.round(SHAPE_STEPS * Math.log(pixels.width / pixels.height));
   return hash;
-}
-
-function greyGrid(pixels: Pixels): Float64Array {
-  const { data } = resample(pixels, GRID, GRID);
-  const grey = new Float64Array(GRID * GRID);
-  for (let pixel = 0; pixel < grey.length; pixel++) {
-    const at = 4 * pixel;
-    // ITU-R BT.601, as in JPEG.
-    grey[pixel] = 0.299 * (data[at] ?? 0) + 0.587 * (data[at + 1] ?? 0) + 0.114 * (data[at + 2] ?? 0);
-  }
-  return grey;
 }
 
 /** Of each frequency, its values along the grid. */

@@ -7,16 +7,11 @@ interface Picture {
   readonly data: Uint8Array;
 }
 
-/** At most `side` pixels wide and high. */
+/** At most `side` pixels wide and high, each the mean of those that it stands for, on white. */
 export function shrink(pixels: Pixels, side: number): Picture {
   const scale = Math.max(1, pixels.width / side, pixels.height / side);
   const width = Math.max(1, Math.round(pixels.width / scale));
   const height = Math.max(1, Math.round(pixels.height / scale));
-  return resample(pixels, width, height);
-}
-
-/** Of a given size; each pixel is the mean of those that it stands for, on white. */
-export function resample(pixels: Pixels, width: number, height: number): Picture {
   const data = new Uint8Array(width * height * 4);
   const sums = new Float64Array(4);
   for (let y = 0; y < height; y++) {
