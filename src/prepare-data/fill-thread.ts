@@ -30,6 +30,7 @@ import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { imageFault } from '../image/image-fault.ts';
 import { answerRequests, startData, throwIfEnding } from '../thread-program.ts';
+import { createFileBatch, type FileBatch } from './file-batch.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
 /** What is to be put into the archive, whole and without a gap. */
@@ -46,6 +47,8 @@ export interface ImagesJob {
   /** The folder with those of the splits and labels, which get them as well; `undefined` for none. */
   readonly results: string | undefined;
   readonly brokenImages: BrokenImages;
+  /** Whether all of its images are asked for, to be looked at. */
+  readonly looks: boolean;
 }
 
 /** What becomes of images that are no whole ones: see the input `broken-images`. */
@@ -86,6 +89,8 @@ export interface Filled {
   readonly pictures: readonly Picture[];
   /** How many images have which size: see `sizeBins`. */
   readonly sizes: readonly number[];
+  /** All images that are in their places, where they were asked for. */
+  readonly files: FileBatch | undefined;
 }
 
 /** A picture for the report. */
@@ -105,15 +110,20 @@ export interface ZipPart {
 
 /**
  * A job comes first; then, once its length is known and it is its turn, the place in the archive. Or entries are only
- * hashed.
+ * hashed, or read.
  */
-export type FillRequest = { readonly job: FillJob } | { readonly offset: number } | { readonly hash: ZipPart };
+export type FillRequest =
+  | { readonly job: FillJob }
+  | { readonly offset: number }
+  | { readonly hash: ZipPart }
+  | { readonly read: ZipPart };
 
 export type FillReply =
   | { readonly length: number }
   | { readonly filled: Filled }
   /** SHA-256 of each entry, hexadecimal. */
-  | { readonly hashes: readonly string[] };
+  | { readonly hashes: readonly string[] }
+  | { readonly files: FileBatch };
 
 /**
  * An entry larger than this is not held in memory, and so never deflated: it goes to its place in pieces, for which its
@@ -145,7 +155,10 @@ let archive: number | undefined;
 let source: { readonly path: string; readonly file: number } | undefined;
 let prepared: Prepared | undefined;
 
-answerRequests<FillRequest, FillReply>(answer);
+answerRequests<FillRequest, FillReply>(answer, (reply) => {
+  const files = 'filled' in reply ? reply.filled.files : 'files' in reply ? reply.files : undefined;
+  return files ? [files.data.buffer] : [];
+});
 
 async function answer(request: FillRequest): Promise<FillReply> {
   if ('job' in request) {
@@ -153,6 +166,7 @@ async function answer(request: FillRequest): Promise<FillReply> {
     return { length: prepared.length };
   }
   if ('hash' in request) return { hashes: await hashesOf(request.hash) };
+  if ('read' in request) return { files: readFiles(request.read) };
   if (!prepared) throw new Error('A place without a job');
   return { filled: await prepared.write(request.offset) };
 }
@@ -297,7 +311,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
 }
 
 function filledFile(entries: readonly WrittenEntry[]): Filled {
-  const nothing = { manifest: '', unreadable: [], broken: [], pictures: [], sizes: [] };
+  const nothing = { manifest: '', unreadable: [], broken: [], pictures: [], sizes: [], files: undefined };
   return { entries: 1, bytes: 0, records: recordsOf(entries), ...nothing };
 }
 
@@ -324,8 +338,9 @@ interface FoundImage {
 }
 
 /** Collects what is to be told of the images of a job. */
-function createFindings({ label, zip, brokenImages }: ImagesJob) {
+function createFindings({ label, zip, brokenImages, looks, images }: ImagesJob) {
   let [manifest, bytes] = ['', 0];
+  const files = looks ? createFileBatch(bytesOf(images)) : undefined;
   const unreadable: string[] = [];
   const broken: BrokenImage[] = [];
   const pictures: Picture[] = [];
@@ -350,6 +365,7 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
       const { image, split, fileName, wanted } = one;
       manifest += line(one, { path, split, sha256, fault }, size);
       bytes += image.bytes;
+      files?.add(data);
       if (size) sizes.add(size);
       else if (fault === undefined) unreadable.push(path);
       if (size && wanted) pictures.push({ label, split, fileName, data: data && Uint8Array.from(data) });
@@ -363,8 +379,28 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
       broken,
       pictures,
       sizes: sizes.counts,
+      files: files?.batch(),
     }),
   };
+}
+
+/** Of what can be held in memory. */
+function bytesOf(images: PackedImages): number {
+  let sum = 0;
+  for (const { image } of unpackImages(images)) if (image.bytes <= MAX_BUFFERED_BYTES) sum += image.bytes;
+  return sum;
+}
+
+function readFiles({ zip, entries }: ZipPart): FileBatch {
+  const file = openSource(zip.path);
+  const held = entries.filter(({ bytes }) => bytes <= MAX_BUFFERED_BYTES);
+  const files = createFileBatch(held.reduce((sum, { bytes }) => sum + bytes, 0));
+  for (const entry of entries) {
+    throwIfEnding();
+    const isHeld = entry.bytes <= MAX_BUFFERED_BYTES;
+    files.add(isHeld ? onDisk('read', zip.path, () => reader.read(zip.name, file, entry)) : undefined);
+  }
+  return files.batch();
 }
 
 /** In memory of its own: of a small buffer all the memory that it shares with others would be sent. */

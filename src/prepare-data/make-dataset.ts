@@ -13,6 +13,7 @@ import { comparedImage } from './kept-sides.ts';
 import type { LastArchive } from './last-archive.ts';
 import { checkShrinking, createLine, type Line, logChanges } from './line.ts';
 import { removeArchive } from './local-archive.ts';
+import { createLooks } from './looks.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { Outcome, RunContext } from './prepare.ts';
 import { type Selections, selectSources } from './sources.ts';
@@ -129,8 +130,9 @@ async function select(downloads: Downloads, inputs: Inputs, line: Line | undefin
 /** Finds out which side every image goes to, and puts none there. */
 async function planOnly(selections: Selections, inputs: Inputs, line: Line | undefined): Promise<Planned> {
   const threads = startFillThreads('', threadsFor('copying'));
+  const looks = createLooks();
   try {
-    const planning = await createPlanning(selections, inputs.plan, threads, line?.known);
+    const planning = await createPlanning(selections, inputs.plan, { threads, looks }, line?.known);
     const tally = createTally();
     const leftOut = [...selections.leftOut];
     for await (const { planned } of planning.sources()) {
@@ -148,5 +150,6 @@ async function planOnly(selections: Selections, inputs: Inputs, line: Line | und
     return { classes, leftOut, changes, warnings: [...selections.warnings, ...planning.warnings()] };
   } finally {
     await threads.close();
+    await looks.close();
   }
 }

@@ -19,6 +19,7 @@ import { archiveName } from './archive-name.ts';
 import { brokenWarnings, type FoundBroken, leftOutBroken, requireWholeImages } from './broken-images.ts';
 import { createCsvFile } from './csv-file.ts';
 import type { DataDir } from './data-dir.ts';
+import { describeNear } from './describe-near.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
 import type { FillJob } from './fill-thread.ts';
@@ -26,8 +27,10 @@ import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createKeptSides, type KeptSides } from './kept-sides.ts';
 import type { Line } from './line.ts';
+import { createLooks } from './looks.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
 
+import { createNearFinder } from './near-finder.ts';
 import { organise } from './organise.ts';
 import { createPictures } from './pictures.ts';
 import { createPlanning } from './plan-sources.ts';
@@ -39,6 +42,7 @@ const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
 const REPORT = 'report.html';
 const CHANGES = 'changes.csv';
+const NEAR = 'near-duplicates.csv';
 
 export interface WrittenDataset {
   readonly name: string;
@@ -103,6 +107,8 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
   const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
   const pictures = createPictures(selections.gallery.pictureBytes);
+  const looks = createLooks();
+  const { nearDuplicates } = inputs.plan;
   let kept: KeptSides | undefined;
   try {
     kept = await createKeptSides(
@@ -111,7 +117,8 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       { isGrouped: inputs.plan.groupBy !== undefined },
     );
     const { sidesPath, changesPath } = kept;
-    const planning = await createPlanning(selections, inputs.plan, threads, run.line?.known);
+    const planning = await createPlanning(selections, inputs.plan, { threads, looks }, run.line?.known);
+    const finder = nearDuplicates === 'off' ? undefined : createNearFinder(looks, planning.hashes);
     run.onBegun({ name, file: archive.file, saver });
     const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
@@ -130,6 +137,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         saver,
         signal,
         brokenImages: inputs.brokenImages,
+        looks: nearDuplicates === 'report',
         onPlanned: ({ planned }) => {
           leftOut.push(...planned.leftOut);
         },
@@ -143,6 +151,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
           progress.update(doneBytes, imageBytes);
           await manifest.add(filled.manifest);
           await pictures.add(filled.pictures);
+          await finder?.add(filled.files, placed);
         },
       });
     } finally {
@@ -154,13 +163,18 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     await manifest.finish();
     await kept.finish(manifest.path, gone);
     const changes = kept.changes();
+    const found = await finder?.finish();
+    const near = found && (await describeNear(found, { ...inputs, manifest: manifest.path, sources }));
     const warnings = [
       ...selections.warnings,
       ...planning.warnings(),
       ...brokenWarnings(broken, tally.classes(), inputs.brokenImages),
       ...unreadableWarning(unreadable),
+      ...(near?.warnings ?? []),
     ];
     const descriptions = [manifest.path, ...(changesPath === undefined ? [] : [changesPath])];
+    const made: Record<string, string> = {};
+    if (near?.csv !== undefined) made[NEAR] = near.csv;
     async function* texts(): AsyncGenerator<FillJob> {
       yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST };
       if (changesPath !== undefined) yield { kind: 'file', path: changesPath, name: archiveFolder + CHANGES };
@@ -174,11 +188,10 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         warnings,
         changes,
         sizes: sizeBins(sizes),
+        near: near?.report,
       });
-      const made = {
-        [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
-        [REPORT]: reportHtml(report),
-      };
+      made[DATASET] = datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() });
+      made[REPORT] = reportHtml(report);
       for (const [fileName, text] of Object.entries(made)) {
         const description = join(dataDir.results, fileName);
         await writeFile(description, text).catch((error: unknown) => {
@@ -204,6 +217,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   } finally {
     await threads.close();
     await pictures.close();
+    await looks.close();
   }
 }
 
