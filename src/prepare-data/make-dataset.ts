@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { plansAllAtOnce } from '../dataset/plan.ts';
 import { createTally } from '../dataset/tally.ts';
 import type { CachedDownload } from '../download/cache.ts';
@@ -48,7 +49,7 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
     // With little disk the archive can't be finished without the server.
     if (!sending || !archive.saver) return sending;
     sending.result.catch((error: unknown) => stop.abort(error));
-    leftover = archive.file.path;
+    leftover = join(inputs.workspace, archive.name);
     return sending;
   };
   try {

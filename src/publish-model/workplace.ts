@@ -10,6 +10,7 @@ import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { removeTemporary } from '../owncloud/store.ts';
+import { addressOfRun } from '../runner/address-of-run.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import { keepPage } from './keep-page.ts';
@@ -142,8 +143,5 @@ async function repaired(remote: Remote, folder: string, options: RemoteOptions):
 
 /** Who holds the lock, for people: the address of the run. */
 function ownerOf(env: NodeJS.ProcessEnv): string {
-  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run } = env;
-  return server && repository && run
-    ? `${server}/${repository}/actions/runs/${run}`
-    : `a run outside of GitHub, process ${process.pid}`;
+  return addressOfRun(env) ?? `a run outside of GitHub, process ${process.pid}`;
 }
