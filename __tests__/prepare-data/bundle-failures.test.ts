@@ -191,12 +191,25 @@ describe('zips that allow no data set', () => {
   });
 });
 
+test.runIf(existsSync('/dev/full'))(
+  'a full disk of the runner’s own makes no red run of an archive that is uploaded',
+  async () => {
+    const { run, uploaded } = await prepareDataFixture();
+    const result = await run({}, { GITHUB_OUTPUT: '/dev/full', GITHUB_STEP_SUMMARY: '/dev/full' });
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(result.stdout).toContain('::warning::The outputs of this step could not be written: ');
+    expect(result.stdout).toContain('::warning::The job summary could not be written: ');
+    expect(uploaded()).toEqual([expect.stringMatching(/\.zip$/), expect.stringMatching(/\.run\.json$/)]);
+  },
+);
+
 test('what nobody foresaw ends red too, says so, and shows no secret', async () => {
   const { run, fileList } = await prepareDataFixture();
-  // A runner whose file for outputs is gone: the toolkit throws, and it is none of our errors.
-  const result = await run({}, { GITHUB_OUTPUT: join('nowhere', 'at', 'all') });
+  // A Node that can't tell the time: none of our errors.
+  const odd = encodeURIComponent('Date.prototype.toISOString = () => { throw new Error("odd") }');
+  const result = await run({}, { NODE_OPTIONS: `--import=data:text/javascript,${odd}` });
   expect(errorOf(result)).toMatch(
-    /^Something happened that this action did not foresee\. Please report it with this text:\nError: Missing file/,
+    /^Something happened that this action did not foresee\. Please report it with this text:\nError: odd/,
   );
   expectNoSecrets(
     result,

@@ -22,11 +22,14 @@ async function waitingRun(inputs: Readonly<Record<string, string>> = {}) {
   // The last of the list, so that the others are in the archive.
   const others = fileList.filter((entry) => entry.downloaded_file_name !== name);
   const action = start({ 'file-list': JSON.stringify([...others, waiting]), ...inputs });
-  const hasBegun = () => existsSync(join(workspace, 'data', 'results', 'manifest.csv.part'));
-  const downloading = () => filesBelow(workspace).filter((path) => /downloads.+\.part$/.test(path));
-  while (!hasBegun() || downloading().some((path) => !path.includes(name))) await sleep(10);
-  const part = readdirSync(workspace).find((file) => file.endsWith('.zip.part'));
-  return { ...fixture, action, part: join(workspace, part ?? '') };
+  const files = () => filesBelow(workspace);
+  const part = () => files().find((file) => /^[^/]+\.zip\.part$/.test(file));
+  // Before the archive, low-disk tries the disk under the same name.
+  const hasBegun = () => files().includes('data/results/manifest.csv.part') && part() !== undefined;
+  const isDownloading = () =>
+    files().some((file) => file.includes('.zip.part') && /downloads/.test(file) && !file.includes(name));
+  while (!hasBegun() || isDownloading()) await sleep(10);
+  return { ...fixture, action, part: join(workspace, part() ?? '') };
 }
 
 // Windows can't end a process so that it has no say.
