@@ -74,6 +74,16 @@ describe('an ownCloud', () => {
     expect((await connectTo(server.url)).rootUrl.href).toBe(`${server.url}/remote.php/webdav/`);
   });
 
+  test('says once why it refuses the password, though each of its ways to sign in says it', async () => {
+    const reason = 'Username or password was incorrect';
+    const body = `<d:error xmlns:d="DAV:" xmlns:s="x"><s:message>${reason}, ${reason}, No bearer found</s:message></d:error>`;
+    const server = await ownServer({
+      hook: ({ method }) => (method === 'PROPFIND' ? { status: 401, body } : undefined),
+    });
+    const { message } = await errorOf(connectTo(server.url));
+    expect(message).toMatch(/ It says: “Username or password was incorrect, No bearer found”\.$/);
+  });
+
   test('another user’s WebDAV address is refused instead of showing an empty folder', async () => {
     const server = await ownServer({
       hook: ({ method }) => (method === 'PROPFIND' ? { status: 207, body: FOLDER } : undefined),

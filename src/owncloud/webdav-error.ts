@@ -94,8 +94,13 @@ function explainRefusal(refusal: Refusal): string {
   const { method, status, host, path, reason } = refusal;
   const known = path.replaceAll(/\.uploading-[0-9a-f]{8}(?=\/|$)/g, '');
   const deed = `${DEEDS[method] ?? method} ${path === '/' ? 'its top folder' : `“${known}”`}`;
-  const said = reason ? ` It says: “${reason}”.` : '';
+  const said = reason ? ` It says: “${status === 401 ? eachOnce(reason) : reason}”.` : '';
   return `The server ${host} did not ${deed} (status ${status}): ${adviceFor(refusal)}.${said}`;
+}
+
+/** SabreDAV gives the reasons of all its ways to sign in, one after the other (Auth plugin, `implode(', ', $reasons)`). */
+function eachOnce(reasons: string): string {
+  return [...new Set(reasons.split(', '))].join(', ');
 }
 
 function adviceFor(refusal: Refusal): string {

@@ -10,10 +10,10 @@ import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { removeTemporary } from '../owncloud/store.ts';
-import { addressOfRun } from '../runner/address-of-run.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import { keepPage } from './keep-page.ts';
+import { endOfOwners, ownerOf } from './lock-owner.ts';
 import type { Outcome } from './outcome.ts';
 import { type PublishedModel, readPublished } from './production.ts';
 import { removeUnfinished } from './tidy.ts';
@@ -76,7 +76,8 @@ export async function atWork(
   });
   requireFullAccess(remote);
   if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
-  const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, onWait: info };
+  const hasEnded = endOfOwners(inputs, context);
+  const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, hasEnded, onWait: info };
   const lock = await takeLock(remote, request, options);
   try {
     const content = await repaired(remote, folder, options);
@@ -139,9 +140,4 @@ async function repaired(remote: Remote, folder: string, options: RemoteOptions):
   await removeUnfinished(remote, folder, content.unfinished, options);
   for (const name of content.unfinishedFiles) await removeTemporary(remote, remotePath(folder, name), options);
   return content;
-}
-
-/** Who holds the lock, for people: the address of the run. */
-function ownerOf(env: NodeJS.ProcessEnv): string {
-  return addressOfRun(env) ?? `a run outside of GitHub, process ${process.pid}`;
 }
