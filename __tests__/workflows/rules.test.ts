@@ -368,7 +368,9 @@ describe('a GPU server', () => {
   test('can be left out, and must not be used by a later attempt of the run, when it is gone', () => {
     const { start, train, stop } = withServer.find(({ name }) => name === 'train-model')?.workflow.jobs ?? {};
     for (const job of [start, stop]) expect(job?.if).toContain(".driver || 'none') != 'none'");
-    expect(train?.if).toMatch(/^\$\{\{ !cancelled\(\) && .*contains\(fromJSON\('\["success","skipped"\]'\), needs\.start\.result\)/s);
+    expect(train?.if).toMatch(
+      /^\$\{\{ !cancelled\(\) && .*contains\(fromJSON\('\["success","skipped"\]'\), needs\.start\.result\)/s,
+    );
     expect(train?.['runs-on']).toMatch(/needs\.start\.result == 'skipped'\s&& fromJSON\(.*runners\)\.train/);
     const isOurs = 'needs.start.outputs.attempt == github.run_attempt';
     expect(train?.['runs-on']).toContain(`${isOurs} && needs.start.outputs.runs-on`);
