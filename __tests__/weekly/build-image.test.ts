@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ACTION, type RunOptions, runWorkflow } from '../helpers/act.ts';
 import { type Authority, makeAuthority } from '../helpers/authority.ts';
 import { buildxPlugin, makeBuildkitImage } from '../helpers/buildkit-image.ts';
-import { run } from '../helpers/commands.ts';
+import { requireRoot, run } from '../helpers/commands.ts';
 import { type DockerEngine, makeSmallImage, startDocker } from '../helpers/docker.ts';
 import { type LoopbackServer, startServer } from '../helpers/loopback-server.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
@@ -44,6 +44,8 @@ let api: LoopbackServer;
 const trusted = () => join('/etc/docker/certs.d', registry.host);
 
 beforeAll(async () => {
+  // The folder where an engine looks for the authorities of registries is root’s.
+  requireRoot();
   plugin = await buildxPlugin();
   expectRealActions();
   docker = await startDocker();

@@ -17,6 +17,7 @@ import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
+import { stillThere } from './still-there.ts';
 import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
 import { judgementOf, type VersionRecord } from './version-record.ts';
@@ -30,8 +31,17 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
   if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
+  let isStored = false;
+  const onStored = (outcome: Outcome) => {
+    isStored = true;
+    context.onStored(outcome);
+  };
   try {
-    return await atWork(inputs, context, (place) => publishVersion(inputs, task, model, place, context));
+    return await atWork(inputs, context, (place) =>
+      publishVersion(inputs, task, model, place, { ...context, onStored }),
+    );
+  } catch (error) {
+    throw isStored ? error : stillThere(error, task);
   } finally {
     await close();
   }
