@@ -15,6 +15,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { PUBLISH_MODEL } from '../schema/publish-model.ts';
 import type { Rules } from './checks.ts';
 
 /** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
@@ -78,12 +81,13 @@ export interface Inputs {
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
   mask(textInput('owncloud-password'));
   mask(textInput('models-password'));
+  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
   return {
     ...accounts(),
-    modelsFolder: folderInput('models-folder') || 'models',
+    modelsFolder: folderInput('models-folder'),
     modelName: modelNameInput(),
     task: taskInput(env, now),
-    keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
+    keepVersions: wholeNumberInput('keep-versions', PUBLISH_MODEL['keep-versions']),
   };
 }
 
@@ -125,14 +129,14 @@ function taskInput(env: NodeJS.ProcessEnv, now: Date): Inputs['task'] {
 }
 
 function checkAgain(): 'as-stored' | 'anew' | '' {
-  return textInput('check-again') === '' ? '' : oneOfInput('check-again', ['as-stored', 'anew']);
+  return textInput('check-again') === '' ? '' : oneOfInput('check-again', PUBLISH_MODEL['check-again'].words);
 }
 
 function rulesInput(): Rules {
   return {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
-    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
+    worseClasses: oneOfInput('worse-classes', PUBLISH_MODEL['worse-classes'].words),
     allowClassChange: booleanInput('allow-class-change'),
   };
 }
