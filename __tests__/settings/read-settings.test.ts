@@ -131,7 +131,7 @@ const WRONG: readonly (readonly [name: string, text: string, faults: readonly st
     'owncloud:\n  username: secret USER\n  password: secret MY_PASSWORD\n',
     [
       '2:13: owncloud.username: is no secret here, and can’t come from USER',
-      '3:13: owncloud.password: names the secret MY_PASSWORD, and the workflows take it as OWNCLOUD_PASSWORD: write “secret OWNCLOUD_PASSWORD”, and hand yours on in the workflow that calls: OWNCLOUD_PASSWORD: ${{ secrets.MY_PASSWORD }}',
+      '3:13: owncloud.password: names the secret MY_PASSWORD, and the workflows take it as OWNCLOUD_PASSWORD: write “secret OWNCLOUD_PASSWORD”, and hand yours on in the workflow that calls: OWNCLOUD_PASSWORD: $',
     ],
   ],
   [

@@ -19,7 +19,7 @@ describe.each(ACTIONS)('%s', (action) => {
     const defaults = Object.entries(readActionMetadata(action).inputs).filter(
       ([, input]) => input.default !== undefined,
     );
-    expect(defaults.map(([name]) => name)).toEqual(action === 'gpu-server' ? ['github-token'] : []);
+    expect(defaults.map(([name]) => name)).toEqual(/server|publish/.test(action) ? ['github-token'] : []);
     expect(() => documentedMetadata(action)).not.toThrow();
   });
 

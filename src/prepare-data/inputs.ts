@@ -222,6 +222,7 @@ function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
     groupBy: groupByInput(),
     duplicates: oneOfInput('duplicates', PREPARE_DATA.duplicates.words),
     labelConflicts: oneOfInput('label-conflicts', PREPARE_DATA['label-conflicts'].words),
+    nearDuplicates: oneOfInput('near-duplicates', PREPARE_DATA['near-duplicates'].words),
   };
 }
 

@@ -70,6 +70,8 @@ export interface Inputs {
   readonly task: Task | CheckTask;
   /** How many versions stay; `undefined`: all. */
   readonly keepVersions: number | undefined;
+  /** Asks whether a run that holds the model's folder has ended; `''` when nobody may ask. */
+  readonly githubToken: string;
 }
 
 /**
@@ -81,6 +83,7 @@ export interface Inputs {
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
   mask(textInput('owncloud-password'));
   mask(textInput('models-password'));
+  mask(textInput('github-token'));
   takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
   return {
     ...accounts(),
@@ -88,6 +91,7 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
     modelName: modelNameInput(),
     task: taskInput(env, now),
     keepVersions: wholeNumberInput('keep-versions', PUBLISH_MODEL['keep-versions']),
+    githubToken: textInput('github-token'),
   };
 }
 

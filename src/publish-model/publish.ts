@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { formatBytes } from '../format.ts';
 import { evaluateGate } from '../model/gate.ts';
 import type { Remote } from '../owncloud/connect.ts';
+import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
 import { downloadArtifact } from '../runner/download-artifact.ts';
@@ -87,6 +88,12 @@ async function publishVersion(
   const judged = judgementOf(checks, rules, production, context.now());
   const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [] };
   const what = { folder, version, model, isThere, record };
+  if (!isThere) {
+    const own = model.files.reduce((sum, { bytes }) => sum + bytes, 0);
+    // Production is a copy of its own.
+    const [bytes, text] = task.promote ? [2 * own, 'the version with its copy for production'] : [own, 'the version'];
+    await requireSpaceOnServer(remote, { folder, bytes, what: text }, options);
+  }
   const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));

@@ -29,6 +29,7 @@ export function dataClashes(value: ValueOf): Clash[] {
     value('upload') === 'false' && value('dry-run') !== 'true' ? 'upload: false' : '',
     value('archive-content') === 'data' ? 'archive-content: data (its default; set results)' : '',
     value('keep-archive') === 'true' ? 'keep-archive: true' : '',
+    value('near-duplicates') === 'together' ? 'near-duplicates: together, for which all zips have to be here' : '',
   ].find((text) => text !== '');
   if (value('low-disk') === 'true' && against !== undefined) {
     clashes.push({

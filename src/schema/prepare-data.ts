@@ -25,6 +25,7 @@ export const PREPARE_DATA = {
   'broken-images': words(['leave-out', 'keep', 'error'], 'leave-out'),
   duplicates: words(['keep-together', 'drop', 'error'], 'keep-together'),
   'label-conflicts': words(['error', 'warn'], 'error'),
+  'near-duplicates': words(['report', 'together', 'off'], 'report'),
   'image-extensions': text({
     fallback: 'jpg, jpeg, png, bmp, gif, tif, tiff, webp',
     accepts: (value) => value.split(/[\s,]+/).every((ending) => /^(\.?[A-Za-z0-9]+)?$/.test(ending)),
@@ -60,6 +61,7 @@ export const DATA_SET_SETTINGS: readonly (keyof typeof PREPARE_DATA)[] = [
   'broken-images',
   'duplicates',
   'label-conflicts',
+  'near-duplicates',
   'image-extensions',
   'archive-content',
 ];

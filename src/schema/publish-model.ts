@@ -33,4 +33,6 @@ export const PUBLISH_MODEL = {
   'judge-version': ofRun(text()),
   'keep-versions': whole(1, 1_000_000),
   check: ofRun(truth('false')),
+  // Its default is in action.yml: only there it can be an expression.
+  'github-token': ofRun(text()),
 };
