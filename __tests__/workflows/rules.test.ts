@@ -250,7 +250,7 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
   test('never keys a concurrency group on its caller, with which it would wait for itself', () => {
     expect(text).not.toContain('github.workflow');
     const groups = concurrencyOf(file).map(({ group }) => group);
-    const model = 'fromJSON(inputs.publish || needs.settings.outputs.publish).model-name';
+    const model = "fromJSON(inputs.publish || needs.settings.outputs.publish || '{}').model-name";
     expect(groups).toEqual(name === 'publish-model' ? [`publish-model-\${{ ${model} }}`] : []);
   });
 

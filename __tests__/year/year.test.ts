@@ -126,7 +126,7 @@ test('August: the server is away, which is one sentence; then it is back', async
 test('September: the account is full, and nothing is lost; then there is space', async () => {
   await lab.collection.put('Nitzschia-2.zip', 'Nitzschia', specimensOf('Nitzschia', 100, 30));
   // As the check finds out in seconds; and when it fills up later.
-  for (const fullAfter of [/./, /Pipeline\/Check\].*Job succeeded/]) {
+  for (const fullAfter of [/./, /Check\/Check\].*Job succeeded/]) {
     const errors = await expectRed(lab, { fullAfter });
     expect(errors).toEqual(errors.map(() => expect.stringContaining('507')));
     await expectAllInOrder(lab);
