@@ -70,6 +70,7 @@ const PUBLISHING = {
   'models-password': SECRET,
   'model-dir': 'the workspace of this job is empty',
   check: 'nothing is published by a check',
+  'dry-run': 'the workflow publishes',
 };
 
 const GPU_SERVER: Target = {
@@ -110,6 +111,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'data-dir': 'nothing runs in this job after the action that could look into the folder',
           'keep-data': 'nothing runs in this job after the action that could look into the folder',
           'keep-archive': 'nothing runs in this job after the action that could read the archive',
+          'artifact-content': 'the archive is in ownCloud',
           'check-also': 'no other step of this job checks anything',
           'check-gate': 'the pipeline has one',
         },
@@ -196,6 +198,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'check-also': 'comes from the step before',
           'check-gate': 'is the gate of the publishing, if there is one',
           'dry-run': CHECKS,
+          'artifact-content': CHECKS,
           upload: CHECKS,
           'data-dir': CHECKS,
           'keep-data': 'the job that makes the data set keeps none',
@@ -212,6 +215,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
           'owncloud-password': SECRET,
           'models-password': SECRET,
           check: 'is true',
+          'dry-run': CHECKS,
           'model-dir': CHECKS,
           'artifact-name': CHECKS,
           unpublished: CHECKS,

@@ -66,6 +66,7 @@ describe('inputs', () => {
       alsoChecked: [],
       gate: '',
       artifactName: '',
+      archiveInArtifact: false,
     });
     expect(plan).toEqual({
       split: 'shuffle',
@@ -95,6 +96,7 @@ describe('inputs', () => {
       cache: 'false',
       'check-also': 'Registry a=b=success\n\n Mirror = skipped',
       'artifact-name': 'diatoms',
+      'artifact-content': 'archive',
     });
     expect(inputs).toMatchObject({
       nTest: { kind: 'percentage', percentage: 20 },
@@ -113,6 +115,7 @@ describe('inputs', () => {
         { name: 'Mirror', outcome: 'skipped' },
       ],
       artifactName: 'diatoms',
+      archiveInArtifact: true,
     });
   });
 

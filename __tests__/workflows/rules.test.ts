@@ -45,6 +45,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'publish-model/promote': {},
   'pipeline/check': { contents: 'read', packages: 'write' },
   'pipeline/decide': {},
+  'try-it/try-it': { packages: 'write' },
   'pipeline/check-training': {},
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },

@@ -82,6 +82,8 @@ export interface Inputs {
   readonly gate: string;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** Whether the artifact holds the archive, too. */
+  readonly archiveInArtifact: boolean;
 }
 
 /**
@@ -126,8 +128,15 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     alsoChecked: alsoCheckedInput(),
     gate: textInput('check-gate'),
     artifactName: safeNameInput('artifact-name', ''),
+    archiveInArtifact: oneOfInput('artifact-content', ['descriptions', 'archive']) === 'archive',
   };
   requireSensibleDisk(inputs);
+  if (inputs.archiveInArtifact && inputs.artifactName === '') {
+    throw new DiatomError(
+      'INPUT',
+      'Input artifact-content is archive, but artifact-name, which asks for artifacts, is not set: set it, too.',
+    );
+  }
   const fileList = await fileListInput(workspace);
   requireSensibleSplit(inputs, fileList);
   return { ...inputs, fileList };
@@ -267,12 +276,14 @@ function uploadInputs(): UploadInputs {
 }
 
 /** With low-disk the archive is nowhere but on the server, and the zips nowhere at all. */
-function requireSensibleDisk({ lowDisk, mode, upload, archiveContent, keepArchive }: Omit<Inputs, 'fileList'>): void {
+function requireSensibleDisk(inputs: Omit<Inputs, 'fileList'>): void {
+  const { lowDisk, mode, upload, archiveContent, keepArchive, archiveInArtifact } = inputs;
   if (!lowDisk) return;
   const conflict = [
     !upload && mode === 'run' ? 'upload: false' : undefined,
     archiveContent === 'data' ? 'archive-content: data (its default; set results)' : undefined,
     keepArchive ? 'keep-archive: true' : undefined,
+    archiveInArtifact ? 'artifact-content: archive' : undefined,
   ].find((text) => text !== undefined);
   if (conflict === undefined) return;
   throw new DiatomError(

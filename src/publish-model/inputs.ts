@@ -49,6 +49,11 @@ export interface RollBackTask {
   readonly rules: Rules | 'as-stored' | undefined;
 }
 
+/** Nothing is published, and no server asked; it is only told what the gate says of the model. */
+export interface DryRun extends Pick<PublishTask, 'source' | 'rules'> {
+  readonly modelName: string;
+}
+
 /** Nothing is published; it is only found out whether it could be. */
 export interface CheckTask {
   readonly kind: 'check';
@@ -85,6 +90,18 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
     task: taskInput(env, now),
     keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
   };
+}
+
+/**
+ * `undefined` when `dry-run` is false. It needs no server, and so none of the inputs that are about one.
+ *
+ * @throws DiatomError `INPUT`
+ */
+export function readDryRun(env: NodeJS.ProcessEnv): DryRun | undefined {
+  if (!booleanInput('dry-run')) return undefined;
+  refuseBeside('dry-run', ['unpublished', 'promote-version', 'roll-back-to', 'judge-version', 'check-again']);
+  const { source } = sourceInput(env);
+  return { modelName: modelNameInput(), source, rules: rulesInput() };
 }
 
 function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
@@ -165,13 +182,14 @@ function judgeTask(): JudgeTask {
   return { kind: 'judge', version, rules: rulesInput(), promote: booleanInput('promote') };
 }
 
-/** What is on the server comes from nowhere else. */
+/** What is on the server comes from nowhere else, and what asks no server can't be there. */
 function refuseBeside(input: string, others: readonly string[]): void {
   const contradiction = others.find((name) => textInput(name) !== '');
   if (contradiction === undefined) return;
+  const why = input === 'dry-run' ? 'asks no server' : 'takes a version that is on the server';
   throw new DiatomError(
     'INPUT',
-    `Inputs ${input} and ${contradiction} contradict each other: ${input} takes a version that is on the server. Leave ${contradiction} empty.`,
+    `Inputs ${input} and ${contradiction} contradict each other: ${input} ${why}. Leave ${contradiction} empty.`,
   );
 }
 
