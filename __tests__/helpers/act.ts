@@ -10,6 +10,9 @@ const STAND_INS = join(ROOT, '__tests__', 'e2e', 'stand-ins');
 const REPOSITORY = readRepository();
 const REF = 'v1';
 
+/** The only one of the user’s repository. */
+const BRANCH = 'main';
+
 /** How workflows use this repository. */
 export const ACTION = `${REPOSITORY}@${REF}`;
 
@@ -20,6 +23,7 @@ const SHIPPED = [
   'gpu-server',
   'train-model',
   'publish-model',
+  'settings',
   'dist',
   '.github',
   'templates',
@@ -37,6 +41,8 @@ export interface RunOptions {
   readonly actions?: string;
   /** Plug-ins of Docker, paths of programs. */
   readonly dockerPlugins?: readonly string[];
+  /** A part of the settings that does not reach the next job, as on GitHub when it contains the text of a secret. */
+  readonly lost?: string;
   /** What a runner gives to every step. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Is told what the run says, piece by piece. */
@@ -69,6 +75,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
     for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
     const workflows = join(actions, '.github', 'workflows');
     const repositories = { [ACTION]: actions, ...(await prepareWorkflows(workflows, options.actions)) };
+    if (options.lost !== undefined) await loseOutput(join(workflows, 'settings.yml'), options.lost);
     const repository = join(base, 'repository');
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
@@ -89,13 +96,16 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
       await symlink(plugin, join(folder, basename(plugin)));
     }
     const environment = { ...options.environment, STAND_IN_REPOSITORY: actions };
+    const event = join(base, 'event.json');
+    // What GitHub tells of the start, as far as actions look there.
+    await writeFile(event, JSON.stringify({ inputs: options.inputs, repository: { default_branch: BRANCH } }));
     const args = [
-      ...['workflow_dispatch', '-W', file, '-P', 'ubuntu-latest=-self-hosted', '-P', 'self-hosted=-self-hosted'],
+      ...['workflow_dispatch', '-e', event, '-W', file],
+      ...['-P', 'ubuntu-latest=-self-hosted', '-P', 'self-hosted=-self-hosted'],
       ...['--no-cache-server'],
       ...['--secret-file', await valuesFile(base, 'secrets', options.secrets)],
       ...['--var-file', await valuesFile(base, 'variables', options.variables)],
       ...['--env-file', await valuesFile(base, 'environment', environment)],
-      ...Object.entries(options.inputs ?? {}).flatMap(([name, value]) => ['--input', `${name}=${value}`]),
       ...Object.entries(repositories).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
     ];
     const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: temporary };
@@ -129,6 +139,14 @@ async function prepareWorkflows(folder: string, actions?: string): Promise<Recor
     }
   }
   return found;
+}
+
+/** Makes an output of jobs empty. act never does so by itself. */
+async function loseOutput(file: string, name: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  const output = new RegExp(`^( +${name}: )\\$\\{\\{ steps\\..*$`, 'm');
+  if (!output.test(text)) throw new Error(`${file} has no output ${name}`);
+  await writeFile(file, text.replace(output, "$1''"));
 }
 
 /**
@@ -174,7 +192,7 @@ function readRepository(): string {
 
 async function makeGitRepository(folder: string): Promise<void> {
   const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org'];
-  await run('git', ['init', '-q', '-b', 'main'], { cwd: folder });
+  await run('git', ['init', '-q', '-b', BRANCH], { cwd: folder });
   await run('git', ['remote', 'add', 'origin', 'https://github.com/example/diatoms.git'], { cwd: folder });
   await run('git', ['add', '-A'], { cwd: folder });
   await run('git', [...identity, 'commit', '-q', '-m', 'Test'], { cwd: folder });

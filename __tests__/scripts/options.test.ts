@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readActionMetadata } from '../../scripts/action-metadata.ts';
-import { helpText, nearest, parseOptions, UsageError } from '../../scripts/start/options.ts';
+import { helpText, parseOptions, UsageError } from '../../scripts/start/options.ts';
+import { nearest } from '../../src/nearest.ts';
 
 const metadata = readActionMetadata('prepare-data');
 const parse = (...args: string[]) => parseOptions(args, metadata.inputs).inputs;

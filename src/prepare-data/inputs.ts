@@ -9,6 +9,7 @@ import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
+  checkedInput,
   folderInput,
   invalidInput,
   oneOfInput,
@@ -18,6 +19,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask, warn } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { PREPARE_DATA } from '../schema/prepare-data.ts';
 
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
 const MAX_PREFIX_BYTES = 200;
@@ -93,6 +97,7 @@ export interface Inputs {
  */
 export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   mask(textInput('owncloud-password'));
+  takeSettings(PREPARE_DATA, BESIDES['prepare-data']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
   // Both are read, so that a typing error in one is found whatever the other is.
   const [isCheck, isDryRun] = [booleanInput('check'), booleanInput('dry-run')];
@@ -112,23 +117,23 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     isSeedGiven: textInput('seed') !== '',
     previous,
     force: booleanInput('force'),
-    shrink: oneOfInput('shrink', ['warn', 'error']),
-    brokenImages: oneOfInput('broken-images', ['leave-out', 'keep', 'error']),
+    shrink: oneOfInput('shrink', PREPARE_DATA.shrink.words),
+    brokenImages: oneOfInput('broken-images', PREPARE_DATA['broken-images'].words),
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
-    archiveContent: oneOfInput('archive-content', ['data', 'results']),
+    archiveContent: oneOfInput('archive-content', PREPARE_DATA['archive-content'].words),
     archivePrefix,
     keepArchive: booleanInput('keep-archive'),
     keepData: booleanInput('keep-data') && !booleanInput('low-disk'),
     lowDisk: booleanInput('low-disk'),
     upload,
     server,
-    concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
+    concurrency: wholeNumberInput('concurrency', PREPARE_DATA.concurrency) ?? 4,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
     gate: textInput('check-gate'),
     artifactName: safeNameInput('artifact-name', ''),
-    archiveInArtifact: oneOfInput('artifact-content', ['descriptions', 'archive']) === 'archive',
+    archiveInArtifact: oneOfInput('artifact-content', PREPARE_DATA['artifact-content'].words) === 'archive',
   };
   requireSensibleDisk(inputs);
   if (inputs.archiveInArtifact && inputs.artifactName === '') {
@@ -213,11 +218,8 @@ function ownSeed(env: NodeJS.ProcessEnv, prefix: string): string {
 }
 
 function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
-  const split = oneOfInput('split', ['shuffle', 'stable', 'keep']);
-  const seed = textInput('seed');
-  if (seed !== '' && !/^[A-Za-z0-9._-]{1,64}$/.test(seed)) {
-    throw invalidInput('seed', seed, '1 to 64 letters, digits, “.”, “_” or “-”');
-  }
+  const split = oneOfInput('split', PREPARE_DATA.split.words);
+  const seed = checkedInput('seed', PREPARE_DATA.seed);
   if (split === 'stable' && seed === '') {
     throw new DiatomError(
       'INPUT',
@@ -228,8 +230,8 @@ function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
     split,
     seed: seed || ownSeed(env, prefix),
     groupBy: groupByInput(),
-    duplicates: oneOfInput('duplicates', ['keep-together', 'drop', 'error']),
-    labelConflicts: oneOfInput('label-conflicts', ['error', 'warn']),
+    duplicates: oneOfInput('duplicates', PREPARE_DATA.duplicates.words),
+    labelConflicts: oneOfInput('label-conflicts', PREPARE_DATA['label-conflicts'].words),
   };
 }
 
@@ -271,7 +273,7 @@ function uploadInputs(): UploadInputs {
       'the archive is to be uploaded. Set the server’s address, or upload: false to keep the archive in the workspace',
     ),
     folder: folderInput('owncloud-folder'),
-    keepLast: wholeNumberInput('keep-last', { min: 0, max: 1_000_000 }),
+    keepLast: wholeNumberInput('keep-last', PREPARE_DATA['keep-last']),
   };
 }
 

@@ -15,6 +15,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { PUBLISH_MODEL } from '../schema/publish-model.ts';
 import type { Rules } from './checks.ts';
 
 /** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
@@ -81,14 +84,13 @@ export interface Inputs {
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
-  mask(textInput('owncloud-password'));
-  mask(textInput('models-password'));
+  takeInputs();
   return {
     ...accounts(),
-    modelsFolder: folderInput('models-folder') || 'models',
+    modelsFolder: folderInput('models-folder'),
     modelName: modelNameInput(),
     task: taskInput(env, now),
-    keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
+    keepVersions: wholeNumberInput('keep-versions', PUBLISH_MODEL['keep-versions']),
   };
 }
 
@@ -98,10 +100,17 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
  * @throws DiatomError `INPUT`
  */
 export function readDryRun(env: NodeJS.ProcessEnv): DryRun | undefined {
+  takeInputs();
   if (!booleanInput('dry-run')) return undefined;
   refuseBeside('dry-run', ['unpublished', 'promote-version', 'roll-back-to', 'judge-version', 'check-again']);
   const { source } = sourceInput(env);
   return { modelName: modelNameInput(), source, rules: rulesInput() };
+}
+
+function takeInputs(): void {
+  mask(textInput('owncloud-password'));
+  mask(textInput('models-password'));
+  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
 }
 
 function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
@@ -142,14 +151,14 @@ function taskInput(env: NodeJS.ProcessEnv, now: Date): Inputs['task'] {
 }
 
 function checkAgain(): 'as-stored' | 'anew' | '' {
-  return textInput('check-again') === '' ? '' : oneOfInput('check-again', ['as-stored', 'anew']);
+  return textInput('check-again') === '' ? '' : oneOfInput('check-again', PUBLISH_MODEL['check-again'].words);
 }
 
 function rulesInput(): Rules {
   return {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
-    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
+    worseClasses: oneOfInput('worse-classes', PUBLISH_MODEL['worse-classes'].words),
     allowClassChange: booleanInput('allow-class-change'),
   };
 }

@@ -12,6 +12,7 @@ import type { LocalModel } from './model-dir.ts';
 import { describePlace, type Outcome } from './outcome.ts';
 import { readModel } from './read-model.ts';
 import { rollBack } from './roll-back.ts';
+import { stillThere } from './still-there.ts';
 import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
 import { judgementOf, type VersionRecord } from './version-record.ts';
@@ -29,8 +30,17 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
       bringUnpublished(from, folder, inputs, context),
     ),
   );
+  let isStored = false;
+  const onStored = (outcome: Outcome) => {
+    isStored = true;
+    context.onStored(outcome);
+  };
   try {
-    return await atWork(inputs, context, (place) => publishVersion(inputs, task, model, place, context));
+    return await atWork(inputs, context, (place) =>
+      publishVersion(inputs, task, model, place, { ...context, onStored }),
+    );
+  } catch (error) {
+    throw isStored ? error : stillThere(error, task);
   } finally {
     await close();
   }
