@@ -2,7 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileListJsonSchema } from '../src/dataset/file-list.ts';
-import { ROOT, readActionMetadata } from './action-metadata.ts';
+import type { ActionName } from '../src/schema/sections.ts';
+import { documentedMetadata, ROOT } from './action-metadata.ts';
+import { settingsJsonSchema } from './settings-schema.ts';
 
 /** A file whose text follows from another one. */
 export interface GeneratedFile {
@@ -14,12 +16,13 @@ export interface GeneratedFile {
 /** Everything that is generated, as it should be. */
 export function generatedFiles(): GeneratedFile[] {
   return [
-    withTables('README.md', { inputs: inputsTable(''), outputs: outputsTable('') }),
-    ...['gpu-server', 'train-model', 'publish-model'].map((action) =>
+    withTables('README.md', { inputs: inputsTable('prepare-data'), outputs: outputsTable('prepare-data') }),
+    ...(['gpu-server', 'train-model', 'publish-model'] as const).map((action) =>
       withTables(`docs/${action}.md`, { inputs: inputsTable(action), outputs: outputsTable(action) }),
     ),
     { path: 'prepare-data/action.yml', text: read('action.yml').replace('main: dist/', 'main: ../dist/') },
     { path: 'docs/file-list.schema.json', text: `${JSON.stringify(fileListJsonSchema(), undefined, 2)}\n` },
+    { path: 'docs/diatoms.schema.json', text: `${JSON.stringify(settingsJsonSchema(), undefined, 2)}\n` },
   ];
 }
 
@@ -45,16 +48,16 @@ function withTables(path: string, sections: Readonly<Record<string, string>>): G
   return { path, text };
 }
 
-function inputsTable(action: string): string {
-  const rows = Object.entries(readActionMetadata(action).inputs).map(([name, { description, default: text = '' }]) => {
+function inputsTable(action: ActionName): string {
+  const rows = Object.entries(documentedMetadata(action).inputs).map(([name, { description, default: text = '' }]) => {
     const value = cell(text);
     return `| \`${name}\` | ${cell(description)} | ${value && `\`${value}\``} |\n`;
   });
   return `| Input | Meaning | Default |\n| --- | --- | --- |\n${rows.join('')}`;
 }
 
-function outputsTable(action: string): string {
-  const rows = Object.entries(readActionMetadata(action).outputs).map(
+function outputsTable(action: ActionName): string {
+  const rows = Object.entries(documentedMetadata(action).outputs).map(
     ([name, { description }]) => `| \`${name}\` | ${cell(description)} |\n`,
   );
   return `| Output | Meaning |\n| --- | --- |\n${rows.join('')}`;

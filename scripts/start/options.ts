@@ -18,6 +18,7 @@ export interface StartOptions {
 const PASSWORD = 'owncloud-password';
 const FILE_LIST = 'file-list';
 const FILE_LIST_PATH = 'file-list-path';
+const SETTINGS = 'settings';
 
 /** Of this command only. */
 const PACK = 'pack';
@@ -100,6 +101,8 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '',
     'npm start                                   a try with generated images, nothing to set up',
     'npm start -- --file-list my-list.csv        your own images, see README.md',
+    'npm start -- --settings diatoms.yml         what a settings file says',
+    'npm start -- --settings diatoms.yml --check only checks it: list, links, ownCloud',
     'npm start -- --pack my-list.csv             the list as one line for a secret',
     '',
     ...wrap(
@@ -116,12 +119,14 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '      Checks a file list and prints the one line of it for the secret FILE_LIST.',
   ];
   for (const [name, input] of Object.entries(inputs)) {
-    if (name === PASSWORD || name === FILE_LIST_PATH) continue;
-    const value = name === FILE_LIST ? 'FILE' : 'VALUE';
+    if ([PASSWORD, FILE_LIST_PATH, 'settings-keys'].includes(name)) continue;
+    const value = name === FILE_LIST || name === SETTINGS ? 'FILE' : 'VALUE';
     const text =
       name === FILE_LIST
         ? 'Path of the file list: a JSON file with one object a zip, or a CSV file with one line a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `sha256` and `n_test`).'
-        : input.description;
+        : name === SETTINGS
+          ? 'Path of a settings file, as the workflows read it. `secret NAME` in it is the environment variable NAME. Other options win over it.'
+          : input.description;
     const fallback = input.default ? ` Default: ${input.default}.` : '';
     const form = isSwitch(input) ? `--[no-]${name}` : `--${name} ${value}`;
     lines.push('', `  ${form}`, ...wrap(`${text}${fallback}`, width - 6).map((line) => `      ${line}`));

@@ -2,10 +2,11 @@ import { DiatomError } from '../errors.ts';
 import type { App } from '../github/app.ts';
 import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
 import type { Architecture } from '../github/runner-software.ts';
-import { checkedInput, invalidInput, oneOfInput, textInput } from '../runner/inputs.ts';
+import { checkedInput, invalidInput, oneOfInput, refuseClashes, textInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { takeSettings } from '../runner/settings.ts';
 import { BESIDES } from '../schema/besides.ts';
+import { serverClashes } from '../schema/clashes.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
 import { trainingKey } from '../training-key.ts';
 import type { CommandSettings } from './command-driver.ts';
@@ -71,6 +72,7 @@ const SECRETS = ['github-token', 'runner-token', 'app-private-key', 'ssh-key'];
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   for (const name of SECRETS) mask(textInput(name));
   takeSettings(GPU_SERVER, BESIDES['gpu-server']);
+  refuseClashes(serverClashes(textInput));
   const mode = oneOfInput('mode', GPU_SERVER.mode.words);
   const repository = variable(env, 'GITHUB_REPOSITORY', /^[\w.-]+\/[\w.-]+$/);
   const run = {
@@ -86,7 +88,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     name: serverName(run),
     repository,
     apiUrl: env['GITHUB_API_URL'] || 'https://api.github.com',
-    maxMinutes: lifetimeHours() * 60,
+    maxMinutes: (decimalInput('lifetime-hours') || decimalInput('max-hours')) * 60,
     pricePerHour: decimalInput('price-per-hour') || undefined,
     currency: checkedInput('currency', GPU_SERVER.currency),
     startTimeoutMs: decimalInput('start-timeout-minutes') * 60_000,
@@ -148,17 +150,6 @@ function variable(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): string
   );
 }
 
-function lifetimeHours(): number {
-  const max = decimalInput('max-hours');
-  if (textInput('lifetime-hours') === '') return max;
-  const hours = decimalInput('lifetime-hours');
-  if (hours <= max) return hours;
-  throw new DiatomError(
-    'INPUT',
-    `Input lifetime-hours is ${hours}, and max-hours allows ${max}: ask for less, or raise max-hours, which is what an unattended server may cost at most.`,
-  );
-}
-
 /** A number; 0 when it is not set. */
 function decimalInput(name: keyof typeof GPU_SERVER): number {
   return Number(checkedInput(name, GPU_SERVER[name]));
@@ -167,9 +158,6 @@ function decimalInput(name: keyof typeof GPU_SERVER): number {
 function runnerAuthInputs(): Inputs['runnerAuth'] {
   const [token, id, privateKey] = [textInput('runner-token'), textInput('app-id'), textInput('app-private-key')];
   if (id === '' && privateKey === '') return token === '' ? undefined : { token };
-  if (token !== '') {
-    throw new DiatomError('INPUT', 'Inputs runner-token and app-id are both set: one of them is enough, best the App.');
-  }
   if (id !== '' && privateKey !== '') return { app: { id, privateKey } };
   const [missing, given] = id === '' ? ['app-id', 'app-private-key'] : ['app-private-key', 'app-id'];
   throw new DiatomError(
@@ -193,11 +181,5 @@ function versionInput(): string | undefined {
 }
 
 function sha256Input(): string | undefined {
-  const text = checkedInput('runner-sha256', GPU_SERVER['runner-sha256']);
-  if (text === '') return undefined;
-  if (textInput('runner-version') !== '') return text.toLowerCase();
-  throw new DiatomError(
-    'INPUT',
-    'Input runner-version is missing, and runner-sha256 is set: say the version of which it is the sum.',
-  );
+  return checkedInput('runner-sha256', GPU_SERVER['runner-sha256']).toLowerCase() || undefined;
 }

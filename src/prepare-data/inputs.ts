@@ -13,15 +13,17 @@ import {
   folderInput,
   invalidInput,
   oneOfInput,
+  refuseClashes,
   safeNameInput,
   textInput,
   wholeNumberInput,
 } from '../runner/inputs.ts';
 import { mask, warn } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
-import { takeSettings } from '../runner/settings.ts';
+import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
 import { BESIDES } from '../schema/besides.ts';
-import { PREPARE_DATA } from '../schema/prepare-data.ts';
+import { dataClashes, stableNeedsPercentage } from '../schema/clashes.ts';
+import { DATA_SET_SETTINGS, PREPARE_DATA } from '../schema/prepare-data.ts';
 
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
 const MAX_PREFIX_BYTES = 200;
@@ -84,6 +86,8 @@ export interface Inputs {
   readonly alsoChecked: readonly StepOutcome[];
   /** The gate that is looked at by a check; `''` for none. */
   readonly gate: string;
+  /** What of it stands in a settings file. */
+  readonly settings?: SettingsRecord | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
   /** Whether the artifact holds the archive, too. */
@@ -99,6 +103,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   mask(textInput('owncloud-password'));
   takeSettings(PREPARE_DATA, BESIDES['prepare-data']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  refuseClashes(dataClashes(textInput));
   // Both are read, so that a typing error in one is found whatever the other is.
   const [isCheck, isDryRun] = [booleanInput('check'), booleanInput('dry-run')];
   const mode = isCheck ? 'check' : isDryRun ? 'dry-run' : 'run';
@@ -132,16 +137,10 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
     gate: textInput('check-gate'),
+    settings: settingsRecord(DATA_SET_SETTINGS),
     artifactName: safeNameInput('artifact-name', ''),
     archiveInArtifact: oneOfInput('artifact-content', PREPARE_DATA['artifact-content'].words) === 'archive',
   };
-  requireSensibleDisk(inputs);
-  if (inputs.archiveInArtifact && inputs.artifactName === '') {
-    throw new DiatomError(
-      'INPUT',
-      'Input artifact-content is archive, but artifact-name, which asks for artifacts, is not set: set it, too.',
-    );
-  }
   const fileList = await fileListInput(workspace);
   requireSensibleSplit(inputs, fileList);
   return { ...inputs, fileList };
@@ -220,12 +219,6 @@ function ownSeed(env: NodeJS.ProcessEnv, prefix: string): string {
 function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
   const split = oneOfInput('split', PREPARE_DATA.split.words);
   const seed = checkedInput('seed', PREPARE_DATA.seed);
-  if (split === 'stable' && seed === '') {
-    throw new DiatomError(
-      'INPUT',
-      'Input split: stable needs a seed, the same in every run: with a random one, every run would draw another split. Set the input seed, for example to 1.',
-    );
-  }
   return {
     split,
     seed: seed || ownSeed(env, prefix),
@@ -277,30 +270,10 @@ function uploadInputs(): UploadInputs {
   };
 }
 
-/** With low-disk the archive is nowhere but on the server, and the zips nowhere at all. */
-function requireSensibleDisk(inputs: Omit<Inputs, 'fileList'>): void {
-  const { lowDisk, mode, upload, archiveContent, keepArchive, archiveInArtifact } = inputs;
-  if (!lowDisk) return;
-  const conflict = [
-    !upload && mode === 'run' ? 'upload: false' : undefined,
-    archiveContent === 'data' ? 'archive-content: data (its default; set results)' : undefined,
-    keepArchive ? 'keep-archive: true' : undefined,
-    archiveInArtifact ? 'artifact-content: archive' : undefined,
-  ].find((text) => text !== undefined);
-  if (conflict === undefined) return;
-  throw new DiatomError(
-    'INPUT',
-    `Input low-disk is true, which does not go with ${conflict}: nothing but the images goes to the server, and nothing stays here.`,
-  );
-}
-
 /** A stable split of counts is found out before anything is downloaded. */
 function requireSensibleSplit({ plan, nTest }: Omit<Inputs, 'fileList'>, fileList: readonly FileListEntry[]): void {
   if (plan.split !== 'stable') return;
   const count = fileList.map((entry) => entry.nTest ?? nTest).find(({ kind }) => kind === 'count');
   if (count?.kind !== 'count') return;
-  throw new DiatomError(
-    'INPUT',
-    `Input split: stable needs a percentage as n-test (and n_test of each entry), such as 20%, found ${count.count}: with a fixed number, every new image could push another out of test.`,
-  );
+  throw new DiatomError('INPUT', `Input split: ${stableNeedsPercentage(count.count)}`);
 }

@@ -167,7 +167,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       const downloaded = await Promise.all(
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
-      const { plan: options, imageExtensions } = inputs;
+      const { plan: options, imageExtensions, settings } = inputs;
       const report = reportData(tally, downloaded, await pictures.finish(), {
         inputs,
         leftOut,
@@ -176,7 +176,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         sizes: sizeBins(sizes),
       });
       const made = {
-        [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
+        [DATASET]: datasetJson({ options, imageExtensions, settings, sources: downloaded, classes: tally.classes() }),
         [REPORT]: reportHtml(report),
       };
       for (const [fileName, text] of Object.entries(made)) {

@@ -1,5 +1,6 @@
 import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
+import type { Clash } from '../schema/clashes.ts';
 import type { Kind } from '../schema/kinds.ts';
 import { resolvedInput } from './settings.ts';
 
@@ -51,6 +52,12 @@ export function folderInput(name: string): string {
   const unsafe = folder === '' ? undefined : folder.split('/').find((part) => whyUnsafeName(part) !== undefined);
   if (unsafe === undefined) return folder;
   throw invalidInput(name, folder, `a folder such as data/sets; “${unsafe}” ${whyUnsafeName(unsafe)}`);
+}
+
+/** Refuses inputs that contradict each other, with all contradictions in one message. */
+export function refuseClashes(clashes: readonly Clash[]): void {
+  if (clashes.length === 0) return;
+  throw new DiatomError('INPUT', clashes.map(({ input, sentence }) => `Input ${input}: ${sentence}`).join('\n'));
 }
 
 /** The one form in which every wrong input is refused. */

@@ -31,7 +31,22 @@ export function resolvedInput(name: string): string {
   return getInput(name) || (settings.get(name) ?? inputs[name]?.fallback ?? '');
 }
 
-/** Of the part of the settings: what is for no input of the action; `undefined` when it is not there. */
-export function settingBeside(name: string): string | undefined {
-  return settings.get(name);
+/** What settings from a file have to do with a result. It holds no host, no account and no secret. */
+export interface SettingsRecord {
+  /** Of the file; `null` where nobody knows it. */
+  readonly commit: string | null;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/**
+ * What the settings say of inputs that change a result; `undefined` without settings. What an input says itself is not
+ * in it: what stands in a file of the repository is no secret, and an input may be one.
+ */
+export function settingsRecord(names: readonly string[]): SettingsRecord | undefined {
+  if (settings.size === 0) return undefined;
+  const values = names.flatMap((name) => {
+    const value = settings.get(name);
+    return value === undefined || getInput(name) !== '' ? [] : [[name, value] as const];
+  });
+  return { commit: settings.get('settings-commit') ?? null, values: Object.fromEntries(values) };
 }

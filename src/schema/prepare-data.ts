@@ -50,3 +50,17 @@ export const PREPARE_DATA = {
   'check-gate': ofRun(text()),
   'check-also': ofRun(text()),
 };
+
+/** Those that change a data set, beside its zips. */
+export const DATA_SET_SETTINGS: readonly (keyof typeof PREPARE_DATA)[] = [
+  'n-test',
+  'seed',
+  'split',
+  'previous',
+  'group-by',
+  'broken-images',
+  'duplicates',
+  'label-conflicts',
+  'image-extensions',
+  'archive-content',
+];

@@ -42,3 +42,13 @@ export const TRAIN_MODEL = {
   'data-identity': ofRun(sha256()),
   check: ofRun(truth('false')),
 };
+
+/** Those that change a model, beside data set and image. */
+export const TRAINING_SETTINGS: readonly (keyof typeof TRAIN_MODEL)[] = [
+  'engine',
+  'gpus',
+  'train-command',
+  'test-command',
+  'env',
+  'network',
+];

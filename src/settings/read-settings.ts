@@ -29,7 +29,7 @@ export interface Settings {
   /** What each stage gets: inputs of its action, no secret. */
   readonly parts: Readonly<Record<PartName, Readonly<Record<string, string>>>>;
   readonly runners: Runners;
-  /** Names of the secrets of the sections `owncloud` and `data`, by their input. */
+  /** Names of secrets by the input that they belong to. */
   readonly secrets: ReadonlyMap<string, string>;
 }
 
@@ -54,7 +54,7 @@ export function readSettings(text: string, options: SettingsOptions): Settings {
   return {
     parts: partsOf(all, options.commit),
     runners,
-    secrets: new Map([...all.owncloud.secrets, ...all.data.secrets]),
+    secrets: new Map(Object.values(all).flatMap((section) => [...section.secrets])),
   };
 }
 

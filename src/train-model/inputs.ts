@@ -13,9 +13,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
-import { takeSettings } from '../runner/settings.ts';
+import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
 import { BESIDES } from '../schema/besides.ts';
-import { TRAIN_MODEL } from '../schema/train-model.ts';
+import { TRAIN_MODEL, TRAINING_SETTINGS } from '../schema/train-model.ts';
 import { trainingKey } from '../training-key.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
 
@@ -56,6 +56,8 @@ export interface Inputs {
   readonly compareWith: string;
   /** Whether nothing is trained, and only said whether that would bring anything new. */
   readonly decide: boolean;
+  /** What of the training stands in a settings file. */
+  readonly settings?: SettingsRecord | undefined;
   /** Lower-case hex. */
   readonly dataIdentity: string | undefined;
 }
@@ -70,6 +72,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   mask(textInput('registry-password'));
   takeSettings(TRAIN_MODEL, BESIDES['train-model']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  const artifactName = artifactNameInput();
   return {
     workspace,
     image: imageInput(),
@@ -86,14 +89,15 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     shmSize: checkedInput('shm-size', TRAIN_MODEL['shm-size']).toLowerCase(),
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
-    artifactName: safeNameInput('artifact-name', ''),
+    artifactName,
     keepUnpublished: booleanInput('keep-unpublished'),
-    key: trainingKey(textInput('key') || textInput('artifact-name')),
+    key: trainingKey(textInput('key') || artifactName),
     retentionDays: wholeNumberInput('retention-days', TRAIN_MODEL['retention-days']),
     owncloudFolder: folderInput('owncloud-folder'),
     isCheck: booleanInput('check'),
     compareWith: textInput('compare-with'),
     decide: booleanInput('decide'),
+    settings: settingsRecord(TRAINING_SETTINGS),
     dataIdentity: sha256Input('data-identity'),
   };
 }
@@ -103,6 +107,12 @@ function imageInput(): string {
   const image = requiredInput('image', 'the image that trains, such as ghcr.io/lab/diatoms:v3');
   if (/^[A-Za-z0-9./][^\s]*$/.test(image)) return image;
   throw invalidInput('image', image, 'an image such as ghcr.io/lab/diatoms:v3');
+}
+
+/** An input that is empty is one that is not set: “none” says that there is to be none. */
+function artifactNameInput(): string {
+  const name = safeNameInput('artifact-name', '');
+  return name === 'none' ? '' : name;
 }
 
 function datasetInput(): string {
