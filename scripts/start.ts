@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { messageOf } from '../src/errors.ts';
 import { documentedMetadata, ROOT } from './action-metadata.ts';
 import { startFileServer } from './demo/file-server.ts';
@@ -7,6 +8,7 @@ import { startOwncloudServer } from './demo/owncloud-server.ts';
 import { createSample } from './demo/sample-zips.ts';
 import { type ActionResult, type RunActionOptions, startAction } from './run-action.ts';
 import { askPassword } from './start/ask-password.ts';
+import { makeSettings } from './start/new.ts';
 import { helpText, parseOptions, UsageError } from './start/options.ts';
 import { callersFolder, type OwnSettings, readOwnSettings } from './start/own-settings.ts';
 import { packFileList } from './start/pack.ts';
@@ -33,6 +35,16 @@ async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, metadata.inputs);
   if (options.help) {
     process.stdout.write(helpText(metadata));
+    return 0;
+  }
+  if (options.isNew) {
+    const lines = createInterface({ input: process.stdin, output: process.stdout });
+    // Else the end of the input would leave a question open, and the program would end in silence.
+    const ended = new Promise<never>((_, reject) => {
+      lines.once('close', () => reject(new UsageError('Nothing was written: the questions were not all answered.')));
+    });
+    const ask = async (question: string) => (await Promise.race([lines.question(question), ended])).trim();
+    process.stdout.write(await makeSettings(callersFolder(), ask).finally(() => lines.close()));
     return 0;
   }
   if (options.pack !== undefined) {

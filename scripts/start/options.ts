@@ -8,6 +8,8 @@ export class UsageError extends Error {}
 
 export interface StartOptions {
   readonly help: boolean;
+  /** Whether files for a new repository are to be made. */
+  readonly isNew: boolean;
   /** Path of a file list that is only to be made ready for a secret. */
   readonly pack: string | undefined;
   /** Inputs of the action by name. */
@@ -22,6 +24,7 @@ const SETTINGS = 'settings';
 
 /** Of this command only. */
 const PACK = 'pack';
+const NEW = 'new';
 
 /**
  * Reads a command line whose options are the inputs of an action. Inputs that are `true` or `false` by default are
@@ -38,11 +41,12 @@ export function parseOptions(args: readonly string[], inputs: ActionMetadata['in
     options: Object.fromEntries([
       ...Object.keys(inputs).map((name) => [name, { type: switches.includes(name) ? 'boolean' : 'string' }] as const),
       ['help', { type: 'boolean', short: 'h' }] as const,
+      [NEW, { type: 'boolean' }] as const,
       [PACK, { type: 'string' }] as const,
     ]),
   });
   const given: Record<string, string> = {};
-  let help = false;
+  let [help, isNew] = [false, false];
   let pack: string | undefined;
   for (const [index, token] of tokens.entries()) {
     if (token.kind === 'option-terminator') continue;
@@ -54,10 +58,11 @@ export function parseOptions(args: readonly string[], inputs: ActionMetadata['in
       }
       given[before.name] = token.value;
     } else if (token.name === 'help') help = true;
+    else if (token.name === NEW) isNew = true;
     else if (token.name === PACK) pack = token.value || needsValue(token.rawName);
     else addOption(given, token, inputs, switches);
   }
-  return { help, pack, inputs: given };
+  return { help, isNew, pack, inputs: given };
 }
 
 function addOption(
@@ -91,7 +96,7 @@ function isSwitch(input: ActionMetadata['inputs'][string] | undefined): boolean 
 }
 
 function optionNames(inputs: ActionMetadata['inputs']): string[] {
-  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help', PACK];
+  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help', NEW, PACK];
 }
 
 /** All options with what `action.yml` says about them, for a terminal of at least `width` columns. */
@@ -101,6 +106,7 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '',
     'npm start                                   a try with generated images, nothing to set up',
     'npm start -- --file-list my-list.csv        your own images, see README.md',
+    'npm start -- --new                          asks, and writes settings, list and workflow',
     'npm start -- --settings diatoms.yml         what a settings file says',
     'npm start -- --settings diatoms.yml --check only checks it: list, links, ownCloud',
     'npm start -- --pack my-list.csv             the list as one line for a secret',
@@ -114,6 +120,9 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '',
     '  -h, --help',
     '      This text.',
+    '',
+    '  --new',
+    '      Asks a handful of questions, and writes settings, list and workflow.',
     '',
     '  --pack FILE',
     '      Checks a file list and prints the one line of it for the secret FILE_LIST.',
