@@ -50,3 +50,15 @@ settings: |
   expect(run.log).toMatch(/4:\d+/);
   expect(run.log).not.toContain('Prepare data/Prepare data');
 });
+
+test('a repository without settings that has variables of before is told the lines to write instead', async () => {
+  const variables = { OWNCLOUD_URL: 'https://cloud.example.org', MODEL_NAME: 'diatoms-baltic', EPOCHS: '3' };
+  const run = await call('prepare-data', { lines: 'dry-run: true', variables });
+  expect(run.exitCode, run.log).toBe(1);
+  const [error = '', ...others] = errorsOf(run);
+  expect(others).toEqual([]);
+  expect(error).toContain('.github/diatoms.yml');
+  expect(run.log.replaceAll('%0A', '\n')).toMatch(/owncloud:\s+url: https:\/\/cloud\.example\.org/);
+  expect(run.log).toContain('model-name: diatoms-baltic');
+  expect(run.log).not.toContain('EPOCHS');
+});
