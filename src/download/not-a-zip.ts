@@ -1,7 +1,7 @@
 import { DiatomError } from '../errors.ts';
 import { closedToPrograms, filterOfPage } from './robot-filter.ts';
 import { shareAdvice, shareServiceNamed, shareServiceOf } from './share-link.ts';
-import type { ShareService } from './share-services.ts';
+import type { ShareService } from './share-service.ts';
 import { beginsLikeZip } from './zip-signature.ts';
 
 /** Enough of a page to recognise whose it is; never more is read of an answer that is no zip. */

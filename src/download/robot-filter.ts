@@ -1,5 +1,5 @@
 import { type HttpResponse, headerOf } from '../http/client.ts';
-import type { ShareService } from './share-services.ts';
+import type { ShareService } from './share-service.ts';
 
 /**
  * The filter against robots that has answered instead of a server, by its headers (AWS WAF developer guide, “CAPTCHA and
