@@ -334,6 +334,20 @@ describe('a download fails, and says why', () => {
       /no zip: it begins with the bytes 1F, a zip begins with 50 4B 03 04/,
       1,
     ],
+    [
+      'a tar archive',
+      html(`Hannaea/${'\0'.repeat(249)}ustar\x0000`, 'application/zip'),
+      'DOWNLOAD',
+      /begins with the bytes 48 61 6E 6E \(tar\)/,
+      1,
+    ],
+    [
+      'an archive that unpacks itself',
+      html('MZ and further on PK\x01\x02', 'application/zip'),
+      'DOWNLOAD',
+      /a Windows program; if it is an archive that unpacks itself, make a \.zip instead/,
+      1,
+    ],
     ['a 7-Zip archive', html('7z\xbc\xaf', 'application/zip'), 'DOWNLOAD', /begins with the bytes 37 7A/, 1],
     [
       'a zip whose end is missing on the server',
