@@ -18,7 +18,8 @@ const PATIENCE_MS = 4_000;
 const FORCE_MS = 1_000;
 
 export interface Thread<Request> {
-  send(request: Request): void;
+  /** @param given memory of the request that goes with it instead of being copied */
+  send(request: Request, given?: readonly ArrayBuffer[]): void;
   /** Whether the program waits for it. In the beginning it does. */
   keepsAlive(does: boolean): void;
   /**
@@ -70,7 +71,7 @@ export function startThread<Data, Request extends object, Reply extends object>(
     resolve();
   });
   return {
-    send: (request) => worker.postMessage(request),
+    send: (request, given = []) => worker.postMessage(request, given),
     keepsAlive: (does) => (does ? worker.ref() : worker.unref()),
     end() {
       end ??= endThread(worker, ending, gone);

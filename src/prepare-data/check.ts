@@ -6,6 +6,7 @@ import { freeBytes } from '../free-bytes.ts';
 import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import type { Remote } from '../owncloud/connect.ts';
+import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { mapParallel } from '../parallel.ts';
 import { type Finding, find } from '../runner/findings.ts';
@@ -50,7 +51,11 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
       return open.delete(entry.downloadedFileName) ? `${had}. Its folders: ${labelsWithImages(found)}` : had;
     }),
   );
-  const servers = checkServers(inputs, context);
+  const servers = checkServers(
+    inputs,
+    context,
+    downloads.then(() => sizes),
+  );
   const folder = find('data-dir', context.signal, async () => {
     await checkDataDir(inputs.dataDir, inputs.workspace);
     return `${inputs.dataDir} may be used`;
@@ -98,7 +103,11 @@ function count(number: number, noun: string): string {
 }
 
 /** Server and data set before: the second is only looked for where the first can be signed in to. */
-async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
+async function checkServers(
+  inputs: Inputs,
+  context: Pick<RunContext, 'http' | 'signal' | 'now'>,
+  zips: Promise<readonly (number | undefined)[]>,
+): Promise<Finding[]> {
   const { upload, plan } = inputs;
   const { signal } = context;
   const findings: Finding[] = [];
@@ -113,6 +122,10 @@ async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | '
         return checkWriting(remote, upload.folder, { signal, onWarning, warnings });
       }),
     );
+  }
+  if (upload && remote) {
+    const place = { remote, folder: upload.folder };
+    findings.push(await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal)));
   }
   if (plan.split === 'keep' && (remote || !upload)) {
     findings.push(await find('Data set before', signal, () => checkPrevious(inputs, remote, context)));
@@ -129,6 +142,21 @@ async function checkWriting(
   const where = folder === '' ? 'the top folder' : `“${folder}”`;
   const did = remote.access === 'full' ? `signed in, wrote and deleted a file in ${where}` : 'signed in';
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
+}
+
+/** The archive is about as large as the zips: their images are compressed mostly. */
+async function checkSpace(
+  { remote, folder }: { readonly remote: Remote; readonly folder: string },
+  { archiveContent }: Inputs,
+  sizes: readonly (number | undefined)[],
+  signal: AbortSignal,
+): Promise<string> {
+  const zips = sizes.reduce((sum: number, size = 0) => sum + size, 0);
+  const bytes = archiveContent === 'data' ? 2 * zips : zips;
+  const what = archiveContent === 'data' ? 'an archive of these zips with their images' : 'an archive of these images';
+  const free = await requireSpaceOnServer(remote, { folder, bytes, what }, { signal });
+  if (free === undefined) return 'the server does not say how much it may take';
+  return `${formatBytes(free)} left for this account, about ${formatBytes(bytes)} needed`;
 }
 
 async function checkPrevious(
