@@ -68,6 +68,7 @@ const UNTRAINED = 'nothing is trained by a decision';
 const PUBLISHING = {
   'owncloud-password': SECRET,
   'models-password': SECRET,
+  'github-token': 'the job’s own',
   'model-dir': 'the workspace of this job is empty',
   check: 'nothing is published by a check',
 };
@@ -211,6 +212,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         except: {
           'owncloud-password': SECRET,
           'models-password': SECRET,
+          'github-token': 'the job’s own',
           check: 'is true',
           'model-dir': CHECKS,
           'artifact-name': CHECKS,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { holmRejects, mcNemarP, netLossP } from '../../src/model/paired-tests.ts';
+import { holmRejects, mcNemarP, netLossP, nothingLeftP } from '../../src/model/paired-tests.ts';
 
 test('the exact McNemar test counts the ways in which so many could be lost', () => {
   expect(mcNemarP(0, 0)).toBeCloseTo(1, 12);
@@ -47,4 +47,11 @@ test.each([
 test('more cannot be lost than there is', () => {
   expect(netLossP(5, 6, 0.3)).toBe(0);
   expect(netLossP(100_000, 2_000, 0.01)).toBeLessThan(1e-9);
+});
+
+test('that nothing is left of so many images is as probable as the trinomial distribution says', () => {
+  // Of 3 images, 2 lost and 1 wrong for both in three orders, or all 3 lost.
+  expect(nothingLeftP(3, 2, 0.2, 0.1)).toBeCloseTo(3 * 0.2 ** 2 * 0.1 + 0.2 ** 3, 12);
+  expect(nothingLeftP(5, 0, 0.2, 0.1)).toBeCloseTo(0.3 ** 5, 12);
+  expect(nothingLeftP(2_000, 1_500, 0.2, 0.1)).toBeLessThan(1e-100);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type ClassTally, type ComparedImage, tallyClasses } from '../../src/model/compared-images.ts';
-import { judgeClasses } from '../../src/model/worse-classes.ts';
+import { judgeClasses, wordsOf } from '../../src/model/worse-classes.ts';
 import { falseRefusals, lostClassesThatPass, SETTINGS } from '../helpers/two-models.ts';
 
 /** A class of which production has `production` right; of these so many are lost, and so many others gained. */
@@ -33,7 +33,8 @@ describe('a class', () => {
     ['with fewer than five images is too small to tell', tally('x', 4, 4, 4), 'few'],
     ['that gains as much as it loses is kept', tally('x', 10, 5, 3, 3), 'kept'],
     ['that production does not know either has nothing to lose', tally('x', 10, 0, 0), 'kept'],
-    ['that production hardly knows and the candidate not at all, may be chance', tally('x', 5, 1, 1), 'maybe'],
+    ['that production hardly knows and the candidate not at all, may be chance', tally('x', 5, 1, 1), 'gone'],
+    ['that production half knows and the candidate not at all is lost', tally('x', 5, 3, 3), 'lost'],
   ])('%s', (_, one, fate) => {
     expect(fateOf(one)).toBe(fate);
   });
@@ -42,6 +43,20 @@ describe('a class', () => {
     const restless = Array.from({ length: 20 }, (_, index) => tally(`restless ${index}`, 5, 4, 1, 1));
     expect(fateOf(tally('x', 5, 5, 3), restless)).toBe('maybe');
     expect(fateOf(tally('x', 5, 5, 5), restless)).toBe('lost');
+  });
+
+  test('that is lost whole and may be chance says with how many more images it would be refused', () => {
+    const restless = Array.from({ length: 40 }, (_, index) => tally(`restless ${index}`, 5, 3, 1, 1));
+    const judged = (one: ClassTally) => judgeClasses([one, ...restless])[0];
+    const gone = judged(tally('x', 5, 3, 3));
+    expect(gone?.fate).toBe('gone');
+    expect(gone && wordsOf(gone)).toBe(`lost whole, too few test images to refuse: ${gone?.needed} more needed`);
+    const images = 5 + (gone?.needed ?? 0);
+    expect(images).toBeGreaterThan(5);
+    const production = Math.floor((3 * images) / 5);
+    expect(judged(tally('x', images, production, production))?.fate).toBe('lost');
+    const fewer = Math.floor((3 * (images - 1)) / 5);
+    expect(judged(tally('x', images - 1, fewer, fewer))?.fate).toBe('gone');
   });
 
   test('is excused neither by a model that loses everywhere nor by one that gains everywhere', () => {

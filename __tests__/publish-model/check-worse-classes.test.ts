@@ -66,6 +66,19 @@ test('a loss that may be chance passes and is to be looked at', () => {
   expect(finding?.sentence).toContain('To look at: Nitzschia (of 5 images production has 5 right, the model 2');
 });
 
+test('a class that is lost whole passes with a warning only where it is too small, which says what is missing', () => {
+  const restless = Array.from({ length: 40 }, (_, index) => ({
+    ...{ label: `restless ${index}`, images: 5, production: index % 2 ? 1 : 3, candidate: index % 2 ? 3 : 1 },
+  }));
+  const lost = { label: 'Nitzschia', images: 5, production: 3, candidate: 0 };
+  const [finding] = check(compared([...restless, lost]));
+  expect(finding).toMatchObject({ passed: true, isWarning: true });
+  expect(finding?.sentence).toMatch(
+    /To look at: Nitzschia \(of 5 images .* the model 0: lost whole, too few test images to refuse: \d+ more needed\)/,
+  );
+  expect(check(compared([...STEADY, lost]))[0]).toMatchObject({ passed: false });
+});
+
 describe('when answers are missing', () => {
   test.each([
     ['a comparison of the first format', { format: 1, images: undefined }, 'comparison.json does not say'],

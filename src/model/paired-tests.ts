@@ -42,6 +42,19 @@ export function netLossP(images: number, difference: number, rate: number): numb
   return Math.min(1, sum);
 }
 
+/**
+ * How probable it is that one model has nothing right of so many images, and the other `right` or more, when each is lost
+ * with the probability `rate`, and wrong for both with the probability `wrong`.
+ */
+export function nothingLeftP(images: number, right: number, rate: number, wrong: number): number {
+  let sum = 0;
+  for (let lost = right; lost <= images; lost++) {
+    const logChoices = logFactorial(images) - logFactorial(lost) - logFactorial(images - lost);
+    sum += Math.exp(logChoices + lost * Math.log(rate) + (images - lost) * Math.log(wrong));
+  }
+  return Math.min(1, sum);
+}
+
 /** Adds nothing to a probability that anybody decides by, and takes as long as what does. */
 const NEGLIGIBLE = 1e-15;
 

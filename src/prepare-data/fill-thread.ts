@@ -70,6 +70,8 @@ export interface FileJob {
   readonly path: string;
   /** Path in the archive. */
   readonly name: string;
+  /** What it has to be, hexadecimal: somebody else may write to the same folder. */
+  readonly sha256?: string | undefined;
 }
 
 /** What a job has put into the archive. */
@@ -270,13 +272,14 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
   };
 }
 
-function prepareFile({ path, name }: FileJob): Prepared {
-  const bytes = onDisk('read', path, () => statSync(path).size);
-  return bytes <= MAX_DEFLATED_FILE ? prepareSmallFile({ path, name }) : prepareLargeFile({ path, name, bytes });
+function prepareFile(job: FileJob): Prepared {
+  const bytes = onDisk('read', job.path, () => statSync(job.path).size);
+  return bytes <= MAX_DEFLATED_FILE ? prepareSmallFile(job) : prepareLargeFile(job, bytes);
 }
 
-function prepareSmallFile({ path, name }: Omit<FileJob, 'kind'>): Prepared {
+function prepareSmallFile({ path, name, sha256 }: FileJob): Prepared {
   const data = onDisk('read', path, () => readFileSync(path));
+  if (sha256 !== undefined && hash('sha256', data, 'hex') !== sha256) throw changed(path);
   const nameBytes = entryName(name);
   const entry = packEntry(0, { name: nameBytes, fileName: name, data, crc32: crc32(data) });
   const length = storedLength(nameBytes, entry.compressedBytes);
@@ -284,7 +287,7 @@ function prepareSmallFile({ path, name }: Omit<FileJob, 'kind'>): Prepared {
 }
 
 /** The checksum stands before the data in a zip, and is known after them: the header is written last. */
-function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { readonly bytes: number }): Prepared {
+function prepareLargeFile({ path, name, sha256 }: FileJob, bytes: number): Prepared {
   const file = openSource(path);
   const nameBytes = entryName(name);
   const header = storedLength(nameBytes, bytes) - bytes;
@@ -292,6 +295,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
     length: header + bytes,
     write(offset) {
       const piece = Buffer.allocUnsafe(PIECE_BYTES);
+      const sum = sha256 === undefined ? undefined : createHash('sha256');
       let [copied, crc] = [0, 0];
       for (;;) {
         throwIfEnding();
@@ -300,9 +304,11 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
         if (read === 0) break;
         const data = piece.subarray(0, read);
         crc = crc32(data, crc);
+        sum?.update(data);
         writeAt(data, offset + header + copied);
         copied += read;
       }
+      if (sum && sum.digest('hex') !== sha256) throw changed(path);
       const entry = storedEntry({ name: nameBytes, bytes, crc32: crc, offset });
       writeAt(localHeader(entry), offset);
       return filledFile([entry]);
@@ -511,5 +517,5 @@ function asBuffer(data: Uint8Array): Buffer {
 
 function changed(path: string): DiatomError {
   const advice = 'let nothing write to it, and start again';
-  return new DiatomError('DISK', `The file ${path} changed while it was put into the archive: ${advice}.`);
+  return new DiatomError('DISK', `The file ${path} changed before it was in the archive: ${advice}.`);
 }

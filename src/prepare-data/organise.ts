@@ -64,7 +64,8 @@ export async function organise(
 
 async function* copies(sources: readonly Source[]): AsyncGenerator<FillJob> {
   for (const { downloaded, zipName } of sources.filter(({ isLastOfZip }) => isLastOfZip)) {
-    yield { kind: 'file', path: (await downloaded()).path, name: `downloads/${zipName}` };
+    const { path, sha256 } = await downloaded();
+    yield { kind: 'file', path, name: `downloads/${zipName}`, sha256 };
   }
 }
 

@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { type ArchiveFacts, createArchive } from '../archive/archive-writer.ts';
 import type { ClassChanges } from '../dataset/changes.ts';
@@ -7,20 +7,18 @@ import { datasetJson, MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { type ClassCount, createTally } from '../dataset/tally.ts';
-import { diskFailure } from '../disk-failure.ts';
-import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
-import { freeBytes } from '../free-bytes.ts';
 import type { GrowingFile } from '../growing-file.ts';
 import { sidesNameOf } from '../owncloud/archive-names.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
+import { namedWhenWhole, partOf, writeWhole } from '../whole-file.ts';
 import { archiveName } from './archive-name.ts';
 import { brokenWarnings, type FoundBroken, leftOutBroken, requireWholeImages } from './broken-images.ts';
 import { createCsvFile } from './csv-file.ts';
 import type { DataDir } from './data-dir.ts';
 import { describeNear } from './describe-near.ts';
-import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
+import { requireFree, requireSpace } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
 import type { FillJob } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
@@ -36,7 +34,7 @@ import { createPictures } from './pictures.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { RunContext } from './prepare.ts';
 import { reportData } from './report-data.ts';
-import type { Selections, Source } from './sources.ts';
+import type { Selections } from './sources.ts';
 
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
@@ -48,6 +46,8 @@ export interface WrittenDataset {
   readonly name: string;
   readonly path: string;
   readonly facts: ArchiveFacts;
+  /** SHA-256 of the manifest, hexadecimal. */
+  readonly dataIdentity: string;
   readonly manifestPath: string;
   readonly reportPath: string;
   /** Of the file beside the archive; `undefined` where sides are not kept. */
@@ -90,11 +90,13 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const { sources } = selections;
   const name = archiveName(inputs.archivePrefix, context.now);
   const path = join(inputs.workspace, name);
+  await requireFree(path);
   await requireSpace(sources, inputs);
-  const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
+  const part = partOf(path);
+  const saver = inputs.lowDisk ? createDiskSaver(part) : undefined;
   const { signal } = context;
   const manifest = await createCsvFile(join(dataDir.results, MANIFEST), MANIFEST_HEADER);
-  const archive = await createArchive(path, {
+  const archive = await createArchive(part, {
     signal,
     onDigested: saver?.onDigested,
     withSha1: inputs.upload !== undefined,
@@ -102,10 +104,12 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     await manifest.abort();
     throw error;
   });
+  // With little disk it is never whole: what the server has of it is freed.
+  const file = saver ? archive.file : namedWhenWhole(archive.file, path);
   // From here on nothing may fail outside of what closes them: threads keep a program alive.
   const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
-  const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
+  const threads = startFillThreads(part, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
   const pictures = createPictures(selections.gallery.pictureBytes);
   const looks = createLooks();
   const { nearDuplicates } = inputs.plan;
@@ -119,7 +123,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     const { sidesPath, changesPath } = kept;
     const planning = await createPlanning(selections, inputs.plan, { threads, looks }, run.line?.known);
     const finder = nearDuplicates === 'off' ? undefined : createNearFinder(looks, planning.hashes);
-    run.onBegun({ name, file: archive.file, saver });
+    run.onBegun({ name, file, saver });
     const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
     const [unreadable, sizes, leftOut]: [string[], number[], LeftOut[]] = [[], [], [...selections.leftOut]];
@@ -160,7 +164,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     requireWholeImages(broken, tally.classes());
     const gone = inputs.brokenImages === 'leave-out' ? broken : [];
     leftOut.push(...gone.map(leftOutBroken));
-    await manifest.finish();
+    const dataIdentity = await manifest.finish();
     await kept.finish(manifest.path, gone);
     const changes = kept.changes();
     const found = await finder?.finish();
@@ -176,8 +180,9 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     const made: Record<string, string> = {};
     if (near?.csv !== undefined) made[NEAR] = near.csv;
     async function* texts(): AsyncGenerator<FillJob> {
-      yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST };
-      if (changesPath !== undefined) yield { kind: 'file', path: changesPath, name: archiveFolder + CHANGES };
+      yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST, sha256: dataIdentity };
+      const sha256 = kept?.changesSum();
+      if (changesPath !== undefined) yield { kind: 'file', path: changesPath, name: archiveFolder + CHANGES, sha256 };
       const downloaded = await Promise.all(
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
@@ -194,18 +199,17 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       made[REPORT] = reportHtml(report);
       for (const [fileName, text] of Object.entries(made)) {
         const description = join(dataDir.results, fileName);
-        await writeFile(description, text).catch((error: unknown) => {
-          throw diskFailure('write', description, error);
-        });
+        await writeWhole(description, text);
         descriptions.push(description);
-        yield { kind: 'file', path: description, name: archiveFolder + fileName };
+        yield { kind: 'file', path: description, name: archiveFolder + fileName, sha256: hash('sha256', text, 'hex') };
       }
     }
     await fillArchive(archive, texts(), { threads, signal });
     const facts = await archive.finish();
+    await file.complete;
     info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
     const [manifestPath, reportPath] = [manifest.path, join(dataDir.results, REPORT)];
-    const files = { name, path, facts, manifestPath, reportPath, sidesPath, descriptions };
+    const files = { name, path, facts, dataIdentity, manifestPath, reportPath, sidesPath, descriptions };
     return { ...files, classes: tally.classes(), leftOut, warnings, changes };
   } catch (error) {
     // In this order: what is open can't be removed everywhere.
@@ -219,26 +223,6 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     await pictures.close();
     await looks.close();
   }
-}
-
-/** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
-async function requireSpace(sources: readonly Source[], inputs: Inputs): Promise<void> {
-  const zips = sources.flatMap(({ zipBytes = 0, isLastOfZip }) => (isLastOfZip ? [zipBytes] : []));
-  const images = sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0);
-  const need = bytesNeeded({ zips, images }, inputs);
-  // What of the zips has come is no longer free, and no longer needed.
-  const free = (await freeBytes(inputs.workspace)) + (await bytesBelow(join(inputs.dataDir, 'downloads')));
-  if (need <= free) return;
-  throw new DiatomError(
-    'DISK',
-    `The disk is too small for this run: ${spaceSentence(need, free, inputs.workspace)}. ${diskAdvice(inputs)}`,
-  );
-}
-
-async function bytesBelow(folder: string): Promise<number> {
-  const names = await readdir(folder);
-  const sizes = names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0);
-  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Until all zips are here, their progress is the one that is shown. */

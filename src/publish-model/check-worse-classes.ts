@@ -1,5 +1,5 @@
 import { BECAME_WRONG_FILE, type ComparedImage, tallyClasses } from '../model/compared-images.ts';
-import { ENOUGH_OF_A_CLASS, FATE_WORDS, isRefused, type JudgedClass, judgeClasses } from '../model/worse-classes.ts';
+import { ENOUGH_OF_A_CLASS, isRefused, type JudgedClass, judgeClasses, wordsOf } from '../model/worse-classes.ts';
 import type { Finding } from './checks.ts';
 import type { Comparison } from './comparison.ts';
 import type { PublishedModel } from './production.ts';
@@ -40,7 +40,8 @@ export function checkWorseClasses(
 function findingOf(images: readonly ComparedImage[], missing: number, mode: 'error' | 'warn'): Finding {
   const classes = judgeClasses(tallyClasses(images));
   const refused = classes.filter(isRefused);
-  const maybe = classes.filter(({ fate }) => fate === 'maybe');
+  // What is lost whole comes first: not all may be named.
+  const maybe = (['gone', 'maybe'] as const).flatMap((one) => classes.filter(({ fate }) => fate === one));
   const few = classes.filter(({ fate }) => fate === 'few').map(({ label }) => label);
   const sentences = [
     refused.length === 0
@@ -58,8 +59,9 @@ function findingOf(images: readonly ComparedImage[], missing: number, mode: 'err
   };
 }
 
-function described({ label, images, production, candidate, fate }: JudgedClass): string {
-  return `${label} (of ${images} images production has ${production} right, the model ${candidate}: ${FATE_WORDS[fate]})`;
+function described(entry: JudgedClass): string {
+  const { label, images, production, candidate } = entry;
+  return `${label} (of ${images} images production has ${production} right, the model ${candidate}: ${wordsOf(entry)})`;
 }
 
 function listed(items: readonly string[], separator: string): string {

@@ -5,7 +5,7 @@ import { figureName } from '../model/gate.ts';
 import { figureOf } from '../model/gate-figures.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { PRODUCTION } from '../model/model-folder.ts';
-import { FATE_WORDS, isRefused, judgeClasses } from '../model/worse-classes.ts';
+import { isRefused, judgeClasses, wordsOf } from '../model/worse-classes.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
 import type { Outcome } from './outcome.ts';
@@ -85,7 +85,7 @@ function figuresSection({ model, production }: Outcome): string {
   if (comparison?.scores) {
     const { candidate, production: other } = comparison.scores;
     const note = `On the ${comparison.compared} of ${comparison.total} test images that neither was trained on${comparison.tooFew ? ' (too few to decide)' : ''}:`;
-    return `### Compared with production\n\n${note}\n\n${figuresTable(candidate, other, wordsOf(comparison.images ?? []))}`;
+    return `### Compared with production\n\n${note}\n\n${figuresTable(candidate, other, wordsByLabel(comparison.images ?? []))}`;
   }
   const note = production?.metrics ? 'Each on its own test images, so the two columns are no fair comparison:' : '';
   return ['### Figures', note, figuresTable(metrics, production?.metrics)].filter((part) => part !== '').join('\n\n');
@@ -122,10 +122,10 @@ function figuresTable(model: Metrics, production: Metrics | undefined, words?: R
 }
 
 /** What became of each class, in words. */
-function wordsOf(images: readonly ComparedImage[]): Map<string, string> {
+function wordsByLabel(images: readonly ComparedImage[]): Map<string, string> {
   return new Map(
     judgeClasses(tallyClasses(images)).map((entry) => {
-      const words = FATE_WORDS[entry.fate];
+      const words = wordsOf(entry);
       return [entry.label, isRefused(entry) ? `**${words}**` : words];
     }),
   );

@@ -4,7 +4,7 @@ import { type Html, html } from '../dataset/html.ts';
 import { breakable, htmlPage, images as imageCount, number, pictureSource } from '../dataset/html-page.ts';
 import { showableMediaType } from '../dataset/showable.ts';
 import { type ComparedImage, tallyClasses } from '../model/compared-images.ts';
-import { FATE_WORDS, isRefused, type JudgedClass, judgeClasses } from '../model/worse-classes.ts';
+import { isRefused, type JudgedClass, judgeClasses, wordsOf } from '../model/worse-classes.ts';
 
 /** Bytes of pictures in the page: embedding makes them a third larger, and the page shall stay at some 3 MB. */
 const PICTURE_BYTES = 2_200_000;
@@ -99,9 +99,10 @@ function classTable(classes: readonly LostImages[]): Html {
 <table>
 <thead><tr><th scope="col">Class</th>${numbers.map((name) => html`<th class="number" scope="col">${name}</th>`)}<th scope="col"></th></tr></thead>
 <tbody>
-${classes.map(({ label, images, production, candidate, lost, gained, fate }, index) => {
+${classes.map((entry, index) => {
+  const { label, images, production, candidate, lost, gained } = entry;
   const figures = [images, production, candidate, lost, gained];
-  return html`<tr><th scope="row"><a href="#class-${index + 1}"><bdi>${breakable(label)}</bdi></a></th>${figures.map((figure) => html`<td class="number">${number(figure)}</td>`)}<td>${FATE_WORDS[fate]}</td></tr>
+  return html`<tr><th scope="row"><a href="#class-${index + 1}"><bdi>${breakable(label)}</bdi></a></th>${figures.map((figure) => html`<td class="number">${number(figure)}</td>`)}<td>${wordsOf(entry)}</td></tr>
 `;
 })}</tbody>
 </table>

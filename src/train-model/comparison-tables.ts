@@ -1,7 +1,7 @@
 import { BECAME_WRONG_FILE, type ComparedImage, tallyClasses } from '../model/compared-images.ts';
 import { fallenMark } from '../model/fallen.ts';
 import { percent, withInterval } from '../model/format-figure.ts';
-import { FATE_WORDS, isRefused, judgeClasses } from '../model/worse-classes.ts';
+import { isRefused, judgeClasses, wordsOf } from '../model/worse-classes.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
 import type { Comparison } from './compare.ts';
 import type { Metrics } from './evaluation.ts';
@@ -45,7 +45,7 @@ function lostTable(images: readonly ComparedImage[]): string {
   const rows = lost
     .sort((a, b) => Number(isRefused(b)) - Number(isRefused(a)))
     .map((entry) => {
-      const words = isRefused(entry) ? `**${FATE_WORDS[entry.fate]}**` : FATE_WORDS[entry.fate];
+      const words = isRefused(entry) ? `**${wordsOf(entry)}**` : wordsOf(entry);
       const figures = [entry.images, entry.production, entry.candidate, entry.lost, entry.gained];
       const mark = `${fallenMark(entry.candidate, entry.production)} ${words}`.trim();
       return [escapeMarkdown(entry.label), ...figures.map(String), mark];
