@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startFileServer } from '../../scripts/demo/file-server.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
@@ -31,7 +31,7 @@ async function checkWith(checkAlso: string, gone: readonly string[] = [], gate =
 function tablesOf({ summary }: ActionResult) {
   return {
     tables: summary.match(/^\| --- /gm)?.length,
-    rows: summary.split('\n').filter((line) => /^\| [✅❌]/u.test(line)),
+    rows: summary.split('\n').filter((line) => /^\| (?:✅|❌|⚠️)/u.test(line)),
   };
 }
 
@@ -72,4 +72,44 @@ test('a check is red when the gate names a class that is no label, and says whic
   expect(wrong.stdout).toContain('It has ');
   const broken = await checkWith('', [], 'accuracy > 80 %');
   expect(broken.stdout).toMatch(/Gate: Input gate, line 1/);
+});
+
+test('a check names a class of the data set before that is not in the list any more, and is red with shrink: error', async () => {
+  const [zips, workspace] = [temporaryFolder('zips'), temporaryFolder('workspace')];
+  writeTinyDataSet(zips);
+  const files = await startFileServer(zips);
+  onTestFinished(() => files.close());
+  const all = tinyFileList(files.url);
+  const act = (inputs: Readonly<Record<string, string>>) => {
+    const given = { split: 'keep', upload: 'false', 'n-test': '3', 'broken-images': 'keep', ...inputs };
+    return runAction({ action: 'prepare-data', workspace, inputs: given, program: PROGRAM });
+  };
+  const made = await act({ 'file-list': JSON.stringify(all), 'archive-content': 'results' });
+  expect(made.exitCode, made.stdout).toBe(0);
+  const checked = { check: 'true', previous: made.outputs['archive-name'] ?? '' };
+  const lastRows = async (list: readonly unknown[], inputs: Readonly<Record<string, string>> = {}) => {
+    const result = await act({ ...checked, 'file-list': JSON.stringify(list), ...inputs });
+    return { ...result, rows: tablesOf(result).rows.filter((row) => row.includes('| Classes |')) };
+  };
+
+  const same = await lastRows(all);
+  expect(same.rows).toEqual(['| ✅ | Classes | all classes of the data set before are in the file list |']);
+
+  const fewer = all.filter(({ species_label: label }) => label !== 'Gomphonema');
+  const warned = await lastRows(fewer);
+  expect(warned.exitCode, warned.stdout).toBe(0);
+  expect(warned.rows).toEqual(['| ⚠️ | Classes | The class “Gomphonema” has vanished; it had 10 images. |']);
+  expect(warned.stdout).toMatch(/::warning::Classes: The class “Gomphonema” has vanished/);
+
+  const refused = await lastRows(fewer, { shrink: 'error' });
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stdout).toMatch(
+    /::error::A run would fail:%0A- Classes: The class “Gomphonema” has vanished.*shrink: warn/,
+  );
+
+  const open = fewer.map((entry) => ({ ...entry, exploded_folder_name: '*', species_label: '*' }));
+  const unclear = await lastRows(open, { shrink: 'error' });
+  expect(unclear.rows).toEqual([
+    '| ✅ | Classes | whether all classes of the data set before are there, only the folders of the zips tell |',
+  ]);
 });

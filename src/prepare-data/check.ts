@@ -12,9 +12,18 @@ import { type Finding, find } from '../runner/findings.ts';
 import { checkGate } from './check-gate.ts';
 import { checkDataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
-import { findPrevious } from './find-previous.ts';
+import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
+import { checkVanishing, createLine, type Line } from './line.ts';
 import type { RunContext } from './prepare.ts';
+import type { Base } from './previous.ts';
+
+/** What the file list tells of the classes. */
+interface ListedLabels {
+  readonly labels: ReadonlySet<string>;
+  /** Whether there are others, which only the folders of a zip tell. */
+  readonly isOpen: boolean;
+}
 
 /**
  * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
@@ -35,7 +44,7 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
         : `can be had, ${formatBytes(bytes)}`;
     }),
   );
-  const servers = checkServers(inputs, context);
+  const servers = checkServers(inputs, { labels, isOpen: open.length > 0 }, context);
   const folder = find('data-dir', context.signal, async () => {
     await checkDataDir(inputs.dataDir, inputs.workspace);
     return `${inputs.dataDir} may be used`;
@@ -73,7 +82,11 @@ function count(number: number, noun: string): string {
 }
 
 /** Server and data set before: the second is only looked for where the first can be signed in to. */
-async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
+async function checkServers(
+  inputs: Inputs,
+  list: ListedLabels,
+  context: Pick<RunContext, 'http' | 'signal' | 'now'>,
+): Promise<Finding[]> {
   const { upload, plan } = inputs;
   const { signal } = context;
   const findings: Finding[] = [];
@@ -90,7 +103,16 @@ async function checkServers(inputs: Inputs, context: Pick<RunContext, 'http' | '
     );
   }
   if (plan.split === 'keep' && (remote || !upload)) {
-    findings.push(await find('Data set before', signal, () => checkPrevious(inputs, remote, context)));
+    let base: Base | undefined;
+    findings.push(
+      await find('Data set before', signal, async () => {
+        const previous = await findPrevious(inputs, remote, context);
+        base = previous.base;
+        return previousSentence(previous);
+      }),
+    );
+    const line = base && createLine(base);
+    if (line) findings.push(await find('Classes', signal, async () => checkClasses(line, list, inputs.shrink)));
   }
   return findings;
 }
@@ -106,16 +128,24 @@ async function checkWriting(
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
 }
 
-async function checkPrevious(
-  inputs: Inputs,
-  remote: Remote | undefined,
-  context: Pick<RunContext, 'signal' | 'now'>,
-): Promise<string> {
-  const { base, warnings } = await findPrevious(inputs, remote, context);
+function previousSentence({ base, warnings }: Previous): string {
   const found = base
     ? `${base.name}: the sides of ${base.images.length} images`
     : 'none: every image is new, and the first data set of a line is made';
   return [found, ...warnings].join('. ');
+}
+
+/** Whether classes of the data set before are in the list: how many images they have now, only their zips tell. */
+function checkClasses(
+  line: Line,
+  { labels, isOpen }: ListedLabels,
+  shrink: Inputs['shrink'],
+): Pick<Finding, 'isWarning' | 'sentence'> {
+  if (isOpen)
+    return { sentence: 'whether all classes of the data set before are there, only the folders of the zips tell' };
+  const vanished = checkVanishing(line, labels, shrink);
+  if (vanished.length > 0) return { isWarning: true, sentence: vanished.join(' ') };
+  return { sentence: 'all classes of the data set before are in the file list' };
 }
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {
