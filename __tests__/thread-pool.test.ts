@@ -74,7 +74,7 @@ test('closing twice, at once or later, is closing once', async () => {
 test.each([
   ['throwing', 'died as it was told'],
   ['leaving', 'The thread helpers/odd-thread ended by itself, with exit code 3'],
-  ['of memory', 'The thread helpers/odd-thread ran out of memory: its heap may take 16 MB'],
+  ['of memory', 'The thread helpers/odd-thread ran out of memory: its heap may take 24 MB'],
 ] as const)('a thread that dies (%s) says why, and the next who asks gets another', async (die, message) => {
   const { ask, started } = oddPool(1);
   await expect(ask({ die })).rejects.toThrow(message);

@@ -12,7 +12,14 @@ const ACTIONS = ['gpu-server', 'prepare-data', 'publish-model', 'train-model'];
 const THREADS = [
   ['prepare-data', 'archive/digest-thread'],
   ['prepare-data', 'prepare-data/fill-thread'],
+  ['prepare-data', 'prepare-data/look-thread'],
   ['prepare-data', 'prepare-data/picture-thread'],
+] as const;
+
+/** Decoders in WebAssembly, by the action that has threads which use them. */
+const DECODERS = [
+  ['prepare-data', 'jpeg-turbo'],
+  ['prepare-data', 'webp'],
 ] as const;
 
 const root = dirname(import.meta.dirname);
@@ -45,6 +52,9 @@ for (const [action, program] of THREADS) {
   bundle(`build/${program}.js`, output);
   // ncc has put the unbundled program there, as a file that the action names.
   copyFileSync(join(root, output, 'index.js'), join(root, 'dist', action, `${basename(program)}.js`));
+}
+for (const [action, decoder] of DECODERS) {
+  copyFileSync(require.resolve(`@cwasm/${decoder}/${decoder}.wasm`), join(root, 'dist', action, `${decoder}.wasm`));
 }
 const licences = join(root, 'dist', 'LICENSES.txt');
 writeFileSync(licences, '');

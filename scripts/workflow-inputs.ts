@@ -68,6 +68,7 @@ const UNTRAINED = 'nothing is trained by a decision';
 const PUBLISHING = {
   'owncloud-password': SECRET,
   'models-password': SECRET,
+  'github-token': 'the job’s own',
   'model-dir': 'the workspace of this job is empty',
   check: 'nothing is published by a check',
 };
@@ -211,6 +212,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
         except: {
           'owncloud-password': SECRET,
           'models-password': SECRET,
+          'github-token': 'the job’s own',
           check: 'is true',
           'model-dir': CHECKS,
           'artifact-name': CHECKS,
@@ -323,6 +325,7 @@ export const WORKFLOWS: Readonly<Record<string, Spec>> = {
       'same-enterprise',
       'prepare-timeout-minutes',
       'broken-images',
+      'near-duplicates',
       'duplicates',
       'label-conflicts',
       'image-extensions',
@@ -375,6 +378,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   split: ['keep', 'shuffle', 'stable'],
   duplicates: ['keep-together', 'drop', 'error'],
   'broken-images': ['leave-out', 'keep', 'error'],
+  'near-duplicates': ['report', 'together', 'off'],
   'label-conflicts': ['error', 'warn'],
   'archive-content': ['data', 'results'],
   attest: ['auto', 'true', 'false'],

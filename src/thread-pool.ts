@@ -1,8 +1,8 @@
 import type { Thread, ThreadEvents } from './thread.ts';
 import { ENDED, unpackFailure } from './thread-messages.ts';
 
-/** Asks a thread for something. @throws what the thread failed with */
-export type Ask<Request, Reply> = (request: Request) => Promise<Reply>;
+/** Asks a thread for something, and may give it memory of the request. @throws what the thread failed with */
+export type Ask<Request, Reply> = (request: Request, given?: readonly ArrayBuffer[]) => Promise<Reply>;
 
 /** Threads of one program, which answer a request at a time. Each is lent to whoever comes first. */
 export interface ThreadPool<Request, Reply> {
@@ -77,10 +77,10 @@ function createMember<Request, Reply extends object>(start: StartThread<Request,
   });
   return {
     isGone: () => gone !== undefined,
-    ask(request: Request): Promise<Reply> {
+    ask(request: Request, given?: readonly ArrayBuffer[]): Promise<Reply> {
       if (gone !== undefined) return Promise.reject(gone);
       pending = Promise.withResolvers<Reply>();
-      thread.send(request);
+      thread.send(request, given);
       return pending.promise;
     },
     end() {

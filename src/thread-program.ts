@@ -19,11 +19,17 @@ export function throwIfEnding(): void {
   if (Atomics.load(ending, 0) === 1) throw new Error(ENDED);
 }
 
-/** Answers one request after the other, until it is asked to end: then nothing keeps the thread alive, and it ends. */
+/**
+ * Answers one request after the other, until it is asked to end: then nothing keeps the thread alive, and it ends.
+ *
+ * @param given memory of a reply that goes with it instead of being copied
+ */
 export function answerRequests<Request, Reply extends object>(
   answer: (request: Request) => Promise<Reply | undefined> | Reply | undefined,
+  given: (reply: Reply) => readonly ArrayBuffer[] = () => [],
 ): void {
-  const reply = (message: Answer<Reply>) => parentPort?.postMessage(message);
+  const reply = (message: Answer<Reply>) =>
+    parentPort?.postMessage(message, 'failure' in message ? [] : [...given(message)]);
   const respond = async (request: Request) => {
     try {
       throwIfEnding();

@@ -5,10 +5,11 @@ import { type Answer, END, ENDED, type ThreadStart } from './thread-messages.ts'
 
 /**
  * A thread handles its data in buffers outside of its heap, which V8 frees late: when the heap they belong to is
- * collected, at the latest when they take half of the old generation's limit (V8's `external_memory_hard_limit`). The
- * heap needs a few MB; so small a limit keeps memory flat.
+ * collected, at the latest when they take half of the old generation's limit (V8's `external_memory_hard_limit`), so that
+ * a small limit keeps memory flat. With less than 9 MB the bundle's threads run out of memory, and with less than 13 those
+ * that Node makes from the sources; with 16 one of less than two thousand did, on a loaded machine.
  */
-const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 };
+const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 24 };
 
 /** A thread that is asked to end and is silent for so long is ended by force: a runner kills a cancelled step after 7.5 s. */
 const PATIENCE_MS = 4_000;
@@ -17,7 +18,8 @@ const PATIENCE_MS = 4_000;
 const FORCE_MS = 1_000;
 
 export interface Thread<Request> {
-  send(request: Request): void;
+  /** @param given memory of the request that goes with it instead of being copied */
+  send(request: Request, given?: readonly ArrayBuffer[]): void;
   /** Whether the program waits for it. In the beginning it does. */
   keepsAlive(does: boolean): void;
   /**
@@ -69,7 +71,7 @@ export function startThread<Data, Request extends object, Reply extends object>(
     resolve();
   });
   return {
-    send: (request) => worker.postMessage(request),
+    send: (request, given = []) => worker.postMessage(request, given),
     keepsAlive: (does) => (does ? worker.ref() : worker.unref()),
     end() {
       end ??= endThread(worker, ending, gone);

@@ -79,6 +79,8 @@ describe('names', () => {
       extraField(0x7075, Buffer.concat([numbers([1, 1], [4, sum]), Buffer.from('Größe.png')]));
     expect(await paths({ name, flags: 0, extra: unicode(crc32(name)) })).toEqual(['Größe.png']);
     expect(await paths({ name, flags: 0, extra: unicode(1) })).toEqual(['Gr?sse.png']);
+    const control = Buffer.from('Gr\x14sse.png');
+    expect(await paths({ name: control, flags: 0, extra: unicode(crc32(control)) })).toEqual(['Größe.png']);
   });
 
   test('that differ only in case or Unicode form are different entries', async () => {
@@ -88,6 +90,20 @@ describe('names', () => {
 
   test('made on Windows have backslashes between their folders', async () => {
     expect(await paths({ name: 'train\\a.png', madeOn: 0 }, { name: 'train\\', madeOn: 0 })).toEqual(['train/a.png']);
+  });
+
+  test('have them in the whole zip where a program on Windows says that it is Unix', async () => {
+    const names = ['train\\a.png', 'train\\b\\', 'readme.txt'];
+    expect(await paths(...names.map((name) => ({ name, madeOn: 3 })))).toEqual(['readme.txt', 'train/a.png']);
+  });
+
+  test('with a backslash that may be no folder can’t be used, and don’t concern the others', async () => {
+    const path = join(folder, 'zip');
+    await writeFile(path, buildZip({ entries: [{ name: 'train/a.png' }, { name: 'train/b\\c.png' }] }));
+    const zip = await openZip(path, { name: 'x.zip', accept: (name) => name === 'train/a.png' });
+    opened.push(zip);
+    expect(zip.entries).toMatchObject([{ fault: undefined }, { fault: expect.stringContaining('backslash') }]);
+    await expect(openZip(path, { name: 'x.zip' })).rejects.toThrow('“train/b\\c.png” has a backslash in its name');
   });
 
   test('lose “.” and empty components, as bsdtar writes them', async () => {

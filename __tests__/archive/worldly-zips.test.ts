@@ -41,9 +41,21 @@ describe('a zip is read', () => {
       'with a comment that looks like an end',
       buildZip({ entries: ENTRIES, comment: 'PK\x05\x06 is how it ends, one says' }),
     ],
+    [
+      'whose last name looks like a mark of zip64',
+      buildZip({ entries: [...ENTRIES, { name: 'PK\x06\x07 was a mark, 20/' }] }),
+    ],
     ['whose zip64 record is not where its locator says', buildZip({ entries: ENTRIES, zip64: { offset: 2 ** 52 } })],
   ] satisfies [string, Buffer][])('%s', async (_, bytes) => {
-    expect(await contentsOf(bytes)).toEqual(CONTENTS);
+    expect(await contentsOf(bytes)).toMatchObject(CONTENTS);
+  });
+
+  test.each([
+    ['one slash in its list and the other before the data', 'H\\a.png', { name: 'H/a.png' }],
+    ['an old encoding in its list and UTF-8 before the data', Buffer.from('\x81.png', 'latin1'), { name: 'ü.png' }],
+  ])('with %s', async (_, name, local) => {
+    const bytes = buildZip({ entries: [{ name, local, data: 'first', madeOn: 0, flags: 0 }] });
+    expect(Object.values(await contentsOf(bytes))).toEqual(['first']);
   });
 
   test('that macOS’s Finder made of more files than its two bytes can count', async () => {

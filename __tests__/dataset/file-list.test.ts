@@ -84,6 +84,41 @@ describe('what is read', () => {
       expect(parseFileList(gzipSync(text).toString('base64'), 'list.csv')).toEqual(parse([ENTRY]));
     });
 
+    test.each([
+      ['with bars', table('|', cells)],
+      ['with the line for the separator between quotes', `"sep=;"\r\n${table(';', cells)}`],
+      ['with remarks, empty lines and an empty row', `\r\n# ours\r\n,,,\r\n${table(',', cells, ['# Anna’s', ''])}`],
+      [
+        'with names of columns as people write them',
+        table(',', cells).replace(/^.*/, 'File URL,Downloaded-File Name , exploded_folder_name,Species Label'),
+      ],
+      ['with a sign without a width at its beginning', `\u200b${table(',', cells)}`],
+      [
+        'saved once more where another separator is expected: each line is a cell',
+        table(
+          ',',
+          cells.map((cell) => `"${cell}"`),
+        )
+          .split('\r\n')
+          .map((line) => `"${line.replaceAll('"', '""')}"`)
+          .join('\r\n'),
+      ],
+      ['with typographic quotes', table(',', [...cells.slice(0, 2), '“Hannaea”', '„Hannaea“'])],
+    ])('%s', (_, text) => {
+      expect(parseFileList(text, 'list.csv')).toEqual(parse([ENTRY]));
+    });
+
+    test.each([
+      ['\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', 'a file of Excel (.xls)'],
+      ['PK\x03\x04\x14\0\x06\0', 'a file of a spreadsheet (.xlsx, .ods, .numbers)'],
+      ['PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet', 'a file of LibreOffice (.ods)'],
+    ])('but not the own file of a spreadsheet: %j is %s', (bytes, words) => {
+      const message = failureMessage(() => parseFileList(Buffer.from(bytes, 'latin1'), 'list.xlsx'));
+      expect(message).toContain(
+        `The file list (list.xlsx) is ${words} and not CSV. Open it there, save it as “CSV UTF-8”`,
+      );
+    });
+
     test('with the optional columns', () => {
       const text = table(';', [...cells, '20%', 'AB'.repeat(32)]);
       expect(parseFileList(text, 'list.csv')).toEqual(parse([{ ...ENTRY, n_test: '20%', sha256: 'AB'.repeat(32) }]));
@@ -290,13 +325,16 @@ describe('what is refused', () => {
       'neither JSON, which begins with “[”, nor CSV with the column file_url, nor base64',
     );
     const packed = gzipSync(JSON.stringify([ENTRY])).toString('base64');
+    expect(refusalOf(' \n')).toBe('The file list (input file-list) is empty.');
+    expect(refusalOf('<html>file_url</html>')).toContain('neither JSON');
+    expect(refusalOf('https://example.org/SECRET.zip,a.zip,H,H')).toMatch(/neither JSON.*names its columns: file_url,/);
+    expect(refusalOf('https://example.org/SECRET.zip,a.zip,H,H')).not.toContain('SECRET');
     expect(refusalOf(packed.slice(0, 80))).toContain('can’t be unpacked: it is cut off or damaged');
   });
 });
 
 describe('JSON with a fault', () => {
   test.each([
-    ['', 1, 1],
     ['[{"a": 1,}]', 1, 10],
     ['[\n  {"a": 1}\n  {"a": 2}\n]', 3, 3],
     ['\n\n[{"a": “SECRET”}]', 3, 8],
@@ -306,6 +344,11 @@ describe('JSON with a fault', () => {
     ['// SECRET\n[]', 1, 1],
   ])('%j is refused with line and column', (text, line, column) => {
     expect(refusalOf(text)).toMatch(new RegExp(`is not valid JSON: .+ at line ${line}, column ${column}\\. Common`));
+  });
+
+  test('an object a line is called that', () => {
+    const line = JSON.stringify(ENTRY);
+    expect(refusalOf(`${line}\n${line}\n`)).toContain('has an object a line (JSON Lines), expected one array');
   });
 
   test('its place is that in the packed text', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isIncompleteNote, requireComplete } from '../../src/dataset/incomplete-notes.ts';
+import { isIncompleteNote, requireComplete, suspicion } from '../../src/dataset/incomplete-notes.ts';
 import { failureOf } from '../helpers/failure.ts';
 
 const missing = async (path: string, text: string) =>
@@ -53,7 +53,29 @@ test('a note that tells of nothing missing is fine', () => {
   expect(() => requireComplete('h.zip', 'bag/fetch.txt', '')).not.toThrow();
 });
 
-test('a note lies at the top of a zip or in a folder there, and has its exact name', () => {
+describe('a file of an unknown writer whose name tells of missing files is quoted in a warning', () => {
+  test.each(['missing_files.txt', 'download_errors.txt', 'Errors.txt', 'set/failed files.csv', 'not-downloaded.log'])(
+    '%s',
+    (path) => {
+      expect(isIncompleteNote(path)).toBe(true);
+      expect(() => requireComplete('h.zip', path, 'a.png')).not.toThrow();
+      expect(suspicion('h.zip', path, '\n a.png: timed out\nb.png')).toMatch(/may tell of .* with “a.png: timed out”/);
+      expect(suspicion('h.zip', path, ' \n')).toBeUndefined();
+    },
+  );
+
+  test.each([
+    'Hannaea/errors/a.txt',
+    'mirrors.txt',
+    'terrors.csv',
+    'missing.png',
+    'a/b/missing.txt',
+    'missing_files.json',
+  ])('but not %s', (path) => expect(suspicion('h.zip', path, 'a')).toBeUndefined());
+});
+
+test('a note lies at the top of a zip or in a folder there, and has its name in any case', () => {
   const paths = ['MANIFEST.TXT', 'x/MANIFEST.TXT', 'x/y/MANIFEST.TXT', 'manifest-md5.txt', 'missing_files.json.png'];
   expect(paths.filter(isIncompleteNote)).toEqual(['MANIFEST.TXT', 'x/MANIFEST.TXT']);
+  expect(isIncompleteNote('manifest.txt')).toBe(true);
 });

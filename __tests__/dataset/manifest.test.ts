@@ -115,6 +115,7 @@ describe('dataset.json', () => {
         group_by: '^([^_]+)_',
         duplicates: 'keep-together',
         label_conflicts: 'error',
+        near_duplicates: 'report',
         image_extensions: ['jpg', 'png'],
       },
       sources: [

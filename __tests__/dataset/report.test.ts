@@ -23,6 +23,7 @@ function report(changes: Partial<ReportData> = {}): ReportData {
       },
       { label: 'Navicula', train: 1190, test: 10, groups: 7, samples: [] },
     ],
+    near: undefined,
     leftOut: [{ reason: 'Not an image', count: 2, examples: ['README.txt'] }],
     warnings: ['Hannaea has few images.'],
     sources: [{ fileName: 'h.zip', sha256: 'ab'.repeat(32), label: 'Hannaea', images: 40, test: 10 }],
@@ -87,6 +88,7 @@ describe('the report', () => {
   });
 
   test('shows text that looks like HTML as text, wherever it stands', () => {
+    const nasty = { label: NASTY, fileName: NASTY, split: 'train', picture: { notShown: NASTY } } as const;
     const page = reportHtml({
       seed: NASTY,
       options: [{ label: NASTY, value: NASTY }],
@@ -107,6 +109,7 @@ describe('the report', () => {
       sources: [{ fileName: NASTY, sha256: NASTY, label: NASTY, images: 1, test: 1 }],
       sizes: [{ name: NASTY, count: 1 }],
       changes: undefined,
+      near: { count: 1, unseen: 1, pairs: [{ test: nasty, train: nasty, distance: 1 }] },
     });
     expect(page.match(/<img /g)).toHaveLength(1);
     expect(page).not.toContain('onerror="');

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
 import { runGpuServer } from '../helpers/gpu-server.ts';
@@ -9,8 +10,12 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
-function local(mode: string, inputs: Readonly<Record<string, string>> = {}) {
-  return runGpuServer({ workspace: temporaryFolder(), api, inputs: { mode, driver: 'local', ...inputs } });
+function local(
+  mode: string,
+  inputs: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
+) {
+  return runGpuServer({ workspace: temporaryFolder(), api, inputs: { mode, driver: 'local', ...inputs }, env });
 }
 
 test('a start is done when a runner with all labels is online, busy or not', async () => {
@@ -52,6 +57,18 @@ test('a stop does nothing, and says so', async () => {
   expect(result.stdout).toContain('there is nothing to stop');
   expect(result.summary).toContain('nothing was stopped');
 });
+
+test.runIf(existsSync('/dev/full'))(
+  'a full disk keeps no server from being stopped, and lets none be started',
+  async () => {
+    const full = { GITHUB_OUTPUT: '/dev/full', GITHUB_STEP_SUMMARY: '/dev/full', GITHUB_STATE: '/dev/full' };
+    const [stop, start] = await Promise.all(['stop', 'start'].map((mode) => local(mode, {}, full)));
+    expect(stop).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(stop?.stdout).toContain('could not be noted');
+    expect(start?.exitCode).toBe(1);
+    expect(start?.stdout).toContain('::error::Nothing was begun');
+  },
+);
 
 test('a status says who is online, and is red when GitHub refuses', async () => {
   api.addRunner({ name: 'lab-1', labels: ['self-hosted', 'gpu'], status: 'offline' });

@@ -10,6 +10,9 @@ const STAND_INS = join(ROOT, '__tests__', 'e2e', 'stand-ins');
 const REPOSITORY = readRepository();
 const REF = 'v1';
 
+/** The only one of the user’s repository. */
+const BRANCH = 'main';
+
 /** How workflows use this repository. */
 export const ACTION = `${REPOSITORY}@${REF}`;
 
@@ -89,13 +92,16 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
       await symlink(plugin, join(folder, basename(plugin)));
     }
     const environment = { ...options.environment, STAND_IN_REPOSITORY: actions };
+    const event = join(base, 'event.json');
+    // What GitHub tells of the start, as far as actions look there.
+    await writeFile(event, JSON.stringify({ inputs: options.inputs, repository: { default_branch: BRANCH } }));
     const args = [
-      ...['workflow_dispatch', '-W', file, '-P', 'ubuntu-latest=-self-hosted', '-P', 'self-hosted=-self-hosted'],
+      ...['workflow_dispatch', '-e', event, '-W', file],
+      ...['-P', 'ubuntu-latest=-self-hosted', '-P', 'self-hosted=-self-hosted'],
       ...['--no-cache-server'],
       ...['--secret-file', await valuesFile(base, 'secrets', options.secrets)],
       ...['--var-file', await valuesFile(base, 'variables', options.variables)],
       ...['--env-file', await valuesFile(base, 'environment', environment)],
-      ...Object.entries(options.inputs ?? {}).flatMap(([name, value]) => ['--input', `${name}=${value}`]),
       ...Object.entries(repositories).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
     ];
     const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: temporary };
@@ -174,7 +180,7 @@ function readRepository(): string {
 
 async function makeGitRepository(folder: string): Promise<void> {
   const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org'];
-  await run('git', ['init', '-q', '-b', 'main'], { cwd: folder });
+  await run('git', ['init', '-q', '-b', BRANCH], { cwd: folder });
   await run('git', ['remote', 'add', 'origin', 'https://github.com/example/diatoms.git'], { cwd: folder });
   await run('git', ['add', '-A'], { cwd: folder });
   await run('git', [...identity, 'commit', '-q', '-m', 'Test'], { cwd: folder });

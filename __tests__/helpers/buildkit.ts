@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requireCommand, run } from './commands.ts';
+import { requireCommand, requireRoot } from './commands.ts';
 import { stop } from './daemon.ts';
 
 export interface Buildkit {
@@ -14,22 +14,20 @@ export interface Buildkit {
 
 /** Starts BuildKit on this machine itself, which takes root. */
 export async function startBuildkit(): Promise<Buildkit> {
+  requireRoot();
   for (const program of ['buildkitd', 'buildctl'])
     requireCommand(program, '“.ci/install-tools FOLDER buildkit”, and FOLDER/bin on the PATH');
-  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '--preserve-env=PATH'];
   const folder = await mkdtemp(join(tmpdir(), 'buildkit-'));
   const address = `unix://${join(folder, 'socket')}`;
   const options = ['--root', join(folder, 'root'), '--addr', address, '--oci-worker-snapshotter', 'native'];
-  const group = ['--group', String(process.getgid?.() ?? 0)];
-  const [command = '', ...args] = [...sudo, 'buildkitd', ...options, ...group];
-  const daemon = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const daemon = spawn('buildkitd', options, { stdio: ['ignore', 'ignore', 'pipe'] });
   let printed = '';
   daemon.stderr.setEncoding('utf8').on('data', (text: string) => {
     printed = (printed + text).slice(-10_000);
   });
   const close = async () => {
     await stop(daemon, 20_000);
-    await run('env', [...sudo, 'rm', '-rf', folder]);
+    await rm(folder, { recursive: true, force: true });
   };
   for (let tries = 0; !answers(address); tries++) {
     if (isOver(daemon) || tries === 200) {

@@ -10,6 +10,11 @@ export function requireCommand(command: string, howToGet: string, probe: readonl
   if (error) throw new Error(`These tests need the program “${command}”: ${howToGet}${byItself}.`);
 }
 
+/** A test that changes the machine, or starts what only root may start, says so at once. */
+export function requireRoot(): void {
+  if (process.getuid?.() !== 0) throw new Error('These tests need root: sudo env "PATH=$PATH" npm run ….');
+}
+
 /** Runs a program to its end and returns what it printed; anything but exit code 0 fails the test with its words. */
 export async function run(
   command: string,

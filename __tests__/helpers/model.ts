@@ -123,6 +123,7 @@ export async function runPublish({
       modelsFolder: 'models',
       modelName: 'diatoms',
       keepVersions: undefined,
+      githubToken: '',
       task,
       ...inputs,
     },

@@ -15,6 +15,8 @@ import type { KnownImage } from '../../src/dataset/sides.ts';
 /** An image whose content is known by a number; equal numbers are identical images. */
 export interface FakeImage extends PlanImage {
   readonly content: number;
+  /** The same for images that look alike. */
+  readonly near?: number | undefined;
 }
 
 /** A source with its images, and a plan of all of them. */
@@ -32,6 +34,7 @@ export const OPTIONS: PlanOptions = {
   groupBy: undefined,
   duplicates: 'keep-together',
   labelConflicts: 'error',
+  nearDuplicates: 'report',
 };
 
 export const count = (number: number): NTest => ({ kind: 'count', count: number });
@@ -73,7 +76,8 @@ export function plan(
     alikeCount: source.images.filter(isAlike).length,
     knownCount: known?.count(source.images),
   }));
-  const all = { images: sources.map(({ images }) => images), contentOf };
+  const nearOf = ({ near }: FakeImage) => near;
+  const all = { images: sources.map(({ images }) => images), contentOf, nearOf };
   const whole = plansAllAtOnce(sources, given) ? all : undefined;
   const planner = createPlanner<FakeImage>(planSources, given, whole, known);
   const planned = sources.map(({ images }) => planner.plan(images, contentOf));

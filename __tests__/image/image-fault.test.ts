@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { imageFault } from '../../src/image/image-fault.ts';
 import { numbers } from '../helpers/zip-builder.ts';
@@ -94,6 +94,97 @@ describe('a damaged image is found', () => {
   });
 });
 
+/** A grey JPEG of one even area, with tables of one code each: two bits a block, all zeros. */
+function evenJpeg(sides: number, acSymbol = 0): Buffer {
+  const [high, low] = [sides >> 8, sides & 0xff];
+  const oneCode = (table: number, symbol: number) => [
+    0xff,
+    0xc4,
+    0,
+    20,
+    table,
+    1,
+    ...Array<number>(15).fill(0),
+    symbol,
+  ];
+  return Buffer.concat([
+    Buffer.from([0xff, 0xd8, 0xff, 0xdb, 0, 67, 0, ...Array<number>(64).fill(1)]),
+    Buffer.from([0xff, 0xc0, 0, 11, 8, high, low, high, low, 1, 1, 0x11, 0]),
+    Buffer.from([...oneCode(0, 0), ...oneCode(0x10, acSymbol), 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]),
+    Buffer.alloc((Math.ceil(sides / 8) ** 2 * 2) / 8),
+    Buffer.from([0xff, 0xd9]),
+  ]);
+}
+
+const zeros = 'was not written to its end: it goes on with zeros';
+
+describe('a file that was not written to its end, and has its length all the same, is found', () => {
+  test('a JPEG by more zeros than its pixels need', () => {
+    expect(imageFault(Buffer.concat([jpg.subarray(0, -2), Buffer.alloc(600), jpg.subarray(-2)]), 'jpg')).toBe(zeros);
+    expect(imageFault(Buffer.concat([jpg.subarray(0, -2), Buffer.alloc(600)]), 'jpg')).toBeDefined();
+  });
+
+  test('but not an even area, of which a JPEG may make zeros too', () => {
+    expect(imageFault(evenJpeg(2_048), 'jpg')).toBeUndefined();
+    expect(imageFault(evenJpeg(2_048, 1), 'jpg')).toBe(zeros);
+  });
+
+  test('a TIFF by a packed strip that begins with zeros, or a directory that was never written', () => {
+    expect(imageFault(Buffer.concat([Buffer.from('II*\0'), Buffer.alloc(500)]), 'tif')).toBe('holds no pixels');
+    // Its one strip begins after the header.
+    const packed = Buffer.from(SAMPLES.tifLzw, 'base64');
+    expect(imageFault(Buffer.from(packed).fill(0, 8, 100), 'tif')).toBe(zeros);
+  });
+
+  test('a WebP by the start of its picture, and by zeros at its end', () => {
+    const webp = Buffer.from(SAMPLES.webp, 'base64');
+    expect(imageFault(Buffer.from(webp).fill(0, 20), 'webp')).toBe('is damaged: its picture does not begin like one');
+    const longer = Buffer.concat([webp, Buffer.alloc(600)]);
+    longer.writeUInt32LE(longer.length - 8, 4);
+    longer.writeUInt32LE(longer.length - 20, 16);
+    expect(imageFault(longer, 'webp')).toBe(zeros);
+  });
+});
+
+describe('a part of an image that makes no sense is found', () => {
+  const png8 = (header: readonly number[], ...parts: Buffer[]) =>
+    Buffer.concat([
+      png.subarray(0, 8),
+      chunk('IHDR', Buffer.from([0, 0, 0, 4, 0, 0, 0, 4, ...header, 0, 0, 0])),
+      ...parts,
+      chunk('IEND', Buffer.alloc(0)),
+    ]);
+  const pixels = chunk('IDAT', deflateSync(Buffer.alloc(4 * 13)));
+  const bmp = Buffer.from(SAMPLES.bmp, 'base64');
+
+  test.each([
+    ['a PNG whose pixels are not packed', png8([8, 2], chunk('IDAT', Buffer.alloc(90, 7))), 'are not packed as'],
+    ['a PNG with samples of 7 bits', png8([7, 2], pixels), 'its kind of colours does not exist'],
+    ['a PNG without its palette', png8([8, 3], pixels), 'lacks its palette'],
+    ['a BMP with pixels of no bits', Buffer.concat([bmp.subarray(0, 28), Buffer.alloc(2), bmp.subarray(30)]), '0 bits'],
+    [
+      'a JPEG with a Huffman table that is a byte longer',
+      Buffer.concat([
+        jpg.subarray(0, 2),
+        Buffer.from([0xff, 0xc4, 0, 21, 0, 1, ...Array<number>(17).fill(0)]),
+        jpg.subarray(2),
+      ]),
+      'a part of it has a wrong length',
+    ],
+    [
+      'a JPEG that was copied as a text',
+      Buffer.concat([jpg, Buffer.from('\r\n'.repeat(20))]).filter((byte, at, all) => byte !== 10 || all[at - 1] === 13),
+      'was copied as a text',
+    ],
+  ])('%s', (_, data, fault) => {
+    expect(imageFault(Buffer.from(data), 'png')).toContain(fault);
+  });
+
+  test('a PNG with a palette has none of these faults', () => {
+    expect(imageFault(png8([8, 3], chunk('PLTE', Buffer.alloc(6)), pixels), 'png')).toBeUndefined();
+  });
+});
+
 describe('what is no image is called what it is', () => {
   test.each([
     ['', 'is empty'],
@@ -109,7 +200,15 @@ describe('what is no image is called what it is', () => {
     ['\0\0\0\x1cftypavif', 'is an AVIF image'],
     ['\0\0\0\x0cjP  \r\n', 'is a JPEG 2000 image'],
     ['BM', 'is cut short'],
-    ['nothing known', 'is no image: it begins with none of the marks of JPG'],
+    ['<!-- made by x -->\n<!DOCTYPE html>', 'is a web page'],
+    ['\xff\xfe<\0h\0t\0m\0l\0>\0', 'is a web page'],
+    ['404: Not Found', 'is a text (“404: Not Found”)'],
+    ['/annex/objects/SHA256E-s12--4d.jpg\n', 'is a pointer of git-annex'],
+    ['../../.git/annex/objects/0a/1b/MD5E-s2.jpg', 'is a pointer of git-annex'],
+    ['\0\0\0\x18ftypmp42', 'is a video'],
+    [`${'\0'.repeat(128)}DICM\x02`, 'is a DICOM file'],
+    ['L\0\0\0\x01\x14\x02\0', 'is a shortcut of Windows'],
+    ['\x8f nothing known', 'is no image: it begins with none of the marks of JPG'],
   ])('%j under .jpg: it %s', (text, fault) => {
     expect(imageFault(Buffer.from(text, 'latin1'), 'jpg')).toContain(fault);
   });

@@ -6,6 +6,12 @@ import { thumbnailOf } from '../../src/image/thumbnail.ts';
 import { grey16Tiff } from '../helpers/tiff.ts';
 import { SAMPLES } from './samples.ts';
 
+/** Grey, 16 × 12. */
+const AVIF = Buffer.from(
+  'AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAOltZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAAAAABAAAAHmlsb2MAAAAARAAAAQABAAAAAQAAAQ0AAAAaAAAAKGlpbmYAAAAAAAEAAAAaaW5mZQIAAAAAAQAAYXYwMUNvbG9yAAAAAGhpcHJwAAAASWlwY28AAAAUaXNwZQAAAAAAAAAQAAAADAAAAA5waXhpAAAAAAEIAAAADGF2MUOBABwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAIm1kYXQSAAoIGAz+2mAhoNQyDB7FWd/+LAB1fVya/g==',
+  'base64',
+);
+
 const sample = (kind: keyof typeof SAMPLES) => Buffer.from(SAMPLES[kind], 'base64');
 
 /** Grey value in the middle of the left and of the right half. */
@@ -35,6 +41,19 @@ describe('a small picture', () => {
     const { width, height } = imageSize(sample(kind));
     expect(imageSize(data)).toMatchObject({ width, height, type: 'jpg' });
   });
+
+  test.each(['gif', 'webp', 'webpLossless'] as const)(
+    'of a file that is too large to be shown as it is is a JPEG: %s',
+    (kind) => {
+      const file = Buffer.concat([sample(kind), Buffer.alloc(5_000)]);
+      const { mediaType, data } = thumbnailOf(file, 3_000);
+      expect(mediaType).toBe('image/jpeg');
+      const { width, height } = imageSize(sample(kind));
+      expect(imageSize(data)).toMatchObject({ width, height, type: 'jpg' });
+      const pixels = jpeg.decode(data, { useTArray: true }).data;
+      expect(new Set(pixels).size).toBeGreaterThan(2);
+    },
+  );
 
   test('has the grey values of an image with 8 bits', () => {
     const png = encode({
@@ -78,8 +97,8 @@ describe('a small picture', () => {
   });
 
   test('of what can’t be decoded says why, or throws what the decoder throws', () => {
-    const [webp, cut] = [Buffer.concat([sample('webp'), Buffer.alloc(5_000)]), sample('tif').subarray(0, 150)];
-    expect(() => thumbnailOf(webp, 1_000)).toThrow('a WEBP of this size');
+    const [avif, cut] = [Buffer.concat([AVIF, Buffer.alloc(5_000)]), sample('tif').subarray(0, 150)];
+    expect(() => thumbnailOf(avif, 1_000)).toThrow('an AVIF of this size');
     expect(() => thumbnailOf(cut, 1_000)).toThrow();
   });
 

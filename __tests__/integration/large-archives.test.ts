@@ -97,6 +97,7 @@ describe('an archive with deflated files, between stored ones, is read to its en
       images: packImages(fill),
       archiveFolder: 'results/',
       brokenImages: 'keep',
+      looks: false,
       results: undefined,
     };
     const threads = startFillThreads(path(), 1);

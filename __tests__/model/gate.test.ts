@@ -72,7 +72,7 @@ describe('evaluated', () => {
       metrics({
         accuracy: 0.5,
         macro_f1_ci: null,
-        classes: { a: { precision: null, recall: 0.25, f1: 0, support: 4 } },
+        classes: { a: { precision: null, recall: 0.25, f1: 0, support: 4, recall_ci: [0.05, 0.7] } },
       }),
     ),
     'metrics.json',
@@ -89,6 +89,9 @@ describe('evaluated', () => {
     ['macro_f1_ci_low >= 0', false],
     ['n_test >= 20', true],
     ['recall[a] >= 0.25', true],
+    ['recall_ci_low[a] >= 0.05', true],
+    ['recall_ci_low[a] > 0.05', false],
+    ['precision_ci_low[a] >= 0', false],
     ['f1[a] >= 0', true],
     ['precision[a] >= 0', false],
     ['support[a] < 5', true],

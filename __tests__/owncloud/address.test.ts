@@ -7,13 +7,11 @@ describe('a server’s address', () => {
     ['  https://cloud.example.org/ ', 'https://cloud.example.org/'],
     ['http://10.0.0.5:8080', 'http://10.0.0.5:8080/'],
     ['https://example.org/owncloud', 'https://example.org/owncloud/'],
-    ['https://example.org/owncloud/index.php/apps/files/?dir=/data%20sets&fileid=12', 'https://example.org/owncloud/'],
     ['https://example.org/index.php/apps/files', 'https://example.org/'],
-    ['https://example.org/apps/files/files/123?dir=/x', 'https://example.org/'],
     ['https://example.org/nc/apps/dashboard/', 'https://example.org/nc/'],
     ['https://example.org/login?redirect_url=/apps/files', 'https://example.org/'],
-    ['https://example.org/f/123', 'https://example.org/'],
-    ['https://example.org/index.php/f/123', 'https://example.org/'],
+    ['https://example.org/apps/files/?dir=/&fileid=2', 'https://example.org/'],
+    ['https://example.org/apps/files/files?dir=/', 'https://example.org/'],
     ['https://example.org/files/spaces/personal/ada?items-per-page=100', 'https://example.org/'],
     ['https://example.org/oc/remote.php/dav/', 'https://example.org/oc/'],
     ['https://example.org/remote.php/dav/files/', 'https://example.org/'],
@@ -21,7 +19,46 @@ describe('a server’s address', () => {
     ['https://dav.example.org/any/folder/', 'https://dav.example.org/any/folder/'],
   ])('%s', (text, base) => {
     const address = parseOwncloudAddress(text);
-    expect([address.kind, address.base.href]).toEqual(['server', base]);
+    expect(address).toMatchObject({ kind: 'server', folder: '' });
+    expect(address.base.href).toBe(base);
+  });
+});
+
+describe('the folder that a page shows is the one that is meant:', () => {
+  const OC = 'https://example.org/oc/';
+  test.each([
+    [`${OC}index.php/apps/files/?dir=/data%20sets&fileid=12`, { kind: 'server', folder: 'data sets' }],
+    [`${OC}apps/files/?dir=/Team&fileid=12`, { kind: 'server', folder: 'Team' }],
+    [`${OC}apps/files/files/123?dir=/Team/2026`, { kind: 'server', folder: 'Team/2026' }],
+    [`${OC}apps/files/files/123?dir=%2FA%2BB+C%25`, { kind: 'server', folder: 'A+B C%' }],
+    [`${OC}files/spaces/personal/ada/Data%20sets?fileId=1$2!3`, { kind: 'server', folder: 'Data sets' }],
+    [`${OC}files/spaces/project/team`, { kind: 'space', alias: 'project/team', folder: '' }],
+    [`${OC}files/spaces/project/team/a%20b/c?x=1`, { kind: 'space', alias: 'project/team', folder: 'a b/c' }],
+    [`${OC}index.php/s/aB3-_x?path=%2Fx%20y`, { kind: 'public-link', token: 'aB3-_x', folder: 'x y' }],
+    [`${OC}s/aB3-_x?dir=/x/z`, { kind: 'public-link', token: 'aB3-_x', folder: 'x/z' }],
+    [`${OC}files/link/public/aB3-_x/x`, { kind: 'public-link', token: 'aB3-_x', folder: 'x' }],
+    [`${OC}remote.php/dav/public-files/aB3-_x/x%20y`, { kind: 'public-link', token: 'aB3-_x', folder: 'x y' }],
+  ])('%s', (text, expected) => {
+    const address = parseOwncloudAddress(text);
+    expect(address).toMatchObject(expected);
+    expect(address.base.href).toBe(OC);
+  });
+
+  test.each([
+    'https://example.org/f/123',
+    'https://example.org/index.php/f/123',
+    'https://example.org/apps/files/files/123',
+    'https://example.org/apps/files/?fileid=123',
+    'https://example.org/files/shares/with-me',
+    'https://example.org/files/spaces/share/team?shareId=1',
+  ])('%s does not tell it, and is refused with what to write', (text) => {
+    expect(() => parseOwncloudAddress(text)).toThrow(
+      /does not tell .+ Write https:\/\/example\.org\/ there, and the folder/,
+    );
+  });
+
+  test('one that leads elsewhere is refused', () => {
+    expect(() => parseOwncloudAddress('https://example.org/apps/files/?dir=/a/../../b')).toThrow('leads elsewhere');
   });
 });
 
@@ -49,7 +86,6 @@ describe('a public link', () => {
     ['https://example.org/s/aB3-_x', 'https://example.org/'],
     ['https://example.org/index.php/s/aB3-_x/', 'https://example.org/'],
     ['https://example.org/own/cloud/s/aB3-_x', 'https://example.org/own/cloud/'],
-    ['https://example.org/own/index.php/s/aB3-_x?path=%2Fx', 'https://example.org/own/'],
     ['https://example.org/s/aB3-_x/download', 'https://example.org/'],
     ['https://example.org/index.php/s/aB3-_x/authenticate/showShare', 'https://example.org/'],
     ['https://example.org/remote.php/dav/public-files/aB3-_x', 'https://example.org/'],

@@ -1,7 +1,10 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Hook } from '../../scripts/demo/owncloud-server.ts';
-import { connectTo, errorOf, otherServer, ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
+import { uploadFile } from '../../src/owncloud/upload.ts';
+import { connectTo, errorOf, localFile, otherServer, ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
 
 const HOME = `/remote.php/dav/files/${encodeURIComponent(USER)}/`;
 const host = (url: string) => new URL(url).host;
@@ -12,7 +15,7 @@ const FOLDER = `<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:response><
 describe('an ownCloud', () => {
   test.each([
     ['its address', ''],
-    ['a page of it', '/index.php/apps/files/?dir=/x'],
+    ['a page of it', '/index.php/apps/files/?dir=/'],
     ['its WebDAV address', HOME],
   ])('is recognised by %s', async (_, path) => {
     const server = await ownServer({ basePath: '/sub/path' });
@@ -22,6 +25,26 @@ describe('an ownCloud', () => {
     expect(remote.rootUrl.href).toBe(server.url + HOME);
     expect(remote.folderPage('/a b/100%/')).toBe(`${server.url}/index.php/apps/files/?dir=%2Fa+b%2F100%25`);
     expect(remote.fileUrl('/a b/100%.zip')).toBe(`${server.url}${HOME}a%20b/100%25.zip`);
+  });
+
+  test.each([
+    ['/index.php/apps/files/?dir=/Team/a%20b&fileid=7', 'Team/a b'],
+    [`${HOME}Team/a%20b`, 'Team/a b'],
+  ])('%s is the folder that it shows', async (path, folder) => {
+    const server = await ownServer();
+    await mkdir(join(server.directory, folder), { recursive: true });
+    const remote = await connectTo(server.url + path);
+    const { verified } = await uploadFile(remote, await localFile(2_000), { policy: SWIFT });
+    expect(verified).toBe('checksum');
+    expect(await readdir(join(server.directory, folder, 'data sets'))).toHaveLength(1);
+    expect(remote.folderPage('data sets')).toBe(`${server.url}/index.php/apps/files/?dir=%2FTeam%2Fa+b%2Fdata+sets`);
+  });
+
+  test('a folder in its address that does not exist is said, and not made', async () => {
+    const server = await ownServer();
+    const error = await errorOf(connectTo(`${server.url}/apps/files/?dir=/Taem`));
+    expect(error.message).toContain('names the folder “Taem”, which does not exist');
+    expect(await readdir(server.directory)).toEqual([]);
   });
 
   test('the page of a folder lists its files', async () => {
@@ -49,6 +72,16 @@ describe('an ownCloud', () => {
   ])('whose user signs in by e-mail (home answers %s) is used by the address without a name', async (_, hook) => {
     const server = await ownServer({ hook });
     expect((await connectTo(server.url)).rootUrl.href).toBe(`${server.url}/remote.php/webdav/`);
+  });
+
+  test('says once why it refuses the password, though each of its ways to sign in says it', async () => {
+    const reason = 'Username or password was incorrect';
+    const body = `<d:error xmlns:d="DAV:" xmlns:s="x"><s:message>${reason}, ${reason}, No bearer found</s:message></d:error>`;
+    const server = await ownServer({
+      hook: ({ method }) => (method === 'PROPFIND' ? { status: 401, body } : undefined),
+    });
+    const { message } = await errorOf(connectTo(server.url));
+    expect(message).toMatch(/ It says: “Username or password was incorrect, No bearer found”\.$/);
   });
 
   test('another user’s WebDAV address is refused instead of showing an empty folder', async () => {
@@ -266,5 +299,51 @@ describe('any other WebDAV server', () => {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     await new Promise((resolve) => stream.once('end', resolve));
     expect(Buffer.concat(chunks)).toEqual(bytes);
+  });
+});
+
+describe('a project space of Infinite Scale or OpenCloud (a stand-in that has only what is asked here)', () => {
+  const STATUS = {
+    installed: true,
+    maintenance: false,
+    versionstring: '10.11.0',
+    productversion: '7.1.0',
+    product: 'OpenCloud',
+  };
+
+  async function spaceServer(drives: (origin: string) => unknown) {
+    const server = await otherServer((request, response) => {
+      const origin = `http://${request.headers.host}`;
+      if (request.url === '/status.php') response.end(JSON.stringify(STATUS));
+      else if (request.url === '/graph/v1.0/me/drives') response.end(JSON.stringify(drives(origin)));
+      else response.writeHead(request.url?.startsWith('/dav/spaces/1$2/a%20b') ? 207 : 404).end(FOLDER);
+    });
+    return server.url;
+  }
+
+  test('is found by its page', async () => {
+    const url = await spaceServer((origin) => ({
+      value: [
+        { driveAlias: 'personal/ada' },
+        { driveAlias: 'project/team', root: { webDavUrl: `${origin}/dav/spaces/1$2` } },
+      ],
+    }));
+    const remote = await connectTo(`${url}/files/spaces/project/team/a%20b`);
+    expect(remote.rootUrl.href).toBe(`${url}/dav/spaces/1$2/a%20b/`);
+  });
+
+  test.each([
+    ['of which the account has none', { value: [] }, 'has no such space for this account'],
+    [
+      'that lies elsewhere',
+      { value: [{ driveAlias: 'project/team', root: { webDavUrl: 'https://evil.example/x' } }] },
+      'has no such',
+    ],
+    ['whose server gives another answer', {}, 'does not say where its files are'],
+  ])('%s is refused with the address to write', async (_, drives, sentence) => {
+    const url = await spaceServer(() => drives);
+    const { message } = await errorOf(connectTo(`${url}/files/spaces/project/team`));
+    expect(message).toContain(sentence);
+    expect(message).toContain(`such as ${url}/dav/spaces/`);
   });
 });

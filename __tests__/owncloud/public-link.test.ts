@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Hook, SeenRequest } from '../../scripts/demo/owncloud-server.ts';
@@ -27,6 +27,16 @@ describe('a public link', () => {
     const request = await localFile(2_000);
     expect((await uploadFile(remote, request, { policy: SWIFT })).verified).toBe('checksum');
     expect(await readdir(join(server.directory, request.folder))).toEqual([request.name]);
+  });
+
+  test.each(['?path=%2Fx%20y', '?dir=/x%20y', '/x%20y'])('with a folder in it (%s) is that folder', async (folder) => {
+    const server = await linkServer(15);
+    await mkdir(join(server.directory, 'x y'));
+    const remote = await connectTo(server.link + folder, NOBODY);
+    await uploadFile(remote, await localFile(2_000), { policy: SWIFT });
+    expect(await readdir(join(server.directory, 'x y', 'data sets'))).toHaveLength(1);
+    const error = await errorOf(connectTo(`${server.link}?path=/z`, NOBODY));
+    expect(error.message).toContain('names the folder “z”, which does not exist');
   });
 
   test('with a password needs that one, and no user name', async () => {

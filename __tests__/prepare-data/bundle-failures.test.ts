@@ -24,6 +24,20 @@ test('a zip that says what it lacks ends the run red, before anything is uploade
 });
 
 describe('a failed upload', () => {
+  test.each([true, false])(
+    'of a server that is full names the file that people know (in pieces: %s)',
+    async (chunking) => {
+      const hook: Hook = ({ method, path }) =>
+        method === 'PUT' && !path.includes('check') ? { status: 507 } : undefined;
+      const { run, replaceZip } = await prepareDataFixture({ chunking, hook });
+      const data = (index: number) => Buffer.alloc(1_500_000, `${index}`);
+      const entries = Array.from({ length: 12 }, (_, index) => ({ name: `Hannaea/${index}.png`, data: data(index) }));
+      replaceZip('hannaea-1.zip', buildZip({ entries }));
+      const result = await run({ 'owncloud-folder': 'sets' });
+      expect(errorOf(result)).toContain(`did not store “/sets/${result.outputs['archive-name']}” (status 507)`);
+    },
+  );
+
   test.each([
     [507, /\b(space|quota|full)\b/],
     [403, /not/],
@@ -191,12 +205,57 @@ describe('zips that allow no data set', () => {
   });
 });
 
+describe('a server with too little space for its user', () => {
+  test('ends a run as soon as its size is known, before anything of it is sent', async () => {
+    const puts: string[] = [];
+    const hook: Hook = ({ method, path }) => {
+      if (method === 'PUT') puts.push(path);
+      return undefined;
+    };
+    const { run, uploaded, workspace, replaceZip } = await prepareDataFixture({ availableBytes: 50_000, hook });
+    const entries = Array.from({ length: 12 }, (_, index) => ({
+      name: `Hannaea/${index}.png`,
+      data: Buffer.alloc(10_000, `${index}`),
+    }));
+    replaceZip('hannaea-1.zip', buildZip({ entries }));
+    const message = errorOf(await run());
+    expect(message).toMatch(
+      /ownCloud 10\.15\.0 at .+ has 50\.0 kB left for this account \(its quota\), and the archive takes about /,
+    );
+    expect([...uploaded(), ...puts]).toEqual([]);
+    expect(filesBelow(workspace).filter((path) => path.includes('diatom_set'))).toEqual([]);
+  });
+
+  test('is found by a check, from the sizes of the zips', async () => {
+    const { run } = await prepareDataFixture({ availableBytes: 50 });
+    const result = await run({ check: 'true' });
+    expect(errorOf(result)).toContain('Space on the server: ownCloud 10.15.0 at ');
+    const { run: again } = await prepareDataFixture({ availableBytes: 5e9 });
+    const good = await again({ check: 'true' });
+    expect(good.exitCode).toBe(0);
+    expect(good.summary).toContain('5.0 GB left for this account');
+  });
+});
+
+test.runIf(existsSync('/dev/full'))(
+  'a full disk of the runner’s own makes no red run of an archive that is uploaded',
+  async () => {
+    const { run, uploaded } = await prepareDataFixture();
+    const result = await run({}, { GITHUB_OUTPUT: '/dev/full', GITHUB_STEP_SUMMARY: '/dev/full' });
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(result.stdout).toContain('::warning::The outputs of this step could not be written: ');
+    expect(result.stdout).toContain('::warning::The job summary could not be written: ');
+    expect(uploaded()).toEqual([expect.stringMatching(/\.zip$/), expect.stringMatching(/\.run\.json$/)]);
+  },
+);
+
 test('what nobody foresaw ends red too, says so, and shows no secret', async () => {
   const { run, fileList } = await prepareDataFixture();
-  // A runner whose file for outputs is gone: the toolkit throws, and it is none of our errors.
-  const result = await run({}, { GITHUB_OUTPUT: join('nowhere', 'at', 'all') });
+  // A Node that can't tell the time: none of our errors.
+  const odd = encodeURIComponent('Date.prototype.toISOString = () => { throw new Error("odd") }');
+  const result = await run({}, { NODE_OPTIONS: `--import=data:text/javascript,${odd}` });
   expect(errorOf(result)).toMatch(
-    /^Something happened that this action did not foresee\. Please report it with this text:\nError: Missing file/,
+    /^Something happened that this action did not foresee\. Please report it with this text:\nError: odd/,
   );
   expectNoSecrets(
     result,

@@ -1,10 +1,12 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startFileServer } from '../../scripts/demo/file-server.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { startServer } from '../helpers/loopback-server.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
-import { tinyFileList, writeTinyDataSet } from '../helpers/tiny-data-set.ts';
+import { bmp, tinyFileList, writeTinyDataSet } from '../helpers/tiny-data-set.ts';
+import { buildZip } from '../helpers/zip-builder.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'prepare-data', 'main.ts');
 
@@ -93,7 +95,7 @@ test('a check names a class of the data set before that is not in the list any m
   };
 
   const same = await lastRows(all);
-  expect(same.rows).toEqual(['| ✅ | Classes | all classes of the data set before are in the file list |']);
+  expect(same.rows).toEqual(['| ✅ | Classes | all classes of the data set before are there |']);
 
   const fewer = all.filter(({ species_label: label }) => label !== 'Gomphonema');
   const warned = await lastRows(fewer);
@@ -107,9 +109,75 @@ test('a check names a class of the data set before that is not in the list any m
     /::error::A run would fail:%0A- Classes: The class “Gomphonema” has vanished.*shrink: warn/,
   );
 
-  const open = fewer.map((entry) => ({ ...entry, exploded_folder_name: '*', species_label: '*' }));
-  const unclear = await lastRows(open, { shrink: 'error' });
-  expect(unclear.rows).toEqual([
-    '| ✅ | Classes | whether all classes of the data set before are there, only the folders of the zips tell |',
+  const small = {
+    entries: Array.from({ length: 4 }, (_, index) => ({ name: `Gomphonema/${index}.bmp`, data: bmp(50 + index) })),
+  };
+  writeFileSync(join(zips, 'gomphonema.zip'), buildZip(small));
+  const shrunk = await lastRows(all);
+  expect(shrunk.rows).toEqual([
+    '| ⚠️ | Classes | The class “Gomphonema” has lost at least 6 of the 10 images that it had. |',
   ]);
+});
+
+const CLASSES = buildZip({
+  entries: [
+    ...Array.from({ length: 5 }, (_, index) => ({ name: `set/Hannaea/${index}.bmp`, data: bmp(index) })),
+    ...Array.from({ length: 9 }, (_, index) => ({ name: `set/Cymbella/${index}.bmp`, data: bmp(20 + index) })),
+    { name: 'set/Cymbella/.DS_Store', data: 'x' },
+  ],
+});
+
+/** A check of one zip at that address. */
+function checkZip(url: string, entry: Readonly<Record<string, string>>, gate = ''): Promise<ActionResult> {
+  const fileList = [{ file_url: `${url}set.zip`, downloaded_file_name: 'set.zip', ...entry }];
+  return runAction({
+    action: 'prepare-data',
+    workspace: temporaryFolder('workspace'),
+    inputs: { 'file-list': JSON.stringify(fileList), check: 'true', upload: 'false', 'check-gate': gate },
+    program: PROGRAM,
+  });
+}
+
+const EVERY_FOLDER = { exploded_folder_name: '*', species_label: '*' };
+
+test('where every folder is a class, a check names these with their numbers of images, and knows what the gate may ask for', async () => {
+  const zips = temporaryFolder('zips');
+  writeFileSync(join(zips, 'set.zip'), CLASSES);
+  const files = await startFileServer(zips);
+  try {
+    const fine = await checkZip(files.url, EVERY_FOLDER, 'recall[Hannaea] >= 0.7');
+    expect(fine.exitCode, fine.stdout).toBe(0);
+    const { rows } = tablesOf(fine);
+    expect(rows[0]).toBe('| ✅ | File list | 1 zip, 2 labels |');
+    expect(rows[1]).toMatch(/can be had, .*\. Its folders: Cymbella \(9 images\), Hannaea \(5 images\) \|$/);
+    expect(rows.at(-1)).toMatch(/1 to pass; every class that it names is a label/);
+    const wrong = await checkZip(files.url, EVERY_FOLDER, 'recall[Navicula] >= 0.7');
+    expect(wrong.stdout).toMatch(/Gate: no model of this data set could pass: .*recall\[Navicula\]/);
+    const absent = await checkZip(files.url, { exploded_folder_name: 'Navicula', species_label: 'Navicula' });
+    expect(absent.stdout).toMatch(/::error::A run would fail:.*no folder “Navicula”.*“set\/Cymbella”/);
+  } finally {
+    await files.close();
+  }
+});
+
+test('a check is red when a label has not one image', async () => {
+  const zips = temporaryFolder('zips');
+  writeFileSync(join(zips, 'set.zip'), buildZip({ entries: [{ name: 'Hannaea/a.jfif', data: 'x' }] }));
+  const files = await startFileServer(zips);
+  try {
+    const empty = await checkZip(files.url, { exploded_folder_name: 'Hannaea', species_label: 'Hannaea' });
+    expect(empty.exitCode).toBe(1);
+    expect(empty.stdout).toMatch(/File list: 1 zip, 1 label; no image of “Hannaea”/);
+  } finally {
+    await files.close();
+  }
+});
+
+test('where a server shows no directory, a check leaves the names of the classes open', async () => {
+  const server = await startServer((_, response) => response.end(CLASSES));
+  const checked = await checkZip(`${server.origin}/`, EVERY_FOLDER, 'recall[Navicula] >= 0.7');
+  expect(checked.exitCode, checked.stdout).toBe(0);
+  const { rows } = tablesOf(checked);
+  expect(rows[0]).toBe('| ✅ | File list | 1 zip, a label for each of the folders of 1 zip |');
+  expect(rows.at(-1)).toMatch(/only the folders of its zips tell/);
 });

@@ -1,10 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type DatasetImage, MANIFEST_HEADER, manifestLine } from '../../src/dataset/manifest.ts';
 import { createCsvFile } from '../../src/prepare-data/csv-file.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
+import { sha256 } from '../helpers/served-zip.ts';
 
 function image(index: number): DatasetImage {
   return {
@@ -35,13 +36,25 @@ test('every image gets its line, in order, however many there are and come at a 
   expect(await readFile(manifest.path, 'utf8')).toBe(MANIFEST_HEADER + lines.join(''));
 });
 
-test('a place that can’t be written is named', async () => {
+test('a place that can’t be written is named, at once or in the end', async () => {
   const path = join(temporaryFolder('manifest'), 'manifest.csv');
+  const failure = { code: 'DISK', message: expect.stringContaining(path) };
+  await expect(createCsvFile(join(path, 'a.csv'), MANIFEST_HEADER)).rejects.toMatchObject(failure);
   mkdirSync(path);
-  await expect(createCsvFile(path, MANIFEST_HEADER)).rejects.toMatchObject({
-    code: 'DISK',
-    message: expect.stringContaining(path),
-  });
+  const manifest = await createCsvFile(path, MANIFEST_HEADER);
+  await expect(manifest.finish()).rejects.toMatchObject(failure);
+});
+
+test('it has its name when it is whole, and not before', async () => {
+  const folder = temporaryFolder('manifest');
+  const manifest = await createCsvFile(join(folder, 'manifest.csv'), MANIFEST_HEADER);
+  await manifest.add('a\n'.repeat(100_000));
+  expect(readdirSync(folder)).toEqual(['manifest.csv.part']);
+  expect(await manifest.finish()).toBe(sha256(readFileSync(manifest.path)));
+  expect(readdirSync(folder)).toEqual(['manifest.csv']);
+  const other = await createCsvFile(join(folder, 'other.csv'), MANIFEST_HEADER);
+  await other.abort();
+  expect(readdirSync(folder)).toEqual(['manifest.csv']);
 });
 
 test('it may be given up at any time, also after its end', async () => {

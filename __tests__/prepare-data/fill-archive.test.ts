@@ -53,6 +53,7 @@ async function imagesJob(
     images: packImages(images),
     archiveFolder,
     brokenImages: 'keep',
+    looks: false,
     results,
   };
 }

@@ -73,6 +73,7 @@ describe('inputs', () => {
       groupBy: undefined,
       duplicates: 'keep-together',
       labelConflicts: 'error',
+      nearDuplicates: 'report',
     });
   });
 

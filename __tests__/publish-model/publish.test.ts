@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Hook } from '../../scripts/demo/owncloud-server.ts';
 import { parseGate } from '../../src/model/gate.ts';
 import { refusalOf } from '../../src/publish-model/outcome.ts';
 import { failureOf } from '../helpers/failure.ts';
@@ -240,6 +241,51 @@ test('keep-versions deletes the oldest versions, but never production’s, the o
   const outcome = await runPublish({ url: server.url, task, inputs: { keepVersions: 1 } });
   expect(outcome.removed.toSorted()).toEqual(['v2', 'v3']);
   expect(foldersOf(server.directory)).toEqual(['a notebook', 'production', PREVIOUS, 'v1', 'v4', 'v5']);
+});
+
+/** The stand-in's answers to PROPFIND, changed. */
+const propfinds =
+  (change: (xml: string) => string): Hook =>
+  async ({ method }, proceed) => {
+    if (method !== 'PROPFIND') return undefined;
+    const answer = await proceed();
+    return typeof answer.body === 'string' ? { ...answer, body: change(answer.body) } : answer;
+  };
+
+test.each([
+  // lighttpd and IIS do so (MS-WDV); the stand-in for it changes ownCloud's answers.
+  ['that have attributes', 'b:dt="x" xmlns:b="urn:uuid:c2f41010-65b3-11d1-a29f-00aa00c14882/"', ['v1'], /^$/],
+  ['that are not told', undefined, [], /does not say when 2 of the versions were stored: keep-versions deletes none/],
+])('keep-versions on a server with times %s', async (_, attributes, removed, warning) => {
+  const server = await ownServer({
+    hook: propfinds((xml) =>
+      attributes === undefined
+        ? xml.replaceAll(/<d:getlastmodified>[^<]*<\/d:getlastmodified>/g, '')
+        : xml.replaceAll(/<d:(getlastmodified|getcontentlength)>/g, `<d:$1 ${attributes}>`),
+    ),
+  });
+  await runPublish({ url: server.url, task: publishTask(await modelDir('v1'), 'v1', { promote: false }) });
+  const task = publishTask(await modelDir('v2'), 'v2', { promote: false });
+  const outcome = await runPublish({ url: server.url, task, inputs: { keepVersions: 1 } });
+  expect(outcome.removed).toEqual(removed);
+  expect(outcome.warnings.join()).toMatch(warning);
+});
+
+test('a server with too little space is told before the first byte, with a copy for production', async () => {
+  const sizes = { 'model.pth': new Uint8Array(30_000) };
+  const puts: string[] = [];
+  const hook: Hook = ({ method, path }) => {
+    if (method === 'PUT' && path.includes('uploading')) puts.push(path);
+    return undefined;
+  };
+  const server = await ownServer({ availableBytes: 50_000, hook });
+  const failure = await failureOf(
+    runPublish({ url: server.url, task: publishTask(await modelDir('v1', sizes), 'v1') }),
+  );
+  expect(failure.message).toMatch(/has 50\.0 kB left for this account .+ its copy for production takes about 6\d/);
+  expect(puts.filter((path) => path.includes('/v1'))).toEqual([]);
+  const task = publishTask(await modelDir('v1', sizes), 'v1', { promote: false });
+  expect((await runPublish({ url: server.url, task })).version).toBe('v1');
 });
 
 test('what a run left behind that was cut short is repaired and cleaned by the next', async () => {

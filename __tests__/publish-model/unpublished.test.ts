@@ -85,13 +85,25 @@ test('one that is damaged is not published, and stays', async () => {
   expect(existsSync(folder)).toBe(true);
 });
 
-test('when the version can’t be stored, the result stays', async () => {
+test('when the version can’t be stored, the result stays, and the error says where', async () => {
   const isVersion = (path: string) => path.includes('/models/') && path.includes('model.pth');
   const { server, folder } = await serverWithResult(({ method, path }) =>
     method === 'PUT' && isVersion(path) ? { status: 507 } : undefined,
   );
-  await failureOf(runPublish({ url: server.url, task: task('v1') }));
+  const error = await failureOf(runPublish({ url: server.url, task: task('v1') }));
   expect(await readdir(folder)).toContain('SHA256SUMS');
+  expect(error.message).toContain(`Nothing is lost: the model is in the folder “${FOLDER}” on the server.`);
+});
+
+test('where the version is stored and can’t be promoted, the error does not send anybody to a result that is gone', async () => {
+  const { server, folder } = await serverWithResult(({ method, path }) =>
+    method === 'PUT' && path.includes('VERSION') ? { status: 507 } : undefined,
+  );
+  const error = await failureOf(runPublish({ url: server.url, task: task('v1') }));
+  expect(foldersOf(server.directory)).toContain('v1');
+  expect(existsSync(folder)).toBe(false);
+  expect(error.message).toContain('507');
+  expect(error.message).not.toContain('Nothing is lost');
 });
 
 test('when it can’t be deleted that is a warning, and running again publishes nothing twice', async () => {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { booleanInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../../src/runner/inputs.ts';
+import {
+  booleanInput,
+  folderInput,
+  invalidInput,
+  oneOfInput,
+  textInput,
+  wholeNumberInput,
+} from '../../src/runner/inputs.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { setInputs } from '../helpers/runner.ts';
 
@@ -58,4 +65,10 @@ describe('a whole number', () => {
 test('a wrong input keeps its cause', () => {
   const cause = new Error('below');
   expect(invalidInput('seed', 'a b', 'letters', { cause })).toMatchObject({ code: 'INPUT', cause });
+});
+
+test('a folder as addresses have it is refused with the folder to write', () => {
+  setInputs({ 'owncloud-folder': 'My%20Team/a', 'models-folder': '100% sure/a%zz' });
+  expect(() => folderInput('owncloud-folder')).toThrow('write “My Team/a”');
+  expect(folderInput('models-folder')).toBe('100% sure/a%zz');
 });

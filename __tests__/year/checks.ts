@@ -10,6 +10,7 @@ import {
   MODEL,
   production,
   textOf,
+  trainedOn,
   UNPUBLISHED,
   unpublished,
   versions,
@@ -27,6 +28,7 @@ export async function expectAllInOrder({ server: { directory } }: Lab): Promise<
   expect(all).toContain(current);
   const page = await textOf(directory, 'index.html');
   for (const version of all) expect(page).toContain(version);
+  expect(page).toContain(`In production is ${current}, since `);
   expect(await textOf(directory, 'production', 'model.pth')).toBe(await textOf(directory, current, 'model.pth'));
 }
 
@@ -51,7 +53,7 @@ async function expectNothingLeftOver(server: string): Promise<void> {
   expect(await names(join(MODEL, '.publish-lock'))).toEqual([]);
 }
 
-/** Of all data sets that there were, and of all that any model says it was trained on. */
+/** Of all data sets that there were, and of all that any model was made of. */
 async function expectNoTestImageTrainedOn(server: string): Promise<void> {
   const test = new Set<string>();
   const train = new Set<string>();
@@ -59,8 +61,11 @@ async function expectNoTestImageTrainedOn(server: string): Promise<void> {
     for (const { split, sha256 } of await imagesOf(server, archive)) (split === 'test' ? test : train).add(sha256);
   }
   for (const version of await versions(server)) {
+    const seen = await trainedOn(server, version);
     const [, ...lines] = (await textOf(server, version, 'training-images.csv')).trim().split('\n');
-    for (const line of lines) train.add(line.split(',')[0] ?? '');
+    // What is told of the training is what it saw.
+    expect(lines.map((line) => line.split(',')[0]).sort()).toEqual(seen);
+    for (const sha256 of seen) train.add(sha256);
   }
   expect([...test].filter((sha256) => train.has(sha256))).toEqual([]);
 }

@@ -126,6 +126,7 @@ export async function openLab(): Promise<Lab> {
       },
     });
     await rm(full, { force: true });
+    if (process.env['SHOW']) process.stdout.write(result.log);
     onTestFailed(() => console.log(`Run ${GITHUB_RUN_ID}:\n${result.log}`));
     for (const { password } of [server, registry]) expect(result.log).not.toContain(password);
     expect(result.log).not.toContain(server.zipsUrl);

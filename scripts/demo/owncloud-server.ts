@@ -51,6 +51,8 @@ export interface OwncloudServerOptions {
   readonly publicLinks?: readonly PublicLink[];
   /** Whether files are taken in pieces. Default: yes. */
   readonly chunking?: boolean;
+  /** How much it says to have left for its user; it takes more all the same. Default: it does not say. */
+  readonly availableBytes?: number;
   readonly hook?: Hook;
 }
 
@@ -142,7 +144,7 @@ const UNFINISHED = /\.(?:part|filepart)$/;
 const FUTURE_FILE = '.file';
 
 function requestHandler(context: Context) {
-  const { directory, basePath, username, publicLinks = [], chunking = true } = context;
+  const { directory, basePath, username, publicLinks = [], chunking = true, availableBytes } = context;
   // In the same directory, so that on the same disk; by its name it is none of the user's files.
   const uploadsDirectory = join(directory, '.uploads.part');
   const sums = new Map<string, { readonly key: string; readonly sha1: string }>();
@@ -346,6 +348,9 @@ function requestHandler(context: Context) {
       isFolder ? '' : `<d:getcontentlength>${size}</d:getcontentlength>`,
       !isFolder && withSums
         ? `<oc:checksums><oc:checksum>SHA1:${await sha1Of(local)}</oc:checksum></oc:checksums>`
+        : '',
+      isFolder && availableBytes !== undefined
+        ? `<d:quota-available-bytes>${availableBytes}</d:quota-available-bytes>`
         : '',
       isLinkTop ? `<oc:public-link-permission>${place.link.permissions}</oc:public-link-permission>` : '',
     ];

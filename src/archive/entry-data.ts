@@ -52,8 +52,9 @@ async function inflateWhole(zip: string, entry: LocatedEntry, packed: Buffer): P
 
 /** The unpacked bytes of an entry in pieces, in flat memory. What is wrong may show only at the end. */
 export async function* streamEntry(zip: string, file: FileHandle, entry: LocatedEntry): AsyncGenerator<Buffer> {
-  const head = LOCAL_HEADER_BYTES + entry.rawName.length;
-  const start = checkLocalHeader(zip, entry, await readAt(zip, file, entry, entry.headerOffset, head));
+  const head = LOCAL_HEADER_BYTES + entry.rawName.length + EXTRA_FIELD_ALLOWANCE;
+  const span = Math.min(head, entry.limit - entry.headerOffset);
+  const start = checkLocalHeader(zip, entry, await readAt(zip, file, entry, entry.headerOffset, span));
   const packed = readInPieces(zip, file, entry, entry.headerOffset + start);
   const unpacked =
     entry.method === 0 || entry.compressedBytes === 0
@@ -115,7 +116,7 @@ export function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffe
   const method = header.readUInt16LE(8);
   const nameLength = header.readUInt16LE(26);
   const name = header.toString('latin1', LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + nameLength);
-  if (nameLength !== entry.rawName.length || name !== entry.rawName) throw differs('its name');
+  if (name.length !== nameLength || !isSameName(name, entry)) throw differs('its name');
   if (method !== entry.method) throw differs(`its compression method, ${method} and ${entry.method}`);
   if (flags & 1) throw differs('whether it is encrypted');
   // With bit 3 checksum and sizes follow the data instead; a size of 0xffffffff stands in a zip64 field.
@@ -130,6 +131,19 @@ export function checkLocalHeader(zip: string, entry: LocatedEntry, header: Buffe
     throw zipFault(zip, entry.path, `overlaps with what follows it in the zip. ${DOWNLOAD_AGAIN}`);
   }
   return start;
+}
+
+/**
+ * Whether a name before the data (its bytes, one a character) is the directory's. IZArc and others write one of the two
+ * slashes here and the other there; PKZIP writes UTF-8 here, and there the old encoding with the name in a field.
+ */
+function isSameName(name: string, { rawName, path }: LocatedEntry): boolean {
+  if (name === rawName) return true;
+  return withSlashes(name) === withSlashes(rawName) || Buffer.from(name, 'latin1').toString('utf8') === path;
+}
+
+function withSlashes(name: string): string {
+  return name.replaceAll('\\', '/');
 }
 
 export function checkContent(zip: string, entry: LocatedEntry, bytes: number, crc: number): void {

@@ -13,7 +13,6 @@ export function dangerOf(name: string): string | undefined {
   if (/^[\\/]/.test(name)) return 'has an absolute path (it begins with a slash).';
   if (/^[A-Za-z]:[\\/]/.test(name)) return 'has a path on a drive of Windows (a letter, a colon and a slash).';
   if (name.split(/[\\/]/).includes('..')) return 'leads out of the folder that it is unpacked into (“..”).';
-  if (name.includes('\\')) return 'has a backslash in its name, which is a folder on some systems and not on others.';
   return undefined;
 }
 
@@ -22,6 +21,8 @@ export function faultOf(name: string): string | undefined {
   // On Windows a place on a drive; elsewhere m:n.png is a name like any other.
   if (/^[A-Za-z]:/.test(name))
     return 'has a name that begins with a letter and a colon, which is a drive on Windows: rename it.';
+  if (name.includes('\\'))
+    return 'has a backslash in its name, which is a folder on some systems and not on others: rename it.';
   if (showControls(name) !== name) return 'has a control character in its name: rename the file.';
   const long = name.split('/').find((part) => Buffer.byteLength(part) > MAX_COMPONENT_BYTES);
   if (long !== undefined) {

@@ -40,13 +40,17 @@ export interface EntryPath {
  * CP437 shows them, always in the same way, so that a file list can name them as a message does.
  *
  * Backslashes: zips made on Windows by older .NET and PowerShell (Compress-Archive) separate folders with them, and
- * every common program reads them so: they are separators when the entry was made on Windows. Made elsewhere, a
- * backslash is a character of a file name on one system and a folder on another: such a zip is refused. In a name that
- * has “/” between its folders, one after a byte beyond ASCII is neither, but the second half of a character in
- * Shift-JIS, GBK or Big5 (ソ, 表, 功): it is shown as “＼”.
+ * every common program reads them so: they are separators when the entry was made on Windows, or when the zip's other
+ * names tell so (libraries on Windows often say that they are Unix). Else a backslash is a character of a file name on
+ * one system and a folder on another: such an entry can't be used. In a name that has “/” between its folders, one after
+ * a byte beyond ASCII is neither, but the second half of a character in Shift-JIS, GBK or Big5 (ソ, 表, 功): it is shown
+ * as “＼”.
+ *
+ * @param separates whether a backslash stands between folders, whatever system the entry was made on
  */
 export function readEntryPath(
   entry: Pick<Entry, 'fileNameRaw' | 'generalPurposeBitFlag' | 'extraFields' | 'versionMadeBy'>,
+  separates: boolean,
 ): EntryPath {
   const raw = entry.fileNameRaw;
   const host = entry.versionMadeBy >> 8;
@@ -57,9 +61,11 @@ export function readEntryPath(
     !isUtf8Name && raw.includes(SLASH) && raw.some((byte, at) => byte === BACKSLASH && isHigh(raw[at - 1]));
   // In CP437 every character beyond ASCII is a byte beyond ASCII.
   const decoded = isDoubleByte ? asWritten.replace(/(?<=[^\0-\x7f])\\/g, '＼') : asWritten;
-  const name = WINDOWS_HOSTS.has(host) ? decoded.replaceAll('\\', '/') : decoded;
-  // CP437 shows control bytes as symbols (☺ is 1), so that they are looked for in the bytes too.
-  const hasControlBytes = raw.some((byte) => byte < 0x20 || byte === 0x7f);
+  const name = separates || WINDOWS_HOSTS.has(host) ? decoded.replaceAll('\\', '/') : decoded;
+  // CP437 shows control bytes as symbols (☺ is 1), so that they are looked for in the bytes too, where the name is made of
+  // these: Info-ZIP's field may have a name of its own.
+  const hasControlBytes =
+    raw.some((byte) => byte < 0x20 || byte === 0x7f) && asWritten === getFileNameLowLevel(flags, raw, [], true);
   return {
     name: decoded,
     path: showControls(pathOf(name)),

@@ -47,9 +47,10 @@ export interface OpenZipOptions {
  * Opens a zip and checks its directory; nothing is unpacked yet, and never written anywhere.
  *
  * Some faults make a zip untrustworthy as a whole, whichever entry has them: a path that leads elsewhere (absolute, a
- * drive, “..”, a backslash not made on Windows), one path twice, overlapping entries, sizes beyond the limits, a list
+ * drive, “..”), one path twice, overlapping entries, sizes beyond the limits, a list
  * of entries that is damaged or incomplete. Others concern only their entry: it is a symbolic link or a device,
- * encrypted, compressed in a way we can't read, has a control character or more than 255 bytes in its name. These
+ * encrypted, compressed in a way we can't read, has a control character, a backslash that may be no folder, or more than
+ * 255 bytes in its name. These
  * refuse the zip only if `accept` wants the entry, so that a PDF nobody needs can't stop a run; a control character in
  * the path of an entry that is not wanted is shown as a picture (Finder's “Icon\r” becomes “Icon␍”).
  *

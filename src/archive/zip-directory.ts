@@ -54,11 +54,18 @@ export async function readDirectory(zip: string, content: RandomAccess, maxEntri
   );
 }
 
-/** @param before how many bytes stand before the zip: the entries' places are counted with them */
+interface ReadOptions {
+  /** How many bytes stand before the zip: the entries' places are counted with them. */
+  readonly before: number;
+  readonly maxEntries: number;
+  /** See `readEntryPath`. */
+  readonly separates?: boolean;
+}
+
 async function readEntries(
   zip: string,
   content: RandomAccess,
-  { before, maxEntries }: { readonly before: number; readonly maxEntries: number },
+  { before, maxEntries, separates = false }: ReadOptions,
 ): Promise<ZipDirectory & { readonly directoryEnd: number }> {
   const zipFile = await openDirectory(zip, content);
   if (zipFile.entryCount > maxEntries) {
@@ -74,7 +81,7 @@ async function readEntries(
   const seen = new Set<string>();
   try {
     for await (const raw of zipFile.eachEntry()) {
-      const path = readEntryPath(raw);
+      const path = readEntryPath(raw, separates);
       if (path.danger !== undefined) throw zipFault(zip, path.name, `${path.danger} ${ZIP_AGAIN}`);
       const entry = describe(raw, path, before);
       if (!entry.isFolder && seen.has(entry.path)) {
@@ -90,7 +97,14 @@ async function readEntries(
   } catch (error) {
     throw isYauzls(error) ? directoryFault(zip, entries, error) : error;
   }
+  if (!separates && hasBackslashesOnly(entries))
+    return readEntries(zip, content, { before, maxEntries, separates: true });
   return { entries, directoryStart, directoryEnd: Number(zipFile.readEntryCursor) };
+}
+
+/** Whether there are backslashes where other zips have “/”: no zip of folders has none of these. */
+function hasBackslashesOnly(entries: readonly DirectoryEntry[]): boolean {
+  return entries.some(({ path }) => path.includes('\\')) && !entries.some(({ path }) => path.includes('/'));
 }
 
 async function openDirectory(zip: string, content: RandomAccess): Promise<ZipFile> {

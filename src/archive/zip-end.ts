@@ -117,7 +117,9 @@ export function withPlainEnd(
   entryCount: number,
 ): RandomAccess {
   const zipBytes = directoryEnd - before;
-  const end = endRecords(entryCount, directoryStart - before, directoryEnd - directoryStart);
+  const records = endRecords(entryCount, directoryStart - before, directoryEnd - directoryStart);
+  // A name at the directory's end may look like the locator of zip64 that stands before some ends.
+  const end = records.length > END.bytes ? records : Buffer.concat([Buffer.alloc(LOCATOR.bytes), records]);
   return {
     length: zipBytes + end.length,
     async read(position, length) {

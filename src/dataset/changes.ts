@@ -47,8 +47,8 @@ export interface Comparison {
   see(label: string, images: readonly Fingerprint[]): void;
   /** Sentences about classes that have vanished, or lost more than a tenth of their images, once all are seen. */
   shrunk(): string[];
-  /** Sentences about the classes that are none of these: what a list tells before its zips are read. */
-  vanished(labels: ReadonlySet<string>): string[];
+  /** The same by how many images each label has at most: what is known before any image is seen. */
+  fewer(most: ReadonlyMap<string, number>): string[];
   /** The rows of `changes.csv` for an image, which has its place now: `''` for one that is as it was. */
   add(image: ComparedImage): string;
   /** The rows for the images that are gone; once all are added. */
@@ -132,10 +132,15 @@ export function createComparison(known: KnownImages): Comparison {
         );
     },
 
-    vanished(labels) {
-      return classesBefore()
-        .filter(([label]) => !labels.has(label))
-        .map(([label, { images }]) => hasVanished(label, images));
+    fewer(most) {
+      return classesBefore().flatMap(([label, { images }]) => {
+        const now = most.get(label) ?? 0;
+        if (now === 0) return [hasVanished(label, images)];
+        const lost = images - now;
+        return lost > images * MOST_LOST
+          ? [`The class “${label}” has lost at least ${lost} of the ${images} images that it had.`]
+          : [];
+      });
     },
 
     add(image) {

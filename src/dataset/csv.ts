@@ -18,7 +18,7 @@ export function parseCsv(text: string): Map<string, string>[] {
  * The cells of each line, the header's too. Where a quotation mark is never closed, quotation marks are taken for
  * characters like any other.
  */
-export function csvRecords(text: string, delimiter: ',' | ';' | '\t'): string[][] {
+export function csvRecords(text: string, delimiter: ',' | ';' | '\t' | '|'): string[][] {
   const options = {
     bom: true,
     delimiter,

@@ -182,6 +182,13 @@ function isWebAddress(text: string): boolean {
 
 /** @throws DiatomError `FILE_LIST` for bytes in another encoding, which would make other labels of the names */
 function plainText(list: string | Uint8Array, where: string): string {
+  const program = typeof list === 'string' ? undefined : spreadsheetOf(list);
+  if (program !== undefined) {
+    throw new DiatomError(
+      'FILE_LIST',
+      `The file list (${where}) is a file of ${program} and not CSV. Open it there, save it as “CSV UTF-8” (Excel) or “Text CSV” with the character set UTF-8 (LibreOffice), and give that file.`,
+    );
+  }
   const decoded = typeof list === 'string' ? checkText(list) : decodeText(list);
   if ('text' in decoded) return decoded.text;
   throw new DiatomError(
@@ -190,17 +197,20 @@ function plainText(list: string | Uint8Array, where: string): string {
   );
 }
 
+/** Spreadsheets' own files, by their first bytes. */
+function spreadsheetOf(bytes: Uint8Array): string | undefined {
+  const head = Buffer.from(bytes.subarray(0, 100)).toString('latin1');
+  if (head.startsWith('\xd0\xcf\x11\xe0')) return 'Excel (.xls)';
+  if (!head.startsWith('PK\x03\x04')) return undefined;
+  return head.includes('opendocument') ? 'LibreOffice (.ods)' : 'a spreadsheet (.xlsx, .ods, .numbers)';
+}
+
 /** The JSON or CSV text, unpacked when it came as base64 of gzip. */
 function unpack(plain: string, where: string): string {
   // Not trimmed: an error counts the lines of the whole text.
   if (!/^[A-Za-z0-9+/=\s]+$/.test(plain.trim())) return plain;
   const bytes = Buffer.from(plain, 'base64');
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
-    throw new DiatomError(
-      'FILE_LIST',
-      `The file list (${where}) is neither JSON, which begins with “[”, nor CSV with the column file_url, nor base64 of gzip, which begins with “H4sI”.`,
-    );
-  }
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) throw noList(where);
   let unpacked: Buffer;
   try {
     unpacked = gunzipSync(bytes, { maxOutputLength: MAX_LIST_BYTES });
@@ -214,7 +224,17 @@ function unpack(plain: string, where: string): string {
   return plainText(unpacked, where);
 }
 
+function noList(where: string): DiatomError {
+  return new DiatomError(
+    'FILE_LIST',
+    `The file list (${where}) is neither JSON, which begins with “[”, nor CSV with the column file_url, nor base64 of gzip, which begins with “H4sI”. A CSV begins with the line that names its columns: file_url,downloaded_file_name,exploded_folder_name,species_label.`,
+  );
+}
+
 function parseJson(text: string, where: string): unknown {
+  const start = text.trimStart().slice(0, 100);
+  if (start === '') throw new DiatomError('FILE_LIST', `The file list (${where}) is empty.`);
+  if (!/[[{]/.test(start)) throw noList(where);
   try {
     return JSON.parse(text);
   } catch {
@@ -224,12 +244,23 @@ function parseJson(text: string, where: string): unknown {
     const first = errors[0];
     const before = text.slice(0, first?.offset ?? text.length).split('\n');
     const column = (before.at(-1)?.length ?? 0) + 1;
+    if (isObjectALine(text)) {
+      throw new DiatomError(
+        'FILE_LIST',
+        `The file list (${where}) has an object a line (JSON Lines), expected one array: write “[” before the first, “]” after the last, and a comma between two.`,
+      );
+    }
     const problem = first ? printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, ' ') : 'Invalid Syntax';
     throw new DiatomError(
       'FILE_LIST',
       `The file list (${where}) is not valid JSON: ${problem.toLowerCase()} at line ${before.length}, column ${column}. Common causes are a comma too many or missing, or typographic quotes.`,
     );
   }
+}
+
+function isObjectALine(text: string): boolean {
+  const lines = text.split(/\r\n|\r|\n/).filter((line) => line.trim() !== '');
+  return lines.length > 1 && lines.every((line) => /^\s*\{.*\}\s*$/.test(line));
 }
 
 /** Sentences for the faults that the schema itself finds. None quotes a value that may be an address. */

@@ -45,9 +45,21 @@ export const MAX_NOTE_BYTES = 16 * 2 ** 20;
 /** How many of the missing files an error quotes. */
 const QUOTED = 5;
 
+/** Names that people and programs give to lists of what did not come along: `missing_files.txt`, `download errors.log`. */
+const SUSPICIOUS =
+  /^(?:.*[ _-])?(?:missing|failed|failures|skipped|errors?|not[ _-]?(?:found|downloaded|included))(?:[ _-].*)?\.(?:txt|json|csv|tsv|log)$/i;
+
 /** Whether a file of a zip may say what the zip lacks, by its path. */
 export function isIncompleteNote(path: string): boolean {
-  return noteAt(path) !== undefined;
+  return noteAt(path) !== undefined || SUSPICIOUS.test(nameAtTop(path) ?? '');
+}
+
+/** A sentence about a file whose name says that it tells of missing files, and whose writer is not known here. */
+export function suspicion(zipName: string, path: string, text: string): string | undefined {
+  if (noteAt(path) || !SUSPICIOUS.test(nameAtTop(path) ?? '')) return undefined;
+  const [first] = linesOf(text);
+  if (first === undefined) return undefined;
+  return `${zipName}: its file “${path}” may tell of images that are missing. It begins with “${first.slice(0, 200)}”. Look into it, and get the zip again if it lacks images.`;
 }
 
 /**
@@ -72,8 +84,14 @@ export function requireComplete(zipName: string, path: string, text: string): vo
 }
 
 function noteAt(path: string): IncompleteNote | undefined {
+  const folded = nameAtTop(path)?.toLowerCase();
+  return NOTES.find(({ name }) => name.toLowerCase() === folded);
+}
+
+/** The name of a file at the top of a zip, or in a folder there. */
+function nameAtTop(path: string): string | undefined {
   const names = path.split('/', 3);
-  return names.length > 2 ? undefined : NOTES.find(({ name }) => name === names.at(-1));
+  return names.length > 2 ? undefined : names.at(-1);
 }
 
 function linesOf(text: string): string[] {

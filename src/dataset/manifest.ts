@@ -88,6 +88,7 @@ export function datasetJson(dataset: {
       group_by: options.groupBy?.source ?? null,
       duplicates: options.duplicates,
       label_conflicts: options.labelConflicts,
+      near_duplicates: options.nearDuplicates,
       image_extensions: [...imageExtensions],
     },
     sources: sources.map(({ zipName, sha256, folder, label, nTest }) => ({

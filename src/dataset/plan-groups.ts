@@ -1,6 +1,7 @@
 import { groupImages } from './groups.ts';
 import { type KnownImages, type KnownSide, sideOfAll, together } from './known-images.ts';
 import { createMoves } from './moves.ts';
+import { joinNear } from './near-groups.ts';
 import type { AllImages, ContentOf, PlanImage, PlanOptions, PlanSource } from './plan.ts';
 import { formatCrc32 } from './sides.ts';
 import { createSightings } from './sightings.ts';
@@ -81,7 +82,7 @@ function createTokens({ split }: PlanOptions): (image: PlanImage, content: numbe
  */
 export function groupEverything<Image extends PlanImage>(
   sources: readonly PlanSource[],
-  { images, contentOf }: AllImages<Image>,
+  { images, contentOf, nearOf }: AllImages<Image>,
   options: PlanOptions,
   known: KnownImages | undefined,
 ): Grouping<Image> {
@@ -102,12 +103,16 @@ export function groupEverything<Image extends PlanImage>(
         fingerprint: fingerprintOf(image),
         isDropped: copyOf !== undefined && options.duplicates !== 'keep-together',
         known: known?.sideOf(image),
+        near: nearOf?.(image),
       };
     }),
   );
   // Groups are made before copies are dropped: what a dropped copy ties together stays together.
-  const groups = groupImages(everyImage, options.groupBy);
-  const sides = known ? sidesOfGroups(groups, sidesOfGone(known, images)) : [];
+  const alike = groupImages(everyImage, options.groupBy);
+  const { groups, sides } = joinNear(
+    { groups: alike, sides: known ? sidesOfGroups(alike, sidesOfGone(known, images)) : [] },
+    ({ near }) => near,
+  );
   const tokens = images.map((of) => new Int32Array(of.length));
   const totals = { images: sources.map(() => 0), test: sources.map(() => 0) };
   // The stable split looks at dropped copies too: which of several is dropped changes when a data set grows.

@@ -17,6 +17,8 @@ export interface PlanOptions {
   readonly groupBy: RegExp | undefined;
   readonly duplicates: 'keep-together' | 'drop' | 'error';
   readonly labelConflicts: 'error' | 'warn';
+  /** What is to be done about images that look alike: only `together` changes the plan. */
+  readonly nearDuplicates: 'report' | 'together' | 'off';
 }
 
 /** One file list entry, as far as its zip's directory tells. */
@@ -64,6 +66,8 @@ export type ContentOf<Image> = (image: Image) => number | undefined;
 export interface AllImages<Image extends PlanImage> {
   readonly images: readonly (readonly Image[])[];
   readonly contentOf: ContentOf<Image>;
+  /** A number that images share which are to be kept together as they look alike; `undefined` for others. */
+  readonly nearOf?: ((image: Image) => number | undefined) | undefined;
 }
 
 /**
@@ -84,12 +88,12 @@ export interface Planner<Image extends PlanImage> {
 }
 
 /**
- * Whether the planner has to see all images at once, with what is identical among them: groups of `group-by` go through
- * zips, and identical images tie them together; and where percentages differ, a stable split takes the largest of all
- * zips that a group lies in.
+ * Whether the planner has to see all images at once, with what is identical among them: groups of `group-by` and of
+ * images that look alike go through zips, and identical images tie them together; and where percentages differ, a stable
+ * split takes the largest of all zips that a group lies in.
  */
 export function plansAllAtOnce(sources: readonly Pick<SplitSource, 'nTest'>[], options: PlanOptions): boolean {
-  if (options.groupBy) return true;
+  if (options.groupBy || options.nearDuplicates === 'together') return true;
   const percentages = new Set(sources.map(({ nTest }) => (nTest.kind === 'percentage' ? nTest.percentage : undefined)));
   return options.split === 'stable' && percentages.size > 1;
 }

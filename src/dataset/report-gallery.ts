@@ -27,16 +27,17 @@ function side({ samples }: ReportClass, split: ReportPicture['split']): Html {
   const own = samples.filter((sample) => sample.split === split);
   if (own.length === 0) return html``;
   return html`<ul class="images" aria-label="${split}">
-${own.map(figure)}</ul>
+${own.map((sample) => figure(sample))}</ul>
 `;
 }
 
-function figure({ label, fileName, split, picture }: ReportPicture): Html {
+/** @param shownLabel stands in the caption where the pictures around it are not of one class */
+export function figure({ label, fileName, split, picture }: ReportPicture, shownLabel = ''): Html {
   const path = [split, label, fileName].map(encodeURIComponent).join('/');
   const shown =
     'data' in picture
       ? html`<img alt="${label}, ${split} image ${fileName}" src="${pictureSource(picture.mediaType, picture.data)}">`
       : html`<span class="not-shown">not shown: ${picture.notShown}</span>`;
-  return html`<li><figure><a href="${path}">${shown}</a><figcaption><span class="split ${split}">${split}</span><bdi>${breakable(fileName)}</bdi></figcaption></figure></li>
+  return html`<li><figure><a href="${path}">${shown}</a><figcaption><span class="split ${split}">${split}</span>${shownLabel === '' ? html`` : html`<bdi class="label">${breakable(shownLabel)}</bdi>`}<bdi>${breakable(fileName)}</bdi></figcaption></figure></li>
 `;
 }

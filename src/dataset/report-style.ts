@@ -72,6 +72,10 @@ td.bar svg { display: block; width: 100%; height: 1.15rem; }
 .class header p { margin: 0; font-size: .9rem; }
 .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
 .images { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .6rem; align-content: start; list-style: none; margin: 0; padding: 0; }
+figcaption .label { color: var(--ink); font-weight: 600; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem 1.25rem; list-style: none; margin: 0; padding: 0; }
+.pairs p { margin: 0 0 .3rem; font-size: .85rem; }
+.pairs .images { grid-template-columns: 1fr 1fr; }
 figure a { display: block; text-decoration: none; }
 .not-shown { display: flex; align-items: center; justify-content: center; height: 8rem; padding: .5rem; background: var(--plate); color: var(--soft); font-size: .75rem; text-align: center; overflow-wrap: anywhere; }
 .tools { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; }
@@ -117,7 +121,7 @@ figcaption bdi { color: var(--soft); overflow-wrap: anywhere; min-width: 0; }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }
   h2, .class header { break-after: avoid; }
-  tr, figure, .alert, .figures div { break-inside: avoid; }
+  tr, figure, .pairs > li, .alert, .figures div { break-inside: avoid; }
   .images { gap: .4rem; }
   figure img, .not-shown { height: 4rem; padding: .25rem; }
   .tools { display: none; }

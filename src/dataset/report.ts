@@ -3,6 +3,7 @@ import { type Html, html } from './html.ts';
 import { breakable, htmlPage, images, number } from './html-page.ts';
 import type { SizeBin } from './image-sizes.ts';
 import { gallery } from './report-gallery.ts';
+import { nearDuplicates, type ReportNear } from './report-near.ts';
 import { REPORT_SCRIPT } from './report-script.ts';
 
 /** An image of the data set in the gallery. */
@@ -54,6 +55,8 @@ export interface ReportData {
   }[];
   /** How many images have which size. */
   readonly sizes: readonly SizeBin[];
+  /** `undefined` where nobody has looked. */
+  readonly near: ReportNear | undefined;
 }
 
 /**
@@ -80,6 +83,7 @@ ${warnings(report)}
 ${balance(report, train, test)}
 ${changes(report)}
 ${sizes(report)}
+${nearDuplicates(report.near)}
 ${gallery(report.classes)}
 ${leftOut(report)}
 ${sources(report)}

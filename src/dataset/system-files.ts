@@ -32,7 +32,7 @@ export const SYSTEM_NAMES: readonly SystemName[] = [
     example: 'Network Trash Folder/Trash Can #2/a.png',
   },
   {
-    name: /@eaDir|@SynoEAStream|@SynoResource|@tmp|@sharebin|@S2S/,
+    name: /@eaDir|@Syno[^/]*|@tmp|@sharebin|@S2S/,
     madeBy: 'Synology DSM: thumbnails and metadata (SYNOPHOTO_THUMB_M.png …), temporary files',
     example: 'Hannaea/@eaDir/a.png/SYNOPHOTO_THUMB_M.png',
   },
@@ -45,6 +45,11 @@ export const SYSTEM_NAMES: readonly SystemName[] = [
     name: /@Recycle|@Recently-Snapshot|@__thumb|@__desc|@__qini/,
     madeBy: 'QNAP QTS: network recycle bin, snapshots, thumbnails',
     example: 'Hannaea/@__thumb/s100a.png',
+  },
+  {
+    name: /Network Recycle Bin(?: \d)?|trashbox/,
+    madeBy: 'recycle bins of older QNAP systems, and of Buffalo LinkStation and TeraStation',
+    example: 'Network Recycle Bin 1/Hannaea/a.png',
   },
   { name: /~snapshot/, madeBy: 'NetApp ONTAP: snapshots as Windows sees them', example: '~snapshot/daily.1/a.png' },
   {
@@ -73,8 +78,21 @@ export const SYSTEM_NAMES: readonly SystemName[] = [
     madeBy: 'ext4 and other file systems: what fsck has salvaged',
     example: 'lost+found/#12/a.png',
   },
+  { name: /_SYNCAPP/, madeBy: 'Allway Sync: deleted and earlier versions', example: '_SYNCAPP/a.png' },
+  {
+    name: /[^/]+\.ffs_tmp/,
+    madeBy: 'FreeFileSync: what it is about to delete or has not copied to the end',
+    example: 'RecycleBin.ffs_tmp/a.png',
+  },
   { name: /_gsdata_/, madeBy: 'GoodSync: deleted and earlier versions', example: '_gsdata_/_saved_/Hannaea/a.png' },
   { name: /\[Originals\]/, madeBy: 'ACDSee: images before they were edited', example: 'Hannaea/[Originals]/a.png' },
+  {
+    name: /[^/]+\.(?:lrdata|cocatalog)/,
+    madeBy: 'Adobe Lightroom and Capture One: previews of the images of a catalogue',
+    example: 'Diatoms Previews.lrdata/0/a.jpg',
+  },
+  { name: /_vti_cnf/, madeBy: 'Microsoft FrontPage: a text for each file, under its name', example: '_vti_cnf/a.png' },
+  { name: /__?thumbs/, madeBy: 'CKFinder: thumbnails of what was uploaded', example: '__thumbs/a.png/a__100x75.png' },
   { name: /Picasa\.ini/, madeBy: 'Picasa: its settings for a folder', example: 'Hannaea/Picasa.ini' },
   { name: /ZbThumbnail\.info/, madeBy: 'Canon ZoomBrowser: thumbnails', example: 'Hannaea/ZbThumbnail.info' },
 ];

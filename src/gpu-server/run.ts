@@ -1,9 +1,10 @@
 import { DiatomError, failureMessage, messageOf } from '../errors.ts';
 import { cancelOnSignals } from '../runner/cancellation.ts';
 import { identityOfJob } from '../runner/identity.ts';
+import { textInput } from '../runner/inputs.ts';
 import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
-import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { keepForPost, keptFromMain, requireKeptForPost } from '../runner/state.ts';
 import { AWS_AUDIENCE, signInFailure } from './aws-sign-in.ts';
 import { ServerTaken } from './driver.ts';
 import { type Inputs, readInputs } from './inputs.ts';
@@ -36,7 +37,9 @@ export async function run(): Promise<void> {
     if (kept === STOP) await runPost(process.env);
     else {
       // Said before anything else, so that no post step takes itself for the main one.
-      keepForPost(STATE, DONE);
+      // But a stop that can't say so goes on all the same: its post step would only stop once more.
+      if (textInput('mode') === 'stop') keepForPost(STATE, DONE);
+      else requireKeptForPost(STATE, DONE);
       await runMain(process.env);
     }
   } catch (error) {

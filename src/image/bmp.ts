@@ -8,6 +8,9 @@ const FILE_HEADER_BYTES = 14;
 const CORE_HEADER_BYTES = 12;
 /** BITMAPINFOHEADER, its later versions, and those of OS/2. */
 const HEADER_BYTES = new Set([CORE_HEADER_BYTES, 16, 40, 52, 56, 64, 108, 124]);
+/** Of a pixel; 0 where the pixels are a JPEG or PNG. */
+const BITS = new Set([1, 2, 4, 8, 16, 24, 32, 64]);
+const EMBEDDED = new Set([4, 5]);
 /** Pixels as they are: BI_RGB, BI_BITFIELDS, BI_ALPHABITFIELDS. */
 const UNPACKED = new Set([0, 3, 6]);
 
@@ -26,6 +29,7 @@ export const checkBmp: CheckFormat = (data) => {
   const compression = isCore ? 0 : data.readUInt32LE(30);
   const fault = wrongSize(width, height);
   if (fault !== undefined) return fault;
+  if (!BITS.has(bits) && !EMBEDDED.has(compression)) return `is damaged: its pixels have ${bits} bits`;
   const rowBytes = Math.ceil((width * bits) / 8);
   const stride = Math.ceil(rowBytes / 4) * 4;
   // Some programs leave out what fills up the last row.

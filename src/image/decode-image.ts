@@ -2,11 +2,15 @@ import { convertIndexedToRgb, decode as decodePngFile } from 'fast-png';
 import jpeg from 'jpeg-js';
 import { BMP_SIGNATURE } from './bmp.ts';
 import { decodeBmp } from './decode-bmp.ts';
+import { decodeGif } from './decode-gif.ts';
 import { decodeTiff } from './decode-tiff.ts';
+import { decodeWebp } from './decode-webp.ts';
+import { GIF_SIGNATURES } from './gif.ts';
 import { JPEG_SIGNATURE } from './jpeg.ts';
 import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
 import { PNG_SIGNATURE } from './png.ts';
 import { TIFF_SIGNATURES } from './tiff.ts';
+import { isWebp } from './webp.ts';
 
 /** JPEG takes the most memory: some 20 bytes a pixel. */
 const MAX_JPEG_MEGABYTES = 768;
@@ -18,6 +22,8 @@ export function decodeImage(data: Buffer): Pixels {
   if (begins(JPEG_SIGNATURE)) return decodeJpeg(data);
   if (TIFF_SIGNATURES.some(begins)) return decodeTiff(data);
   if (begins(BMP_SIGNATURE)) return decodeBmp(data);
+  if (GIF_SIGNATURES.some(begins)) return decodeGif(data);
+  if (isWebp(data)) return decodeWebp(data);
   throw new NotShown('a format that is not decoded here');
 }
 

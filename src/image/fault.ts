@@ -4,6 +4,9 @@ export type CheckFormat = (data: Buffer) => string | undefined;
 /** Cut short, which is how most broken files came to be: a copy or a download that was ended. */
 export const CUT_SHORT = 'is cut short';
 
+/** Begun and not ended: the length is right, and zeros stand where pixels should. */
+export const ZERO_FILLED = 'was not written to its end: it goes on with zeros';
+
 /** Why a size can't be right: a side is 0, or the file could not hold so many pixels. */
 export function wrongSize(width: number, height: number): string | undefined {
   return width > 0 && height > 0 ? undefined : `says that it has ${width} × ${height} pixels`;

@@ -8,8 +8,15 @@ export const PNG_SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
 const CHUNK_OVERHEAD = 12;
 const HEADER_BYTES = 13;
 
-/** Samples of a pixel by colour type (11.2.1). */
-const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+/** Samples of a pixel, and how many bits a sample may have, by colour type (11.2.1). */
+const COLOURS: Readonly<Record<number, { readonly samples: number; readonly depths: readonly number[] }>> = {
+  0: { samples: 1, depths: [1, 2, 4, 8, 16] },
+  2: { samples: 3, depths: [8, 16] },
+  3: { samples: 1, depths: [1, 2, 4, 8] },
+  4: { samples: 2, depths: [8, 16] },
+  6: { samples: 4, depths: [8, 16] },
+};
+const PALETTE = 3;
 
 /** Deflate makes at most this much of a byte (RFC 1951: 258 bytes of two bits, nearly). */
 const MAX_RATIO = 1_032;
@@ -19,6 +26,7 @@ export const checkPng: CheckFormat = (data) => {
   let at = PNG_SIGNATURE.length;
   let header: Buffer | undefined;
   let imageBytes = 0;
+  let [hasPalette, isPacked] = [false, true];
   while (at + CHUNK_OVERHEAD <= data.length) {
     const length = data.readUInt32BE(at);
     const type = data.toString('latin1', at + 4, at + 8);
@@ -29,19 +37,38 @@ export const checkPng: CheckFormat = (data) => {
     }
     if (!header && (type !== 'IHDR' || length !== HEADER_BYTES)) return 'is damaged: it does not begin with its size';
     header ??= data.subarray(at + 8, end);
-    if (type === 'IDAT') imageBytes += length;
-    if (type === 'IEND') return imageBytes === 0 ? 'holds no pixels' : wrongHeader(header, imageBytes);
+    if (type === 'PLTE') hasPalette = true;
+    if (type === 'IDAT') {
+      if (imageBytes === 0 && length >= 2) isPacked = beginsZlib(data.readUInt16BE(at + 8));
+      imageBytes += length;
+    }
+    if (type === 'IEND') return faultOfParts(header, { imageBytes, hasPalette, isPacked });
     at = end + 4;
   }
   return CUT_SHORT;
 };
 
-function wrongHeader(header: Buffer, imageBytes: number): string | undefined {
+/** RFC 1950, 2.2: method 8, a window of 32 KiB at most, and a multiple of 31. */
+function beginsZlib(start: number): boolean {
+  return (start >> 8) % 16 === 8 && start >> 12 <= 7 && start % 31 === 0;
+}
+
+/** What was seen of the parts after the header. */
+interface Parts {
+  readonly imageBytes: number;
+  readonly hasPalette: boolean;
+  readonly isPacked: boolean;
+}
+
+function faultOfParts(header: Buffer, { imageBytes, hasPalette, isPacked }: Parts): string | undefined {
+  if (imageBytes === 0) return 'holds no pixels';
   const [width, height, depth] = [header.readUInt32BE(0), header.readUInt32BE(4), header.readUInt8(8)] as const;
-  const samples = SAMPLES[header.readUInt8(9)];
-  if (samples === undefined) return 'is damaged: its kind of colours does not exist';
-  const pixelBytes = height * Math.ceil((width * samples * depth) / 8);
+  const type = header.readUInt8(9);
+  const colours = COLOURS[type];
+  if (!colours?.depths.includes(depth)) return 'is damaged: its kind of colours does not exist';
+  if (type === PALETTE && !hasPalette) return 'is damaged: it lacks its palette';
+  const pixelBytes = height * Math.ceil((width * colours.samples * depth) / 8);
   if (pixelBytes > MAX_RATIO * imageBytes)
     return `says that it has ${width} × ${height} pixels, and is too small for them`;
-  return wrongSize(width, height);
+  return wrongSize(width, height) ?? (isPacked ? undefined : 'is damaged: its pixels are not packed as those of a PNG');
 }

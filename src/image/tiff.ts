@@ -1,4 +1,4 @@
-import { type CheckFormat, CUT_SHORT, wrongSize } from './fault.ts';
+import { type CheckFormat, CUT_SHORT, wrongSize, ZERO_FILLED } from './fault.ts';
 
 /** Byte order, then 42 (TIFF 6.0, section 2) or 43 (BigTIFF). */
 export const TIFF_SIGNATURES = ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].map((text) => Buffer.from(text, 'latin1'));
@@ -12,6 +12,7 @@ const TAG = {
   stripBytes: 279,
   tileOffsets: 324,
   tileBytes: 325,
+  compression: 259,
   colourMap: 320,
   jpegOffset: 513,
   jpegBytes: 514,
@@ -37,6 +38,9 @@ const TYPE_BYTES: Readonly<Record<number, number>> = {
   18: 8,
 };
 
+/** Ways to pack pixels (259) that never begin with two zeros: LZW and both Deflates begin with a code, JPEG with its mark. */
+const NEVER_ZEROS = new Set([5, 7, 8, 32946]);
+
 /** Only a damaged file has more pages, or leads in a circle. */
 const MAX_PAGES = 10_000;
 
@@ -44,17 +48,18 @@ const MAX_PAGES = 10_000;
 export const checkTiff: CheckFormat = (data) => {
   const reader = tiffReader(data);
   let at: number | undefined = reader.first();
+  if (at === 0) return 'holds no pixels';
   for (let page = 0; at && page < MAX_PAGES; page++) {
     const directory = reader.directory(at);
     if (directory?.next === undefined) return CUT_SHORT;
-    const fault = faultOfPage(directory.values, data.length);
+    const fault = faultOfPage(directory.values, data);
     if (fault !== undefined) return fault;
     at = directory.next;
   }
   return undefined;
 };
 
-function faultOfPage(values: ReadonlyMap<number, readonly number[]>, length: number): string | undefined {
+function faultOfPage(values: ReadonlyMap<number, readonly number[]>, data: Buffer): string | undefined {
   const first = (tag: number) => values.get(tag)?.[0] ?? 0;
   const size = wrongSize(first(TAG.width), first(TAG.height));
   if (size !== undefined) return size;
@@ -67,8 +72,11 @@ function faultOfPage(values: ReadonlyMap<number, readonly number[]>, length: num
   if (!kind) return 'holds no pixels';
   const [offsets, bytes] = [values.get(kind[0]) ?? [], values.get(kind[1]) ?? []];
   // Some old programs leave the lengths out; an offset of 0 with no bytes is a tile that is empty on purpose.
-  const isInside = (offset: number, index: number) => offset + (bytes[index] ?? 1) <= length;
-  return offsets.every(isInside) ? undefined : CUT_SHORT;
+  const isInside = (offset: number, index: number) => offset + (bytes[index] ?? 1) <= data.length;
+  if (!offsets.every(isInside)) return CUT_SHORT;
+  const isPacked = NEVER_ZEROS.has(first(TAG.compression));
+  const isUnwritten = (offset: number, index: number) => (bytes[index] ?? 0) >= 2 && data.readUInt16BE(offset) === 0;
+  return isPacked && offsets.some(isUnwritten) ? ZERO_FILLED : undefined;
 }
 
 function tiffReader(data: Buffer) {

@@ -10,14 +10,22 @@ export interface OtherContent {
 const HEAD_BYTES = 512;
 
 /** Brands of ISO media files (ISO/IEC 14496-12, 4.3) that are pictures: HEIF's (23008-12, annex B) and AVIF's. */
-const HEIF_BRANDS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(['heic', 'heix', 'hevc', 'heim', 'heis'].map((brand) => [brand, 'a HEIC image'])),
-  ...Object.fromEntries(['mif1', 'msf1'].map((brand) => [brand, 'a HEIF image'])),
-  ...Object.fromEntries(['avif', 'avis'].map((brand) => [brand, 'an AVIF image'])),
+const HEIF_BRANDS: Readonly<Record<string, readonly [kind: string, isNeverAnImage: boolean]>> = {
+  ...brandsOf('a HEIC image', ['heic', 'heix', 'hevc', 'heim', 'heis']),
+  ...brandsOf('a HEIF image', ['mif1', 'msf1']),
+  ...brandsOf('an AVIF image', ['avif', 'avis']),
+  ...brandsOf('a raw image of a camera', ['crx ']),
+  ...brandsOf('a JPEG 2000 image', ['jp2 ', 'jpx ']),
 };
+
+function brandsOf(kind: string, brands: readonly string[]) {
+  return Object.fromEntries(brands.map((brand) => [brand, [kind, false] as const]));
+}
 
 const SIGNATURES: readonly (readonly [signature: string, kind: string, isNeverAnImage: boolean])[] = [
   ['PK\x03\x04', 'a zip', true],
+  ['BZh', 'a bzip2 file', true],
+  ['\xfd7zXZ', 'an xz file', true],
   ['%PDF', 'a PDF document', true],
   ['\x1f\x8b', 'a gzip file', true],
   ['Rar!', 'a RAR archive', true],
@@ -32,6 +40,12 @@ const SIGNATURES: readonly (readonly [signature: string, kind: string, isNeverAn
   ['\x00\x00\x00\x0cJXL ', 'a JPEG XL image', false],
   ['8BPS', 'a Photoshop file', false],
   ['gimp xcf', 'a GIMP file', false],
+  ['DDS ', 'a DirectDraw texture', false],
+  ['SIMPLE  =', 'a FITS image', false],
+  ['\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', 'a document of Office, or a microscope’s file of its kind', false],
+  ['ZISRAWFILE', 'a CZI file of ZEISS', false],
+  ['L\0\0\0\x01\x14\x02\0', 'a shortcut of Windows and not the image itself', true],
+  ['book\0\0\0\0mark', 'an alias of macOS and not the image itself', true],
   ['<svg', 'an SVG drawing', false],
 ];
 
@@ -46,14 +60,38 @@ export function whatElse(data: Buffer): OtherContent | undefined {
       isNeverAnImage: true,
     };
   }
-  const text = head.replace(/^\xef\xbb\xbf/, '').trimStart();
-  if (/^(<!doctype html|<html|<head|<body)/i.test(text)) return { sentence: 'is a web page', isNeverAnImage: true };
+  if (/^\S*(\.git|git)?\/annex\/objects\//.test(head)) {
+    return {
+      sentence: 'is a pointer of git-annex (DataLad) and not the image itself: download it with git annex get',
+      isNeverAnImage: true,
+    };
+  }
+  const text = beginningOf(data);
+  if (/^(<!--.*?-->\s*)*(<!doctype html|<html|<head|<body)/is.test(text)) {
+    return { sentence: 'is a web page', isNeverAnImage: true };
+  }
   if (/^<\?xml/i.test(text) && /<svg/i.test(text)) return named('an SVG drawing', false);
   if (/^(<\?xml|\{")/i.test(text)) return named('a text', true);
-  const brand = head.slice(4, 8) === 'ftyp' ? HEIF_BRANDS[head.slice(8, 12)] : undefined;
-  if (brand !== undefined) return named(brand, false);
+  if (head.slice(128, 132) === 'DICM') return named('a DICOM file', false);
+  if (head.slice(4, 8) === 'ftyp') return named(...(HEIF_BRANDS[head.slice(8, 12)] ?? ['a video', true]));
   const known = SIGNATURES.find(([signature]) => head.startsWith(signature));
-  return known && named(known[1], known[2]);
+  if (known) return named(known[1], known[2]);
+  const [quoted] = /^[ -~]{1,40}/.exec(text) ?? [];
+  return isText(data) && quoted !== undefined ? named(`a text (“${quoted.trimEnd()}”)`, false) : undefined;
+}
+
+/** Of a text, in whatever encoding a mark tells of. */
+function beginningOf(data: Buffer): string {
+  const head = data.subarray(0, HEAD_BYTES);
+  const isUtf16 = head[0] === 0xff && head[1] === 0xfe;
+  return (
+    isUtf16 ? head.toString('utf16le').slice(1) : head.toString('latin1').replace(/^\xef\xbb\xbf/, '')
+  ).trimStart();
+}
+
+/** Whether its beginning has nothing but characters. */
+function isText(data: Buffer): boolean {
+  return /^[\t\n\r -~]+$/.test(data.toString('latin1', 0, HEAD_BYTES));
 }
 
 function named(kind: string, isNeverAnImage: boolean): OtherContent {

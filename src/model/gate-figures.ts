@@ -12,12 +12,19 @@ const OVERALL: Readonly<Record<string, Read>> = {
   n_test: (metrics) => metrics.images,
 };
 
-const OF_A_CLASS: readonly (keyof ClassFigures)[] = ['precision', 'recall', 'f1', 'support'];
+const OF_A_CLASS: Readonly<Record<string, (figures: ClassFigures) => number | null | undefined>> = {
+  precision: (figures) => figures.precision,
+  precision_ci_low: (figures) => figures.precision_ci?.[0],
+  recall: (figures) => figures.recall,
+  recall_ci_low: (figures) => figures.recall_ci?.[0],
+  f1: (figures) => figures.f1,
+  support: (figures) => figures.support,
+};
 
 /** The names of the figures of the whole model. */
 export const OVERALL_FIGURES: readonly string[] = Object.keys(OVERALL);
 /** The names of the figures of one class. */
-export const CLASS_FIGURES: readonly string[] = OF_A_CLASS;
+export const CLASS_FIGURES: readonly string[] = Object.keys(OF_A_CLASS);
 
 export function isFraction(name: string): boolean {
   return name !== 'n_test' && name !== 'support';
@@ -26,7 +33,7 @@ export function isFraction(name: string): boolean {
 /** The value of a figure; `undefined` when it was not measured, or there is no such class. */
 export function figureOf(metrics: Metrics, name: string, label: string | undefined): number | undefined {
   if (label === undefined) return Object.hasOwn(OVERALL, name) ? OVERALL[name]?.(metrics) : undefined;
-  const figure = OF_A_CLASS.find((candidate) => candidate === name);
   const figures = Object.hasOwn(metrics.classes, label) ? metrics.classes[label] : undefined;
-  return figure === undefined ? undefined : (figures?.[figure] ?? undefined);
+  const read = Object.hasOwn(OF_A_CLASS, name) ? OF_A_CLASS[name] : undefined;
+  return (figures && read?.(figures)) ?? undefined;
 }

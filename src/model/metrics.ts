@@ -12,6 +12,8 @@ const classFigures = z.object({
   recall: z.nullable(share),
   f1: z.nullable(share),
   support: count,
+  precision_ci: z.nullish(interval),
+  recall_ci: z.nullish(interval),
 });
 
 /**

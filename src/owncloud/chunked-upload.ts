@@ -10,7 +10,7 @@ import { remotePath } from './remote-path.ts';
 import { sendChunks } from './send-chunks.ts';
 import { isStored, moveUntilThere, refuseTakenName, removeLeftover, verifyStored } from './store.ts';
 import { type Uploaded, type UploadOptions, uploadFile } from './upload.ts';
-import { statusOf } from './webdav-error.ts';
+import { namingFile, statusOf } from './webdav-error.ts';
 
 export interface GrowingUpload {
   readonly source: GrowingFile;
@@ -113,7 +113,7 @@ async function uploadInChunks(
         `The pieces of the upload that failed may still take up space at ${uploads.rootUrl.host}: the server deletes them by itself after some days.`,
       );
     }
-    throw error;
+    throw namingFile(error, path);
   }
   return { url: remote.fileUrl(path), verified: await verifyStored(remote, path, facts, options) };
 }

@@ -6,8 +6,9 @@ import { type Chunking, findChunking } from './chunking.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type Access, type LinkEndpoint, linkAccess, linkEndpoints } from './public-link.ts';
 import { lookUp, type RemoteFile } from './remote-file.ts';
-import { decodedPath, folderParts, urlBelow } from './remote-path.ts';
+import { decodedPath, folderParts, folderUrl, urlBelow } from './remote-path.ts';
 import { type Product, readServerStatus, type ServerStatus } from './server-status.ts';
+import { findSpace, noSuchFolder } from './shown-folder.ts';
 import { createWebdavClient, WebdavTransport } from './webdav-client.ts';
 import { judgeWebdav, statusOf, WebdavError } from './webdav-error.ts';
 
@@ -69,10 +70,10 @@ export async function connect(settings: OwncloudSettings, options: ConnectOption
       return connectLink(address, settings, status, options);
     case 'dav':
       return connectDav(address, settings, status, options);
+    case 'space':
+      return connectDav(await locateSpace(address, settings, options), settings, status, options);
     case 'server':
-      return status
-        ? connectServer(address.base, settings, status, options)
-        : connectWebdav(address.base, settings, options);
+      return status ? connectServer(address, settings, status, options) : connectWebdav(address, settings, options);
   }
 }
 
@@ -81,9 +82,9 @@ function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
-/** A server of ownCloud's family: the folder of the user's files. */
+/** A server of ownCloud's family: the folder of the user's files, or one in it. */
 async function connectServer(
-  base: URL,
+  { base, folder }: Extract<OwncloudAddress, { kind: 'server' }>,
   settings: OwncloudSettings,
   status: ServerStatus,
   options: ConnectOptions,
@@ -94,7 +95,7 @@ async function connectServer(
   }
   // People may sign in with an e-mail address, which is no part of the first address: there the second one helps.
   const home = `remote.php/dav/files/${encodeURIComponent(username)}/`;
-  const roots = [new URL(home, base), new URL('remote.php/webdav/', base)];
+  const roots = [new URL(home, base), new URL('remote.php/webdav/', base)].map((root) => folderUrl(root, folder));
   let missing: unknown;
   for (const root of roots) {
     const session = openSession(root, accountOf(settings), options);
@@ -106,6 +107,7 @@ async function connectServer(
       missing = error;
     }
   }
+  if (folder !== '') throw noSuchFolder(base, folder, missing);
   throw new DiatomError(
     'OWNCLOUD',
     `${status.title} at ${base.host} has no folder of files for the user “${username}”: check owncloud-username, and try the full WebDAV address that the server shows in its files settings.`,
@@ -158,7 +160,12 @@ async function signedIn(
   return remoteOf(session, { ...facts, chunking });
 }
 
-async function connectWebdav(root: URL, settings: OwncloudSettings, options: ConnectOptions): Promise<Remote> {
+async function connectWebdav(
+  { base, folder }: Extract<OwncloudAddress, { kind: 'server' }>,
+  settings: OwncloudSettings,
+  options: ConnectOptions,
+): Promise<Remote> {
+  const root = folderUrl(base, folder);
   const session = openSession(root, accountOf(settings), options);
   try {
     await session.top();
@@ -175,7 +182,7 @@ async function connectWebdav(root: URL, settings: OwncloudSettings, options: Con
 
 /** A public link: the first of the server's addresses for it that answers. */
 async function connectLink(
-  { base, token }: Extract<OwncloudAddress, { kind: 'public-link' }>,
+  { base, token, folder }: Extract<OwncloudAddress, { kind: 'public-link' }>,
   settings: OwncloudSettings,
   status: ServerStatus | undefined,
   options: ConnectOptions,
@@ -194,7 +201,10 @@ async function connectLink(
     const session = openSession(endpoint.root, linkAccountOf(endpoint, settings.password), options, true);
     try {
       const access = linkAccess(await session.top());
-      if (access) return remoteOf(session, { status, base, settings, link: { token, access } });
+      if (access) {
+        const below = folder === '' ? session : await openBelow(endpoint, folder, access, { base, settings, options });
+        return remoteOf(below, { status, base, settings, link: { token, access } });
+      }
       refusal = new DiatomError(
         'OWNCLOUD',
         `The public link at ${base.host} does not allow uploads: share the folder anew with permission to upload.`,
@@ -218,6 +228,46 @@ async function connectLink(
     );
   }
   throw refusal;
+}
+
+/** Asks the server where a project space has its files. */
+async function locateSpace(
+  address: Extract<OwncloudAddress, { kind: 'space' }>,
+  settings: OwncloudSettings,
+  options: ConnectOptions,
+): Promise<Extract<OwncloudAddress, { kind: 'dav' }>> {
+  const { base } = address;
+  const { transport } = openSession(base, accountOf(settings), options);
+  const request = { method: 'GET', headers: { accept: 'application/json' }, body: undefined, signal: options.signal };
+  const ask = async (url: URL) => (await patiently(options, () => transport.send(url, request))).text();
+  return { kind: 'dav', base, root: await findSpace(address, ask) };
+}
+
+/** A folder of a public link; what the link allows is said of its top only. */
+async function openBelow(
+  endpoint: LinkEndpoint,
+  folder: string,
+  access: Access,
+  {
+    base,
+    settings,
+    options,
+  }: { readonly base: URL; readonly settings: OwncloudSettings; readonly options: ConnectOptions },
+): Promise<Session> {
+  const root = folderUrl(endpoint.root, folder);
+  const session = openSession(root, linkAccountOf(endpoint, settings.password), options, true);
+  if (access === 'upload-only') {
+    throw new DiatomError(
+      'INPUT',
+      `owncloud-url names the folder “${folder}” of a public link that only takes uploads, at its top: write the link without it.`,
+    );
+  }
+  try {
+    await session.top();
+  } catch (error) {
+    throw statusOf(error) === 404 ? noSuchFolder(base, folder, error) : error;
+  }
+  return session;
 }
 
 interface Session {

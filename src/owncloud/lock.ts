@@ -22,6 +22,8 @@ export interface LockRequest {
   /** How often to look meanwhile. Milliseconds. */
   readonly pollMs: number;
   readonly now: () => Date;
+  /** Whether a holder, as it named itself, is known to have ended; asked now and then while it is waited for. */
+  readonly hasEnded?: ((owner: string) => Promise<boolean>) | undefined;
   /** Told once when another holder has to be waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
 }
@@ -39,13 +41,14 @@ export interface Lock {
  *
  * Whoever wants the lock puts a note into the lock's folder and then looks: if the note is alone there, the lock is held;
  * if not, it is taken back. Of two that come at once at least one sees the other, whatever the order of their requests, so
- * never do both hold it. A note's name tells its age, so that a dead run's note is passed over.
+ * never do both hold it. A note's name tells its age, so that a dead run's note is passed over; sooner where somebody knows
+ * that the run has ended.
  *
  * @throws DiatomError `OWNCLOUD` when another holds it for longer than `waitMs`; the message says who, and what to delete
  *   when that run is over; `CANCELLED`
  */
 export async function takeLock(remote: Remote, request: LockRequest, options: RemoteOptions): Promise<Lock> {
-  const { folder, owner, staleMs, waitMs, pollMs, now, onWait } = request;
+  const { folder, owner, staleMs, waitMs, pollMs, now, hasEnded, onWait } = request;
   const since = now();
   const mine = `owner-${compactTime(since)}-${randomBytes(4).toString('hex')}.txt`;
   const path = remotePath(folder, mine);
@@ -53,7 +56,8 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
   async function notes(): Promise<string[]> {
     return ((await listFolder(remote, folder, options)) ?? []).map(({ name }) => name).filter((name) => timeOf(name));
   }
-  const isDead = (note: string) => now().getTime() - (timeOf(note)?.getTime() ?? 0) > staleMs;
+  const ended = new Set<string>();
+  const isDead = (note: string) => ended.has(note) || now().getTime() - (timeOf(note)?.getTime() ?? 0) > staleMs;
   const othersAlive = async () => (await notes()).find((note) => note !== mine && !isDead(note));
   const release = () => removeTemporary(remote, path, options);
 
@@ -75,10 +79,21 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
   }
 
   await ensureFolder(remote, folder, options);
-  for (let waiting = false; ; waiting = true) {
+  for (let [waiting, asked] = [false, Number.NEGATIVE_INFINITY]; ; waiting = true) {
     const other = await attempt();
     if (other === undefined) break;
-    const holder = (await readText(remote, remotePath(folder, other), options))?.trim().replaceAll('\n', ', ') ?? other;
+    const text = (await readText(remote, remotePath(folder, other), options))?.trim() ?? other;
+    const holder = text.replaceAll('\n', ', ');
+    if (hasEnded && performance.now() - asked > ASK_MS) {
+      asked = performance.now();
+      if (await hasEnded(text.split('\n')[0] ?? '')) {
+        options.onWarning?.(
+          `Another run has ended without giving back what it held here, and is passed over: ${holder}`,
+        );
+        ended.add(other);
+        continue;
+      }
+    }
     const waited = now().getTime() - since.getTime();
     if (waited >= waitMs) {
       throw new DiatomError(
@@ -105,6 +120,9 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
     release,
   };
 }
+
+/** How often to ask whether a holder has ended: those who are asked count requests. */
+const ASK_MS = 30_000;
 
 function compactTime(time: Date): string {
   return time.toISOString().replace(/[-:]|\.\d+/g, '');

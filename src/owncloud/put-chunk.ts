@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { GrowingFile } from '../growing-file.ts';
 import { NetworkError } from '../http/client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { chunkBody } from './upload-body.ts';
 
 export interface ChunkRequest {
-  readonly localPath: string;
+  readonly file: Pick<GrowingFile, 'path'>;
   /** Where in the file the piece begins. */
   readonly start: number;
   readonly bytes: number;
@@ -30,14 +31,14 @@ export interface ChunkRequest {
  * @throws DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`
  */
 export async function putChunk(uploads: Endpoint, request: ChunkRequest, options: RemoteOptions): Promise<number> {
-  const { localPath, start, bytes, path, headers, stallTimeoutMs, onTaken } = request;
+  const { file, start, bytes, path, headers, stallTimeoutMs, onTaken } = request;
   const { host } = uploads.rootUrl;
   return retrying(options, async () => {
     const hash = uploads.product === 'nextcloud' ? createHash('sha1') : undefined;
     const began = performance.now();
     let taken = 0;
     const data = chunkBody({
-      localPath,
+      file,
       start,
       bytes,
       host,

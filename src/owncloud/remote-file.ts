@@ -15,11 +15,13 @@ export interface RemoteFile {
   readonly modified: Date | undefined;
   /** What a public link allows, as a sum: 1 read, 2 change, 4 create, 8 delete. Only on the link's top folder. */
   readonly linkPermissions: number | undefined;
+  /** How many bytes a folder may still take (RFC 4331); `undefined` when the server does not say, or sets no limit. */
+  readonly freeBytes: number | undefined;
 }
 
 /** `resourcetype` comes first: it exists everywhere, and the library reads the first group of properties only. */
 export const PROPERTIES = `<?xml version="1.0" encoding="utf-8"?>
-<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><d:resourcetype/><d:getcontentlength/><d:getlastmodified/><oc:checksums/><oc:permissions/><oc:public-link-permission/></d:prop></d:propfind>`;
+<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><d:resourcetype/><d:getcontentlength/><d:getlastmodified/><oc:checksums/><oc:permissions/><oc:public-link-permission/><d:quota-available-bytes/></d:prop></d:propfind>`;
 
 /**
  * Asks for one file or folder (PROPFIND, Depth 0).
@@ -53,9 +55,10 @@ export function remoteFileOf({ type, props }: FileStat): RemoteFile {
     type,
     size: numberIn(props?.getcontentlength),
     sha1: sha1In(props?.['checksums']),
-    permissions: typeof props?.['permissions'] === 'string' ? props['permissions'] : undefined,
+    permissions: textIn(props?.['permissions']),
     modified: dateIn(props?.getlastmodified),
     linkPermissions: numberIn(props?.['public-link-permission']),
+    freeBytes: numberIn(props?.['quota-available-bytes']),
   };
 }
 
@@ -73,14 +76,20 @@ export async function lookUpIfThere(
   }
 }
 
+/** The text of a property, also of one that has attributes (lighttpd and IIS name its type so), of which the library makes an object. */
+function textIn(value: unknown): string | undefined {
+  const text = typeof value === 'object' && value !== null ? Reflect.get(value, 'text') : value;
+  return typeof text === 'string' || typeof text === 'number' ? String(text) : undefined;
+}
+
 function numberIn(value: unknown): number | undefined {
-  const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  const text = textIn(value)?.trim() ?? '';
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /** An HTTP date (RFC 4918, 15.7). */
 function dateIn(value: unknown): Date | undefined {
-  const date = new Date(typeof value === 'string' ? value : Number.NaN);
+  const date = new Date(textIn(value) ?? Number.NaN);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 

@@ -44,6 +44,11 @@ export function urlBelow(root: URL, path: string): URL {
   );
 }
 
+/** The address of a folder below `root`; ends in `/`. */
+export function folderUrl(root: URL, folder: string): URL {
+  return folder === '' ? root : new URL(`${urlBelow(root, folder).href}/`);
+}
+
 /** The path of an address for people; one that is not valid percent-encoding stays as it is. */
 export function decodedPath(pathname: string): string {
   try {

@@ -68,11 +68,7 @@ export async function sendChunks(uploads: Endpoint, request: ChunksRequest, opti
       taken += more;
       if (more > 0) onProgress?.(taken);
     };
-    const ms = await putChunk(
-      uploads,
-      { localPath: source.path, start, bytes, path, headers, stallTimeoutMs, onTaken },
-      own,
-    );
+    const ms = await putChunk(uploads, { file: source, start, bytes, path, headers, stallTimeoutMs, onTaken }, own);
     chunkBytes = nextChunkBytes(chunkBytes, { bytes, ms }, sizes);
     chunk.sent = true;
   }

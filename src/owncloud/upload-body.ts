@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
+import type { GrowingFile } from '../growing-file.ts';
 import { NetworkError } from '../http/client.ts';
 
+type LocalFile = Pick<GrowingFile, 'path'>;
+
 interface SendOptions {
-  readonly localPath: string;
   readonly host: string;
   /** Called with the bytes that the connection has taken so far. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
@@ -14,12 +16,15 @@ interface SendOptions {
 }
 
 export interface UploadBodyOptions extends SendOptions {
+  readonly localPath: string;
   /** What the file was when its size and sum were taken. */
   readonly bytes: number;
   readonly sha1: string;
 }
 
 export interface ChunkBodyOptions extends SendOptions {
+  /** May get another name at any time. */
+  readonly file: LocalFile;
   /** Where in the file the piece begins. */
   readonly start: number;
   readonly bytes: number;
@@ -53,22 +58,26 @@ const RING = 4;
 export function uploadBody(options: UploadBodyOptions): Readable {
   const { localPath, bytes, sha1 } = options;
   const hash = createHash('sha1');
-  return sending(options, { start: 0, bytes, portion: PORTION }, async (data, done, file) => {
-    hash.update(data);
-    if (done < bytes) return;
-    if ((await file.stat()).size !== bytes || hash.digest('hex') !== sha1.toLowerCase()) throw changed(localPath);
-  });
+  return sending(
+    options,
+    { file: { path: localPath }, start: 0, bytes, portion: PORTION },
+    async (data, done, file) => {
+      hash.update(data);
+      if (done < bytes) return;
+      if ((await file.stat()).size !== bytes || hash.digest('hex') !== sha1.toLowerCase()) throw changed(localPath);
+    },
+  );
 }
 
 /** Reads a piece of a file for sending; the file may grow meanwhile. The stream fails as `uploadBody` does. */
 export function chunkBody(options: ChunkBodyOptions): Readable {
-  const { start, bytes } = options;
-  return sending(options, { start, bytes, portion: CHUNK_PORTION }, (data) => options.onData?.(data));
+  const { file, start, bytes } = options;
+  return sending(options, { file, start, bytes, portion: CHUNK_PORTION }, (data) => options.onData?.(data));
 }
 
 /** Checks, before anything is sent, that the file is there and has its size. */
 export async function checkLocalFile(localPath: string, bytes: number): Promise<void> {
-  const file = await openLocal(localPath);
+  const file = await openLocal({ path: localPath });
   try {
     if ((await file.stat()).size !== bytes) throw changed(localPath);
   } finally {
@@ -77,6 +86,7 @@ export async function checkLocalFile(localPath: string, bytes: number): Promise<
 }
 
 interface Range {
+  readonly file: LocalFile;
   readonly start: number;
   readonly bytes: number;
   readonly portion: number;
@@ -84,14 +94,14 @@ interface Range {
 
 type Look = (data: Buffer, done: number, file: FileHandle) => Promise<void> | void;
 
-function sending({ localPath, host, onProgress, stallTimeoutMs }: SendOptions, range: Range, look: Look): Readable {
+function sending({ host, onProgress, stallTimeoutMs }: SendOptions, range: Range, look: Look): Readable {
   const watch = setTimeout(() => {
     const seconds = Math.round(stallTimeoutMs / 1_000);
     const message = `The server ${host} took nothing of the file for ${seconds} s: the connection hangs.`;
     stream.destroy(new NetworkError(message, { transient: true, cause: undefined }));
   }, stallTimeoutMs);
   const stream = Readable.from(
-    portions(localPath, range, look, (done) => {
+    portions(range, look, (done) => {
       watch.refresh();
       onProgress?.(done);
     }),
@@ -102,20 +112,15 @@ function sending({ localPath, host, onProgress, stallTimeoutMs }: SendOptions, r
   return stream.once('end', stop).once('close', stop).on('error', stop);
 }
 
-async function* portions(
-  localPath: string,
-  { start, bytes, portion }: Range,
-  look: Look,
-  onTaken: (done: number) => void,
-) {
-  const file = await openLocal(localPath);
+async function* portions({ file: local, start, bytes, portion }: Range, look: Look, onTaken: (done: number) => void) {
+  const file = await openLocal(local);
   const ring = Array.from({ length: RING }, () => Buffer.allocUnsafeSlow(Math.min(portion, bytes)));
   try {
     let done = 0;
     for (let turn = 0; done < bytes; turn++) {
       const buffer = ring[turn % RING] ?? Buffer.alloc(0);
       const { bytesRead } = await file.read(buffer, 0, Math.min(portion, bytes - done), start + done);
-      if (bytesRead === 0) throw changed(localPath);
+      if (bytesRead === 0) throw changed(local.path);
       const data = buffer.subarray(0, bytesRead);
       done += bytesRead;
       await look(data, done, file);
@@ -127,12 +132,14 @@ async function* portions(
   }
 }
 
-async function openLocal(localPath: string) {
+async function openLocal(local: LocalFile): Promise<FileHandle> {
+  const { path } = local;
   try {
-    return await open(localPath, 'r');
+    return await open(path, 'r');
   } catch (error) {
+    if (local.path !== path) return openLocal(local);
     const reason = systemCodeOf(error) === 'ENOENT' ? 'it is not there any more' : messageOf(error);
-    throw new DiatomError('DISK', `The file ${localPath} can’t be uploaded: ${reason}.`, { cause: error });
+    throw new DiatomError('DISK', `The file ${path} can’t be uploaded: ${reason}.`, { cause: error });
   }
 }
 

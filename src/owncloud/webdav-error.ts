@@ -28,15 +28,28 @@ export class WebdavError extends DiatomError {
   readonly retryAfterMs: number | undefined;
   /** Whether sending the same again may help. */
   readonly transient: boolean;
+  readonly #refusal: Refusal;
 
   constructor(refusal: Refusal, retryAfterMs?: number) {
     super('OWNCLOUD', explainRefusal(refusal));
     this.name = 'WebdavError';
+    this.#refusal = refusal;
     this.status = refusal.status;
     this.method = refusal.method;
     this.retryAfterMs = retryAfterMs;
     this.transient = isTransient(refusal.status) || (refusal.method === 'PUT' && isDamagedTransfer(refusal));
   }
+
+  /** The same, said of another path. */
+  of(path: string): WebdavError {
+    // Nobody has made or renamed what is put together for the first time.
+    return new WebdavError({ ...this.#refusal, path, method: 'PUT' }, this.retryAfterMs);
+  }
+}
+
+/** A refusal of a part of a file, said of the file that people know. */
+export function namingFile(error: unknown, path: string): unknown {
+  return error instanceof WebdavError ? error.of(path) : error;
 }
 
 /** 423 is a lock (RFC 4918), of a sync client or of the server's own work. */
@@ -79,9 +92,15 @@ const DEEDS: Readonly<Record<string, string>> = {
 
 function explainRefusal(refusal: Refusal): string {
   const { method, status, host, path, reason } = refusal;
-  const deed = `${DEEDS[method] ?? method} ${path === '/' ? 'its top folder' : `“${path}”`}`;
-  const said = reason ? ` It says: “${reason}”.` : '';
+  const known = path.replaceAll(/\.uploading-[0-9a-f]{8}(?=\/|$)/g, '');
+  const deed = `${DEEDS[method] ?? method} ${path === '/' ? 'its top folder' : `“${known}”`}`;
+  const said = reason ? ` It says: “${status === 401 ? eachOnce(reason) : reason}”.` : '';
   return `The server ${host} did not ${deed} (status ${status}): ${adviceFor(refusal)}.${said}`;
+}
+
+/** SabreDAV gives the reasons of all its ways to sign in, one after the other (Auth plugin, `implode(', ', $reasons)`). */
+function eachOnce(reasons: string): string {
+  return [...new Set(reasons.split(', '))].join(', ');
 }
 
 function adviceFor(refusal: Refusal): string {

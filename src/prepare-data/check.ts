@@ -6,6 +6,7 @@ import { freeBytes } from '../free-bytes.ts';
 import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
 import type { Remote } from '../owncloud/connect.ts';
+import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { mapParallel } from '../parallel.ts';
 import { type Finding, find } from '../runner/findings.ts';
@@ -14,56 +15,83 @@ import { checkDataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
-import { checkVanishing, createLine, type Line } from './line.ts';
+import { type FoundLabel, labelsOfZip } from './labels-of-zip.ts';
+import { checkNumbers, createLine, type Line } from './line.ts';
 import type { RunContext } from './prepare.ts';
 import type { Base } from './previous.ts';
 
-/** What the file list tells of the classes. */
-interface ListedLabels {
-  readonly labels: ReadonlySet<string>;
-  /** Whether there are others, which only the folders of a zip tell. */
-  readonly isOpen: boolean;
-}
+/** How many labels of a zip a sentence names. */
+const SHOWN_LABELS = 20;
 
 /**
- * Finds out in seconds whether a run would succeed: every address by its first bytes, sign-in, writing and deleting on
+ * Finds out in seconds whether a run would succeed: every address by its first bytes,
+ * folders and labels by the zips' directories where servers show these, sign-in, writing and deleting on
  * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
  */
 export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
   const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);
-  const open = inputs.fileList.filter(takesEveryFolder);
   const named = inputs.fileList.filter((entry) => !takesEveryFolder(entry));
   const labels = new Set(named.map(({ speciesLabel }) => speciesLabel));
   const sizes: (number | undefined)[] = [];
+  const images = new Map<string, number>();
+  // Zips whose directories were not seen, and among them those whose folders are labels.
+  const unseen = new Set(fileList.map(({ downloadedFileName }) => downloadedFileName));
+  const open = new Set(inputs.fileList.filter(takesEveryFolder).map(({ downloadedFileName }) => downloadedFileName));
   const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
     find(entry.downloadedFileName, context.signal, async () => {
       const { bytes } = await probeDownload(entry.fileUrl, context);
       sizes.push(bytes);
-      return bytes === undefined
-        ? 'can be had; the server does not tell its size'
-        : `can be had, ${formatBytes(bytes)}`;
+      const had =
+        bytes === undefined ? 'can be had; the server does not tell its size' : `can be had, ${formatBytes(bytes)}`;
+      const found = await labelsOfZip(entry, inputs, context);
+      if (!found) return had;
+      unseen.delete(entry.downloadedFileName);
+      for (const one of found) {
+        labels.add(one.label);
+        images.set(one.label, (images.get(one.label) ?? 0) + one.images);
+      }
+      return open.delete(entry.downloadedFileName) ? `${had}. Its folders: ${labelsWithImages(found)}` : had;
     }),
   );
-  const servers = checkServers(inputs, { labels, isOpen: open.length > 0 }, context);
+  const servers = checkServers(
+    inputs,
+    context,
+    downloads.then(() => sizes),
+  );
   const folder = find('data-dir', context.signal, async () => {
     await checkDataDir(inputs.dataDir, inputs.workspace);
     return `${inputs.dataDir} may be used`;
   });
-  const [zips, first, others] = await Promise.all([downloads, folder, servers]);
+  const [zips, first, { findings: others, base }] = await Promise.all([downloads, folder, servers]);
+  const empty = unseen.size > 0 ? [] : [...labels].filter((label) => !images.get(label));
+  const sentence = `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.size)}`;
   const list = {
     subject: 'File list',
-    ok: true,
-    sentence: `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.length)}`,
+    ok: empty.length === 0,
+    sentence:
+      empty.length === 0 ? sentence : `${sentence}; no image of ${empty.map((label) => `“${label}”`).join(', ')}`,
   };
   const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes, fileList.length));
   const gate =
     inputs.gate === ''
       ? []
-      : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.length > 0))];
-  return [list, ...zips, first, ...others, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
+      : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.size > 0))];
+  const most = new Map([...labels].map((label) => [label, unseen.size > 0 ? Infinity : (images.get(label) ?? 0)]));
+  const line = base && createLine(base);
+  const classes = line
+    ? [await find('Classes', context.signal, async () => checkClasses(line, most, open.size > 0, inputs.shrink))]
+    : [];
+  return [list, ...zips, first, ...others, ...classes, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
 }
 
-/** What every folder of a zip is named, only the zip tells. */
+/** Labels and their numbers of images, of a zip that takes every folder. */
+function labelsWithImages(found: readonly FoundLabel[]): string {
+  const shown = found.slice(0, SHOWN_LABELS).map(({ label, images }) => `${label} (${count(images, 'image')})`);
+  const more = found.length > shown.length ? ` and ${found.length - shown.length} more` : '';
+  return `${shown.join(', ')}${more}`;
+}
+
+/** What every folder of a zip is named, only the zip tells, and not every server shows it without the whole zip. */
 function labelsSentence(labels: number, open: number): string {
   const folders = `the folders of ${count(open, 'zip')}`;
   if (open === 0) return count(labels, 'label');
@@ -84,13 +112,14 @@ function count(number: number, noun: string): string {
 /** Server and data set before: the second is only looked for where the first can be signed in to. */
 async function checkServers(
   inputs: Inputs,
-  list: ListedLabels,
   context: Pick<RunContext, 'http' | 'signal' | 'now'>,
-): Promise<Finding[]> {
+  zips: Promise<readonly (number | undefined)[]>,
+): Promise<{ readonly findings: readonly Finding[]; readonly base: Base | undefined }> {
   const { upload, plan } = inputs;
   const { signal } = context;
   const findings: Finding[] = [];
   let remote: Remote | undefined;
+  let base: Base | undefined;
   if (upload) {
     findings.push(
       await find('ownCloud', signal, async () => {
@@ -102,8 +131,11 @@ async function checkServers(
       }),
     );
   }
+  if (upload && remote) {
+    const place = { remote, folder: upload.folder };
+    findings.push(await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal)));
+  }
   if (plan.split === 'keep' && (remote || !upload)) {
-    let base: Base | undefined;
     findings.push(
       await find('Data set before', signal, async () => {
         const previous = await findPrevious(inputs, remote, context);
@@ -111,10 +143,8 @@ async function checkServers(
         return previousSentence(previous);
       }),
     );
-    const line = base && createLine(base);
-    if (line) findings.push(await find('Classes', signal, async () => checkClasses(line, list, inputs.shrink)));
   }
-  return findings;
+  return { findings, base };
 }
 
 async function checkWriting(
@@ -128,6 +158,21 @@ async function checkWriting(
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
 }
 
+/** The archive is about as large as the zips: their images are compressed mostly. */
+async function checkSpace(
+  { remote, folder }: { readonly remote: Remote; readonly folder: string },
+  { archiveContent }: Inputs,
+  sizes: readonly (number | undefined)[],
+  signal: AbortSignal,
+): Promise<string> {
+  const zips = sizes.reduce((sum: number, size = 0) => sum + size, 0);
+  const bytes = archiveContent === 'data' ? 2 * zips : zips;
+  const what = archiveContent === 'data' ? 'an archive of these zips with their images' : 'an archive of these images';
+  const free = await requireSpaceOnServer(remote, { folder, bytes, what }, { signal });
+  if (free === undefined) return 'the server does not say how much it may take';
+  return `${formatBytes(free)} left for this account, about ${formatBytes(bytes)} needed`;
+}
+
 function previousSentence({ base, warnings }: Previous): string {
   const found = base
     ? `${base.name}: the sides of ${base.images.length} images`
@@ -135,17 +180,24 @@ function previousSentence({ base, warnings }: Previous): string {
   return [found, ...warnings].join('. ');
 }
 
-/** Whether classes of the data set before are in the list: how many images they have now, only their zips tell. */
+/**
+ * Whether classes of the data set before are there, and may have as many images as then.
+ *
+ * @param most how many images each label has at most, as far as zips were seen
+ * @param isOpen whether there are others, of zips whose folders were not seen
+ */
 function checkClasses(
   line: Line,
-  { labels, isOpen }: ListedLabels,
+  most: ReadonlyMap<string, number>,
+  isOpen: boolean,
   shrink: Inputs['shrink'],
 ): Pick<Finding, 'isWarning' | 'sentence'> {
-  if (isOpen)
+  if (isOpen) {
     return { sentence: 'whether all classes of the data set before are there, only the folders of the zips tell' };
-  const vanished = checkVanishing(line, labels, shrink);
-  if (vanished.length > 0) return { isWarning: true, sentence: vanished.join(' ') };
-  return { sentence: 'all classes of the data set before are in the file list' };
+  }
+  const fewer = checkNumbers(line, most, shrink);
+  if (fewer.length > 0) return { isWarning: true, sentence: fewer.join(' ') };
+  return { sentence: 'all classes of the data set before are there' };
 }
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {

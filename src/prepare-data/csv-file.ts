@@ -1,14 +1,17 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { diskFailure } from '../disk-failure.ts';
+import { partOf } from '../whole-file.ts';
 
 /** A file that is written while its lines come: a line of every image is too much to be kept in memory. */
 export interface CsvFile {
+  /** Once it is finished. */
   readonly path: string;
   /** @throws DiatomError `DISK` */
   add(lines: string): Promise<void> | void;
-  /** @throws DiatomError `DISK` */
-  finish(): Promise<void>;
-  /** Closes the file, whatever is in it. */
+  /** @returns SHA-256 of all that was written, hexadecimal; @throws DiatomError `DISK` */
+  finish(): Promise<string>;
+  /** Closes the file, and removes it unless it is finished. */
   abort(): Promise<void>;
 }
 
@@ -23,12 +26,14 @@ export async function createCsvFile(path: string, header: string): Promise<CsvFi
       throw diskFailure('write', path, error);
     }
   };
-  let file: FileHandle | undefined = await onDisk(() => open(path, 'w'));
+  let file: FileHandle | undefined = await onDisk(() => open(partOf(path), 'w'));
   let text = header;
+  const sum = createHash('sha256');
 
   async function flush(): Promise<void> {
     const block = text;
     text = '';
+    sum.update(block);
     await onDisk(async () => file?.writeFile(block));
   }
   async function close(): Promise<void> {
@@ -46,7 +51,12 @@ export async function createCsvFile(path: string, header: string): Promise<CsvFi
     async finish() {
       await flush();
       await close();
+      await onDisk(() => rename(partOf(path), path));
+      return sum.digest('hex');
     },
-    abort: () => close().catch(() => undefined),
+    async abort() {
+      await close().catch(() => undefined);
+      await rm(partOf(path), { force: true });
+    },
   };
 }

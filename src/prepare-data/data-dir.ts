@@ -4,6 +4,7 @@ import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { requireInsideWorkspace } from '../runner/inside-workspace.ts';
+import { type FolderLock, LOCK, type LockOptions, takeFolder } from './folder-lock.ts';
 
 /** Marks a folder as made by this action: only such a folder is ever emptied. */
 const MARKER = '.diatom-actions';
@@ -11,6 +12,8 @@ const MARKER_TEXT =
   'This folder was made by the action “Prepare a diatom data set”. The next run deletes what is in downloads and results.\n';
 
 const OWN_FOLDERS = ['downloads', 'results'];
+
+const isOwnFile = (name: string) => name === MARKER || name === LOCK || name.startsWith(`${LOCK}.`);
 
 export interface DataDir {
   readonly path: string;
@@ -33,7 +36,7 @@ export async function checkDataDir(path: string, workspace: string): Promise<voi
   const isOwn = found.some((entry) => entry.name === MARKER && entry.isFile());
   // A link of one of our names leads to what is somebody else's.
   const foreign = found
-    .filter((entry) => !isOwn || !(OWN_FOLDERS.includes(entry.name) ? entry.isDirectory() : entry.name === MARKER))
+    .filter((entry) => !isOwn || !(OWN_FOLDERS.includes(entry.name) ? entry.isDirectory() : isOwnFile(entry.name)))
     .map(({ name }) => name);
   if (foreign.length > 0) {
     throw new DiatomError(
@@ -41,6 +44,27 @@ export async function checkDataDir(path: string, workspace: string): Promise<voi
       `Input data-dir: the folder ${path} holds files that this action did not make (${foreign.slice(0, 5).join(', ')}${foreign.length > 5 ? ' …' : ''}), and a run would have to empty it. Choose another folder, or move them away.`,
     );
   }
+}
+
+/**
+ * Takes the data folder for a run, and creates it where it is missing.
+ *
+ * @throws DiatomError as `checkDataDir` does, `INPUT` when another run uses it, and `DISK` when it can't be written
+ */
+export async function lockDataDir(path: string, workspace: string, options: LockOptions): Promise<FolderLock> {
+  await checkDataDir(path, workspace);
+  try {
+    await markFolder(path);
+    return await takeFolder(path, options);
+  } catch (error) {
+    throw diskFailure('write', path, error);
+  }
+}
+
+/** The marker comes first: a run that ends right after it must not leave a folder that the next one refuses. */
+async function markFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await writeFile(join(path, MARKER), MARKER_TEXT);
 }
 
 /**
@@ -58,9 +82,7 @@ export async function openDataDir(
   await checkDataDir(path, workspace);
   const dataDir = { path, downloads: join(path, 'downloads'), results: join(path, 'results') };
   try {
-    // The marker comes first: a run that ends right after it must not leave a folder that the next one refuses.
-    await mkdir(path, { recursive: true });
-    await writeFile(join(path, MARKER), MARKER_TEXT);
+    await markFolder(path);
     if (!keepResults) await rm(dataDir.results, { recursive: true, force: true });
     await mkdir(dataDir.downloads, { recursive: true });
     await mkdir(dataDir.results, { recursive: true });

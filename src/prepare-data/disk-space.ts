@@ -1,5 +1,10 @@
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
+import { freeBytes } from '../free-bytes.ts';
 import type { Inputs } from './inputs.ts';
+import type { Source } from './sources.ts';
 
 /** What a run with low-disk needs beside one zip: what is archived and not yet uploaded, and some air. */
 const LOW_DISK_BYTES = 300e6;
@@ -38,4 +43,30 @@ export function diskAdvice({ archiveContent, keepData, lowDisk }: DiskInputs): s
 
 export function spaceSentence(need: number, free: number, path: string): string {
   return `about ${formatBytes(need)} needed, ${formatBytes(free)} free at ${path}`;
+}
+
+/** @throws DiatomError `DISK` when something has the archive's name: nothing is ever overwritten */
+export async function requireFree(path: string): Promise<void> {
+  if ((await lstat(path).catch(() => undefined)) === undefined) return;
+  throw new DiatomError('DISK', `The archive can’t be written: there is a file ${path} already. Move it away.`);
+}
+
+/** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
+export async function requireSpace(sources: readonly Source[], inputs: Inputs): Promise<void> {
+  const zips = sources.flatMap(({ zipBytes = 0, isLastOfZip }) => (isLastOfZip ? [zipBytes] : []));
+  const images = sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0);
+  const need = bytesNeeded({ zips, images }, inputs);
+  // What of the zips has come is no longer free, and no longer needed.
+  const free = (await freeBytes(inputs.workspace)) + (await bytesBelow(join(inputs.dataDir, 'downloads')));
+  if (need <= free) return;
+  throw new DiatomError(
+    'DISK',
+    `The disk is too small for this run: ${spaceSentence(need, free, inputs.workspace)}. ${diskAdvice(inputs)}`,
+  );
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const names = await readdir(folder);
+  const sizes = names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0);
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
 }

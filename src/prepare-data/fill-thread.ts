@@ -30,6 +30,7 @@ import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
 import { imageFault } from '../image/image-fault.ts';
 import { answerRequests, startData, throwIfEnding } from '../thread-program.ts';
+import { createFileBatch, type FileBatch } from './file-batch.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
 /** What is to be put into the archive, whole and without a gap. */
@@ -46,6 +47,8 @@ export interface ImagesJob {
   /** The folder with those of the splits and labels, which get them as well; `undefined` for none. */
   readonly results: string | undefined;
   readonly brokenImages: BrokenImages;
+  /** Whether all of its images are asked for, to be looked at. */
+  readonly looks: boolean;
 }
 
 /** What becomes of images that are no whole ones: see the input `broken-images`. */
@@ -67,6 +70,8 @@ export interface FileJob {
   readonly path: string;
   /** Path in the archive. */
   readonly name: string;
+  /** What it has to be, hexadecimal: somebody else may write to the same folder. */
+  readonly sha256?: string | undefined;
 }
 
 /** What a job has put into the archive. */
@@ -86,6 +91,8 @@ export interface Filled {
   readonly pictures: readonly Picture[];
   /** How many images have which size: see `sizeBins`. */
   readonly sizes: readonly number[];
+  /** All images that are in their places, where they were asked for. */
+  readonly files: FileBatch | undefined;
 }
 
 /** A picture for the report. */
@@ -105,15 +112,20 @@ export interface ZipPart {
 
 /**
  * A job comes first; then, once its length is known and it is its turn, the place in the archive. Or entries are only
- * hashed.
+ * hashed, or read.
  */
-export type FillRequest = { readonly job: FillJob } | { readonly offset: number } | { readonly hash: ZipPart };
+export type FillRequest =
+  | { readonly job: FillJob }
+  | { readonly offset: number }
+  | { readonly hash: ZipPart }
+  | { readonly read: ZipPart };
 
 export type FillReply =
   | { readonly length: number }
   | { readonly filled: Filled }
   /** SHA-256 of each entry, hexadecimal. */
-  | { readonly hashes: readonly string[] };
+  | { readonly hashes: readonly string[] }
+  | { readonly files: FileBatch };
 
 /**
  * An entry larger than this is not held in memory, and so never deflated: it goes to its place in pieces, for which its
@@ -145,7 +157,10 @@ let archive: number | undefined;
 let source: { readonly path: string; readonly file: number } | undefined;
 let prepared: Prepared | undefined;
 
-answerRequests<FillRequest, FillReply>(answer);
+answerRequests<FillRequest, FillReply>(answer, (reply) => {
+  const files = 'filled' in reply ? reply.filled.files : 'files' in reply ? reply.files : undefined;
+  return files ? [files.data.buffer] : [];
+});
 
 async function answer(request: FillRequest): Promise<FillReply> {
   if ('job' in request) {
@@ -153,6 +168,7 @@ async function answer(request: FillRequest): Promise<FillReply> {
     return { length: prepared.length };
   }
   if ('hash' in request) return { hashes: await hashesOf(request.hash) };
+  if ('read' in request) return { files: readFiles(request.read) };
   if (!prepared) throw new Error('A place without a job');
   return { filled: await prepared.write(request.offset) };
 }
@@ -256,13 +272,14 @@ function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
   };
 }
 
-function prepareFile({ path, name }: FileJob): Prepared {
-  const bytes = onDisk('read', path, () => statSync(path).size);
-  return bytes <= MAX_DEFLATED_FILE ? prepareSmallFile({ path, name }) : prepareLargeFile({ path, name, bytes });
+function prepareFile(job: FileJob): Prepared {
+  const bytes = onDisk('read', job.path, () => statSync(job.path).size);
+  return bytes <= MAX_DEFLATED_FILE ? prepareSmallFile(job) : prepareLargeFile(job, bytes);
 }
 
-function prepareSmallFile({ path, name }: Omit<FileJob, 'kind'>): Prepared {
+function prepareSmallFile({ path, name, sha256 }: FileJob): Prepared {
   const data = onDisk('read', path, () => readFileSync(path));
+  if (sha256 !== undefined && hash('sha256', data, 'hex') !== sha256) throw changed(path);
   const nameBytes = entryName(name);
   const entry = packEntry(0, { name: nameBytes, fileName: name, data, crc32: crc32(data) });
   const length = storedLength(nameBytes, entry.compressedBytes);
@@ -270,7 +287,7 @@ function prepareSmallFile({ path, name }: Omit<FileJob, 'kind'>): Prepared {
 }
 
 /** The checksum stands before the data in a zip, and is known after them: the header is written last. */
-function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { readonly bytes: number }): Prepared {
+function prepareLargeFile({ path, name, sha256 }: FileJob, bytes: number): Prepared {
   const file = openSource(path);
   const nameBytes = entryName(name);
   const header = storedLength(nameBytes, bytes) - bytes;
@@ -278,6 +295,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
     length: header + bytes,
     write(offset) {
       const piece = Buffer.allocUnsafe(PIECE_BYTES);
+      const sum = sha256 === undefined ? undefined : createHash('sha256');
       let [copied, crc] = [0, 0];
       for (;;) {
         throwIfEnding();
@@ -286,9 +304,11 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
         if (read === 0) break;
         const data = piece.subarray(0, read);
         crc = crc32(data, crc);
+        sum?.update(data);
         writeAt(data, offset + header + copied);
         copied += read;
       }
+      if (sum && sum.digest('hex') !== sha256) throw changed(path);
       const entry = storedEntry({ name: nameBytes, bytes, crc32: crc, offset });
       writeAt(localHeader(entry), offset);
       return filledFile([entry]);
@@ -297,7 +317,7 @@ function prepareLargeFile({ path, name, bytes }: Omit<FileJob, 'kind'> & { reado
 }
 
 function filledFile(entries: readonly WrittenEntry[]): Filled {
-  const nothing = { manifest: '', unreadable: [], broken: [], pictures: [], sizes: [] };
+  const nothing = { manifest: '', unreadable: [], broken: [], pictures: [], sizes: [], files: undefined };
   return { entries: 1, bytes: 0, records: recordsOf(entries), ...nothing };
 }
 
@@ -324,8 +344,9 @@ interface FoundImage {
 }
 
 /** Collects what is to be told of the images of a job. */
-function createFindings({ label, zip, brokenImages }: ImagesJob) {
+function createFindings({ label, zip, brokenImages, looks, images }: ImagesJob) {
   let [manifest, bytes] = ['', 0];
+  const files = looks ? createFileBatch(bytesOf(images)) : undefined;
   const unreadable: string[] = [];
   const broken: BrokenImage[] = [];
   const pictures: Picture[] = [];
@@ -350,6 +371,7 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
       const { image, split, fileName, wanted } = one;
       manifest += line(one, { path, split, sha256, fault }, size);
       bytes += image.bytes;
+      files?.add(data);
       if (size) sizes.add(size);
       else if (fault === undefined) unreadable.push(path);
       if (size && wanted) pictures.push({ label, split, fileName, data: data && Uint8Array.from(data) });
@@ -363,8 +385,28 @@ function createFindings({ label, zip, brokenImages }: ImagesJob) {
       broken,
       pictures,
       sizes: sizes.counts,
+      files: files?.batch(),
     }),
   };
+}
+
+/** Of what can be held in memory. */
+function bytesOf(images: PackedImages): number {
+  let sum = 0;
+  for (const { image } of unpackImages(images)) if (image.bytes <= MAX_BUFFERED_BYTES) sum += image.bytes;
+  return sum;
+}
+
+function readFiles({ zip, entries }: ZipPart): FileBatch {
+  const file = openSource(zip.path);
+  const held = entries.filter(({ bytes }) => bytes <= MAX_BUFFERED_BYTES);
+  const files = createFileBatch(held.reduce((sum, { bytes }) => sum + bytes, 0));
+  for (const entry of entries) {
+    throwIfEnding();
+    const isHeld = entry.bytes <= MAX_BUFFERED_BYTES;
+    files.add(isHeld ? onDisk('read', zip.path, () => reader.read(zip.name, file, entry)) : undefined);
+  }
+  return files.batch();
 }
 
 /** In memory of its own: of a small buffer all the memory that it shares with others would be sent. */
@@ -475,5 +517,5 @@ function asBuffer(data: Uint8Array): Buffer {
 
 function changed(path: string): DiatomError {
   const advice = 'let nothing write to it, and start again';
-  return new DiatomError('DISK', `The file ${path} changed while it was put into the archive: ${advice}.`);
+  return new DiatomError('DISK', `The file ${path} changed before it was in the archive: ${advice}.`);
 }

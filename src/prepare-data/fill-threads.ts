@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { startThread } from '../thread.ts';
 import { outOfTurn, startThreadPool, type ThreadPool } from '../thread-pool.ts';
+import type { FileBatch } from './file-batch.ts';
 import type { FillReply, FillRequest, ZipPart } from './fill-thread.ts';
 
 /**
@@ -21,6 +22,8 @@ const PART_ENTRIES = 500;
 export interface FillThreads extends ThreadPool<FillRequest, FillReply> {
   /** SHA-256 of each entry, hexadecimal. @throws DiatomError `ZIP`, `DISK` */
   hashes(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<string[]>;
+  /** The content of entries. @throws DiatomError `ZIP`, `DISK` */
+  read(zip: ZipPart['zip'], entries: readonly ZipEntry[]): Promise<FileBatch>;
 }
 
 /** @param archivePath of the file that is filled; `''` where they only look */
@@ -38,6 +41,10 @@ export function startFillThreads(archivePath: string, count: number): FillThread
         hashes.push(...('hashes' in reply ? reply.hashes : outOfTurn()));
       }
       return hashes;
+    },
+    async read(zip, entries) {
+      const reply = await pool.use((ask) => ask({ read: { zip, entries } }));
+      return 'files' in reply ? reply.files : outOfTurn();
     },
   };
 }

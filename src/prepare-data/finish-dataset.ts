@@ -1,7 +1,6 @@
 import { adviseOnClasses } from '../dataset/advice.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import type { Downloaded } from '../download/download-file.ts';
-import { hashOfFile } from '../download/part-file.ts';
 import { uploadArtifact } from '../runner/artifact.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
@@ -29,13 +28,12 @@ export interface WrittenRun extends MakeRun {
 /** Puts beside a written archive what belongs there, and brings it to the server. */
 export async function finishDataset(run: WrittenRun): Promise<Outcome> {
   const { inputs, context, dataDir, signal, written, zips, remote, same } = run;
-  const { descriptions, sidesPath, ...archive } = written;
+  const { descriptions, sidesPath, dataIdentity, ...archive } = written;
   logClasses(written.classes, inputs);
   logChanges(written.changes);
-  const dataIdentity = (await hashOfFile(written.manifestPath, signal)).digest('hex');
   if (inputs.artifactName !== '') await uploadArtifact(inputs.artifactName, descriptions, dataDir.results);
   if (same && remote && dataIdentity === same.record.data_identity) {
-    const standing = await standingArchive(same, { inputs, remote, signal });
+    const standing = await standingArchive(same, { inputs, remote, signal, now: context.now });
     if (standing) {
       await removeArchive(archive.path);
       const { manifestPath } = written;

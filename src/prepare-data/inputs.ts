@@ -221,6 +221,7 @@ function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
     groupBy: groupByInput(),
     duplicates: oneOfInput('duplicates', ['keep-together', 'drop', 'error']),
     labelConflicts: oneOfInput('label-conflicts', ['error', 'warn']),
+    nearDuplicates: oneOfInput('near-duplicates', ['report', 'together', 'off']),
   };
 }
 
@@ -267,12 +268,14 @@ function uploadInputs(): UploadInputs {
 }
 
 /** With low-disk the archive is nowhere but on the server, and the zips nowhere at all. */
-function requireSensibleDisk({ lowDisk, mode, upload, archiveContent, keepArchive }: Omit<Inputs, 'fileList'>): void {
+function requireSensibleDisk(inputs: Omit<Inputs, 'fileList'>): void {
+  const { lowDisk, mode, upload, archiveContent, keepArchive, plan } = inputs;
   if (!lowDisk) return;
   const conflict = [
     !upload && mode === 'run' ? 'upload: false' : undefined,
     archiveContent === 'data' ? 'archive-content: data (its default; set results)' : undefined,
     keepArchive ? 'keep-archive: true' : undefined,
+    plan.nearDuplicates === 'together' ? 'near-duplicates: together, for which all zips have to be here' : undefined,
   ].find((text) => text !== undefined);
   if (conflict === undefined) return;
   throw new DiatomError(

@@ -18,6 +18,8 @@ export interface KeptSides {
    * @throws DiatomError `DISK`
    */
   finish(manifest: string, broken: readonly FoundBroken[]): Promise<void>;
+  /** SHA-256 of `changes.csv`, once finished. */
+  changesSum(): string;
   /** Removes what is beside the archive, and closes the rest. */
   abort(): Promise<void>;
   /** Of the file beside the archive. */
@@ -36,6 +38,7 @@ export async function createKeptSides(
 ): Promise<KeptSides> {
   const comparison = line?.comparison;
   const file = comparison && (await createCsvFile(paths.changes, CHANGES_HEADER));
+  let changesSum = '';
   return {
     async add(images) {
       if (!comparison) return;
@@ -46,7 +49,7 @@ export async function createKeptSides(
     },
     async finish(manifest, broken) {
       await file?.add(comparison?.rest() ?? '');
-      await file?.finish();
+      changesSum = (await file?.finish()) ?? '';
       if (line)
         await writeSides(paths.sides, { manifest, broken: broken.map(knownBroken), known: line.known, isGrouped });
     },
@@ -57,6 +60,7 @@ export async function createKeptSides(
     sidesPath: line && paths.sides,
     changesPath: comparison && paths.changes,
     changes: () => comparison?.classes(),
+    changesSum: () => changesSum,
   };
 }
 

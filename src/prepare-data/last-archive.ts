@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import type { ArchiveFolder } from '../owncloud/archive-folder.ts';
@@ -9,8 +9,10 @@ import { readText, saveRemote } from '../owncloud/read-file.ts';
 import { lookUpIfThere } from '../owncloud/remote-file.ts';
 import { putVerified, textContent } from '../owncloud/store.ts';
 import { info } from '../runner/log.ts';
+import { partOf } from '../whole-file.ts';
+import { archiveName } from './archive-name.ts';
 import type { Inputs } from './inputs.ts';
-import type { StandingArchive } from './prepare.ts';
+import type { RunContext, StandingArchive } from './prepare.ts';
 import { type Base, newestOf } from './previous.ts';
 import { agreesWith, formatRecord, parseRecord, type RecordedEntry, type RunRecord } from './run-record.ts';
 
@@ -68,14 +70,24 @@ export async function findLastArchive(
  */
 export async function standingArchive(
   { record, path, url }: LastArchive,
-  { inputs, remote, signal }: { readonly inputs: Inputs; readonly remote: Remote; readonly signal: AbortSignal },
+  {
+    inputs,
+    remote,
+    signal,
+    now,
+  }: { readonly inputs: Inputs; readonly remote: Remote } & Pick<RunContext, 'signal' | 'now'>,
 ): Promise<StandingArchive | undefined> {
   const { name, bytes, sha256 } = record.archive;
   const local = inputs.keepArchive ? join(inputs.workspace, posix.basename(name)) : undefined;
-  if (local !== undefined && (await saveRemote(remote, path, local, { signal })) !== sha256) {
-    info(`“${name}” on the server is damaged: its SHA-256 is another than ${sha256}. A new archive is made.`);
-    await rm(local, { force: true });
-    return undefined;
+  if (local !== undefined) {
+    // Under the name by which the next run knows what one that was cut short has left.
+    const part = partOf(join(inputs.workspace, archiveName(inputs.archivePrefix, now)));
+    if ((await saveRemote(remote, path, part, { signal })) !== sha256) {
+      info(`“${name}” on the server is damaged: its SHA-256 is another than ${sha256}. A new archive is made.`);
+      await rm(part, { force: true });
+      return undefined;
+    }
+    await rename(part, local);
   }
   return { name, url, bytes, sha256, server: remote.description, path: local, manifestPath: undefined };
 }

@@ -28,9 +28,9 @@ export function checkShrinking(line: Line | undefined, shrink: Inputs['shrink'])
   return allowed(line?.comparison?.shrunk() ?? [], shrink);
 }
 
-/** The same of classes that have vanished, by the labels of the file list alone. */
-export function checkVanishing(line: Line, labels: ReadonlySet<string>, shrink: Inputs['shrink']): string[] {
-  return allowed(line.comparison?.vanished(labels) ?? [], shrink);
+/** The same as far as labels and their numbers of images tell, before any image is known. */
+export function checkNumbers(line: Line, most: ReadonlyMap<string, number>, shrink: Inputs['shrink']): string[] {
+  return allowed(line.comparison?.fewer(most) ?? [], shrink);
 }
 
 function allowed(shrunk: string[], shrink: Inputs['shrink']): string[] {

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { diskFailure } from '../disk-failure.ts';
+import { formatBytes } from '../format.ts';
 import { runNameOf, sidesNameOf } from '../owncloud/archive-names.ts';
+import { info } from '../runner/log.ts';
+import { partOf, writeWhole } from '../whole-file.ts';
+import type { Note } from './folder-lock.ts';
 import type { LocalSides } from './line-guard.ts';
 
 /** Makes the sums of the sides that lie beside an archive. @throws DiatomError `DISK` */
@@ -22,14 +27,34 @@ export async function describeSides(path: string): Promise<LocalSides> {
 }
 
 /** Writes from what it was made beside an archive. @throws DiatomError `DISK` */
-export async function writeRecord(archive: string, text: string): Promise<void> {
-  const path = runNameOf(archive);
-  await writeFile(path, text).catch((error: unknown) => {
-    throw diskFailure('write', path, error);
-  });
+export function writeRecord(archive: string, text: string): Promise<void> {
+  return writeWhole(runNameOf(archive), text);
 }
 
-/** Removes an archive and what lies beside it. */
+/** Removes what a run was writing when it was ended by force, and says what it has left. */
+export async function tidyAfter({ archive, begun }: Note, workspace: string): Promise<void> {
+  const when = `A run that began at ${begun} was cut short in this folder`;
+  // The note could have been written by anybody.
+  if (basename(archive) !== archive || !/-\d{4}(-\d\d){5}\.zip$/.test(archive)) return info(`${when}.`);
+  const path = join(workspace, archive);
+  const size = async (file: string) => (await lstat(file).catch(() => undefined))?.size;
+  const unfinished = await size(partOf(path));
+  if ((await size(path)) !== undefined) {
+    for (const beside of [sidesNameOf(path), runNameOf(path)]) await rm(partOf(beside), { force: true });
+    return info(`${when}. Its archive ${path} is whole, and stays.`);
+  }
+  await removeArchive(path);
+  info(
+    unfinished === undefined
+      ? `${when}.`
+      : `${when}: what it had of its archive (${partOf(path)}, ${formatBytes(unfinished)}) was deleted.`,
+  );
+}
+
+/** Removes an archive and what lies beside it, whole or not. */
 export async function removeArchive(archive: string): Promise<void> {
-  for (const path of [archive, sidesNameOf(archive), runNameOf(archive)]) await rm(path, { force: true });
+  for (const path of [archive, sidesNameOf(archive), runNameOf(archive)]) {
+    await rm(path, { force: true });
+    await rm(partOf(path), { force: true });
+  }
 }

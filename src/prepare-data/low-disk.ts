@@ -1,5 +1,5 @@
 import { rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { DiatomError, messageOf } from '../errors.ts';
 import { runProgram } from '../runner/exec.ts';
 import { warn } from '../runner/log.ts';
@@ -25,17 +25,17 @@ export interface DiskSaver {
 /**
  * Finds out whether the disk can free a part of a file, which low-disk rests on.
  *
+ * @param path of a file that is made for it, and removed
  * @throws DiatomError `INPUT`
  */
-export async function requireHoles(workspace: string): Promise<void> {
-  const path = join(workspace, `.diatom-actions-${process.pid}`);
+export async function requireHoles(path: string): Promise<void> {
   try {
     await writeFile(path, Buffer.alloc(8_192));
     await punchHole(path, 0, 4_096);
   } catch (cause) {
     throw new DiatomError(
       'INPUT',
-      `Input low-disk is true, but parts of a file can’t be freed at ${workspace} (${messageOf(cause)}): it needs Linux, the program fallocate, and a disk with ext4, XFS, Btrfs or tmpfs. Set keep-data: false instead.`,
+      `Input low-disk is true, but parts of a file can’t be freed at ${dirname(path)} (${messageOf(cause)}): it needs Linux, the program fallocate, and a disk with ext4, XFS, Btrfs or tmpfs. Set keep-data: false instead.`,
       { cause },
     );
   } finally {

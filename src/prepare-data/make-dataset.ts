@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import { plansAllAtOnce } from '../dataset/plan.ts';
 import { createTally } from '../dataset/tally.ts';
 import type { CachedDownload } from '../download/cache.ts';
+import { formatBytes } from '../format.ts';
 import type { Remote } from '../owncloud/connect.ts';
-import { group, info } from '../runner/log.ts';
+import { requireSpaceOnServer } from '../owncloud/free-space.ts';
+import { group, info, warn } from '../runner/log.ts';
 import type { DataDir } from './data-dir.ts';
 import { type Downloads, startDownloads } from './download-zips.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
@@ -13,9 +16,10 @@ import { comparedImage } from './kept-sides.ts';
 import type { LastArchive } from './last-archive.ts';
 import { checkShrinking, createLine, type Line, logChanges } from './line.ts';
 import { removeArchive } from './local-archive.ts';
+import { createLooks } from './looks.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { Outcome, RunContext } from './prepare.ts';
-import { type Selections, selectSources } from './sources.ts';
+import { type Selections, type Source, selectSources } from './sources.ts';
 import { beginSending, type Sending } from './upload.ts';
 import { type BegunArchive, writeDataset } from './write-dataset.ts';
 
@@ -48,7 +52,7 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
     // With little disk the archive can't be finished without the server.
     if (!sending || !archive.saver) return sending;
     sending.result.catch((error: unknown) => stop.abort(error));
-    leftover = archive.file.path;
+    leftover = join(inputs.workspace, archive.name);
     return sending;
   };
   try {
@@ -58,6 +62,7 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
       const planned = await group('Download and plan', () => planOnly(selections, inputs, line));
       return outcomeOf(run, planned, {});
     }
+    if (!run.same) await requireRoom(selections, run, signal);
     let begun: BegunArchive | undefined;
     const onBegun = (archive: BegunArchive) => {
       begun = archive;
@@ -126,11 +131,28 @@ async function select(downloads: Downloads, inputs: Inputs, line: Line | undefin
   return { ...selections, warnings: [...selections.warnings, ...shrunk] };
 }
 
+/** Images that are compressed are in the archive as they are; of others nobody knows how small they get. */
+async function requireRoom({ sources }: Selections, { inputs, remote }: MakeRun, signal: AbortSignal): Promise<void> {
+  const { upload, archiveContent } = inputs;
+  if (!remote || !upload) return;
+  const sum = (of: (source: Source) => number) => sources.reduce((bytes, source) => bytes + of(source), 0);
+  const zips = archiveContent === 'data' ? sum(({ isLastOfZip, zipBytes = 0 }) => (isLastOfZip ? zipBytes : 0)) : 0;
+  const most = zips + sum(({ imageBytes }) => imageBytes);
+  const bytes = most - sum(({ looseBytes }) => looseBytes);
+  const free = await requireSpaceOnServer(remote, { folder: upload.folder, bytes, what: 'the archive' }, { signal });
+  if (free !== undefined && free < most) {
+    warn(
+      `${remote.description} has ${formatBytes(free)} left for this account: less than the ${formatBytes(most)} that the archive takes if its images don’t get smaller.`,
+    );
+  }
+}
+
 /** Finds out which side every image goes to, and puts none there. */
 async function planOnly(selections: Selections, inputs: Inputs, line: Line | undefined): Promise<Planned> {
   const threads = startFillThreads('', threadsFor('copying'));
+  const looks = createLooks();
   try {
-    const planning = await createPlanning(selections, inputs.plan, threads, line?.known);
+    const planning = await createPlanning(selections, inputs.plan, { threads, looks }, line?.known);
     const tally = createTally();
     const leftOut = [...selections.leftOut];
     for await (const { planned } of planning.sources()) {
@@ -148,5 +170,6 @@ async function planOnly(selections: Selections, inputs: Inputs, line: Line | und
     return { classes, leftOut, changes, warnings: [...selections.warnings, ...planning.warnings()] };
   } finally {
     await threads.close();
+    await looks.close();
   }
 }

@@ -5,6 +5,7 @@ import type { ZipEntry } from '../archive/open-zip.ts';
 import type { Gallery } from '../dataset/gallery.ts';
 import type { PlannedImage } from '../dataset/plan.ts';
 import { diskFailure } from '../disk-failure.ts';
+import { batchesOf } from './batches.ts';
 import { type EarlyJob, fillArchive } from './fill-archive.ts';
 import type { BrokenImage, BrokenImages, Filled, FillJob } from './fill-thread.ts';
 import type { FillThreads } from './fill-threads.ts';
@@ -12,10 +13,6 @@ import type { DiskSaver } from './low-disk.ts';
 import { packImages } from './packed-images.ts';
 import type { Planning, ReadySource } from './plan-sources.ts';
 import type { Source } from './sources.ts';
-
-/** So many bytes of images, and so many images, are a thread's job: large enough to need few messages. */
-const JOB_BYTES = 2 * 2 ** 20;
-const JOB_IMAGES = 256;
 
 export interface OrganiseOptions {
   /** Where the images go; `undefined` when they go to the archive only. */
@@ -31,6 +28,8 @@ export interface OrganiseOptions {
   readonly saver: DiskSaver | undefined;
   readonly signal: AbortSignal;
   readonly brokenImages: BrokenImages;
+  /** Whether the images are asked for, to be looked at. */
+  readonly looks: boolean;
   /** Told of a source as soon as it is planned. */
   readonly onPlanned: (ready: ReadySource) => Promise<void> | void;
   /** Told of images that are in their places, in the order of the archive, and of those that are not. */
@@ -65,7 +64,8 @@ export async function organise(
 
 async function* copies(sources: readonly Source[]): AsyncGenerator<FillJob> {
   for (const { downloaded, zipName } of sources.filter(({ isLastOfZip }) => isLastOfZip)) {
-    yield { kind: 'file', path: (await downloaded()).path, name: `downloads/${zipName}` };
+    const { path, sha256 } = await downloaded();
+    yield { kind: 'file', path, name: `downloads/${zipName}`, sha256 };
   }
 }
 
@@ -80,6 +80,7 @@ async function fill(
     saver,
     signal,
     brokenImages,
+    looks,
     onPlanned,
     onFilled,
   }: OrganiseOptions,
@@ -96,13 +97,13 @@ async function fill(
       const images = planned.images.toSorted((a, b) => a.image.headerOffset - b.image.headerOffset);
       const shown = gallery.choose(label, planned.images);
       if (results !== undefined) await makeFolders(images, results, label);
-      for (const batch of batches(images)) {
+      for (const batch of batchesOf(images, ({ image }) => image.bytes)) {
         const packed = packImages(batch.map((one) => ({ ...one, wanted: shown.has(one) })));
         await zip.reach(batch.at(-1)?.image.limit ?? 0);
         const part = { path: zip.path(), name: zipName };
         waiting.push({ images: batch, zipName });
         yield {
-          early: { kind: 'images', zip: part, label, images: packed, archiveFolder, results, brokenImages },
+          early: { kind: 'images', zip: part, label, images: packed, archiveFolder, results, brokenImages, looks },
           whole: zip.whole,
         };
       }
@@ -129,19 +130,5 @@ async function makeFolders(images: readonly PlannedImage[], results: string, lab
     await mkdir(folder, { recursive: true }).catch((error: unknown) => {
       throw diskFailure('write', folder, error);
     });
-  }
-}
-
-/** The images of a source in order; a large one is alone. */
-function* batches(images: readonly PlannedImage<ZipEntry>[]): Generator<readonly PlannedImage<ZipEntry>[]> {
-  for (let next = 0; next < images.length; ) {
-    const start = next;
-    let bytes = 0;
-    for (; next < images.length && next - start < JOB_IMAGES; next++) {
-      const more = images[next]?.image.bytes ?? 0;
-      if (next > start && bytes + more > JOB_BYTES) break;
-      bytes += more;
-    }
-    yield images.slice(start, next);
   }
 }

@@ -1,7 +1,8 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
 import type { KnownImages } from '../dataset/known-images.ts';
+import type { Hashes } from '../dataset/near-index.ts';
 import {
-  type ContentOf,
+  type AllImages,
   createPlanner,
   type PlannedSource,
   type PlanOptions,
@@ -9,6 +10,8 @@ import {
 } from '../dataset/plan.ts';
 import type { FillThreads } from './fill-threads.ts';
 import { createIdentities } from './identities.ts';
+import type { Looks } from './looks.ts';
+import { findNear, type NearImages } from './near-images.ts';
 import type { OpenSource } from './selected-zip.ts';
 import type { Selections, Source } from './sources.ts';
 
@@ -27,19 +30,22 @@ export interface Planning {
   sources(): AsyncGenerator<ReadySource, void, void>;
   /** Sentences about what was planned so far. */
   warnings(): string[];
+  /** Of images that were looked at for the plan. */
+  readonly hashes: ReadonlyMap<ZipEntry, Hashes> | undefined;
 }
 
 /**
  * Plans source after source. Where the planner has to see all images at once and some may be identical, all zips have to
  * be here first: whether they are, only their bytes tell.
  *
+ * @param looks for images that are to be kept together as they look alike: then all zips have to be here first, too
  * @param known the images of the data set before, where sides are kept
  * @throws DiatomError (here and in `sources`) what `createPlanner`, its `plan` and `Source` throw; `ZIP`, `DISK`
  */
 export async function createPlanning(
   { sources, isAlike, images: kept }: Selections,
   options: PlanOptions,
-  threads: FillThreads,
+  { threads, looks }: { readonly threads: FillThreads; readonly looks: Looks },
   known?: KnownImages,
 ): Promise<Planning> {
   const identities = createIdentities(isAlike, threads);
@@ -49,19 +55,22 @@ export async function createPlanning(
     return identities.identify({ path: (await source.downloaded()).path, name: source.zipName }, images);
   }
 
-  let all: { readonly images: readonly (readonly ZipEntry[])[]; readonly contentOf: ContentOf<ZipEntry> } | undefined;
+  let all: AllImages<ZipEntry> | undefined;
+  let near: NearImages | undefined;
   if (plansAllAtOnce(sources, options)) {
     const images = kept ?? [];
     const contents = new Map<ZipEntry, number>();
     for (const [index, source] of sources.entries()) {
       for (const [image, content] of await identify(source, images[index] ?? [])) contents.set(image, content);
     }
-    all = { images, contentOf: (image) => contents.get(image) };
+    if (options.nearDuplicates === 'together') near = await findNear(sources, images, { threads, looks, known });
+    all = { images, contentOf: (image) => contents.get(image), nearOf: near?.nearOf };
   }
   const planner = createPlanner<ZipEntry>(sources, options, all, known);
 
   return {
     warnings: planner.warnings,
+    hashes: near?.hashes,
     async *sources() {
       for (const source of sources) {
         const zip = await source.open({ whole: !all && source.alikeCount > 0 });

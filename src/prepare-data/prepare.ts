@@ -1,14 +1,20 @@
+import { join } from 'node:path';
 import type { ArchiveFacts } from '../archive/archive-writer.ts';
 import type { ClassChanges } from '../dataset/changes.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import type { HttpClient } from '../http/client.ts';
+import type { Remote } from '../owncloud/connect.ts';
+import { addressOfRun } from '../runner/address-of-run.ts';
 import { group, info } from '../runner/log.ts';
+import { partOf } from '../whole-file.ts';
+import { archiveName } from './archive-name.ts';
 import { type Comparison, compareSources, dropAll } from './compare-sources.ts';
-import { type DataDir, openDataDir } from './data-dir.ts';
+import { type DataDir, lockDataDir, openDataDir } from './data-dir.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs } from './inputs.ts';
 import { findLastArchive, type LastArchive, standingArchive, updateRecord } from './last-archive.ts';
+import { tidyAfter } from './local-archive.ts';
 import { requireHoles } from './low-disk.ts';
 import { makeDataset } from './make-dataset.ts';
 import { signIn } from './sign-in.ts';
@@ -68,11 +74,29 @@ export interface RunContext {
 
 /** The whole of the action, from checked inputs to a data set on the server. */
 export async function prepare(inputs: Inputs, context: RunContext): Promise<Outcome> {
-  const { server, lowDisk, mode } = inputs;
+  const { server } = inputs;
   // Signed in before anything is downloaded: a wrong password should show now, not in two hours.
   const remote = server && (await group('Sign in', () => signIn(inputs, server, context)));
-  if (lowDisk) await requireHoles(inputs.workspace);
   const previous = await group('Data set before', () => findPrevious(inputs, remote, context));
+  const archive = archiveName(inputs.archivePrefix, context.now);
+  const run = addressOfRun(context.env) ?? '';
+  const lock = await lockDataDir(inputs.dataDir, inputs.workspace, { now: context.now, run, archive });
+  try {
+    for (const note of lock.dead) await tidyAfter(note, inputs.workspace);
+    if (inputs.lowDisk) await requireHoles(partOf(join(inputs.workspace, archive)));
+    return await prepareIn(inputs, context, { remote, previous });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The work in a data folder that is this run's alone. */
+async function prepareIn(
+  inputs: Inputs,
+  context: RunContext,
+  { remote, previous }: { readonly remote: Remote | undefined; readonly previous: Previous },
+): Promise<Outcome> {
+  const { mode } = inputs;
   const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: mode === 'dry-run' });
   const last =
     remote && mode === 'run' ? await findLastArchive(inputs, { remote, ...previous }, context.signal) : undefined;
@@ -80,10 +104,10 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
     last && (await group('Compare with the last archive', () => compare(inputs, last, dataDir, context)));
   let same = compared?.isSame ? last : undefined;
   if (remote && compared && same) {
-    const { signal } = context;
+    const { signal, now } = context;
     await updateRecord(same, compared.entries, { remote, signal });
     if (!inputs.keepData) {
-      const standing = await standingArchive(same, { inputs, remote, signal });
+      const standing = await standingArchive(same, { inputs, remote, signal, now });
       if (standing) {
         await dropAll(compared.here);
         return standingOutcome(same, standing, { dataDir, previous });

@@ -3,6 +3,7 @@ import type { ClassChanges } from '../dataset/changes.ts';
 import type { SizeBin } from '../dataset/image-sizes.ts';
 import { formatNTest } from '../dataset/n-test.ts';
 import type { ReportData, ReportPicture } from '../dataset/report.ts';
+import type { ReportNear } from '../dataset/report-near.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { Tally } from '../dataset/tally.ts';
 import type { Inputs } from './inputs.ts';
@@ -23,6 +24,7 @@ export function reportData(
     readonly warnings: readonly string[];
     readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
     readonly sizes: readonly SizeBin[];
+    readonly near: ReportNear | undefined;
   },
 ): ReportData {
   const classes = tally.classes();
@@ -43,6 +45,7 @@ export function reportData(
       ...tally.ofSource(index),
     })),
     sizes: run.sizes,
+    near: run.near,
   };
 }
 
@@ -53,6 +56,7 @@ function optionsOf({ plan, nTest, imageExtensions }: Pick<Inputs, 'plan' | 'nTes
     { label: 'group-by', value: plan.groupBy?.source ?? '' },
     { label: 'duplicates', value: plan.duplicates },
     { label: 'label-conflicts', value: plan.labelConflicts },
+    { label: 'near-duplicates', value: plan.nearDuplicates },
     { label: 'image-extensions', value: imageExtensions.join(', ') },
   ].filter(({ value }) => value !== '');
 }

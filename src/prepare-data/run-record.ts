@@ -19,6 +19,7 @@ const Options = z.object({
   group_by: z.nullable(z.string()),
   duplicates: z.string(),
   label_conflicts: z.string(),
+  near_duplicates: z.string(),
   image_extensions: z.array(z.string()),
   archive_content: z.string(),
   broken_images: z.string(),
@@ -73,13 +74,14 @@ export function parseRecord(text: string, name: string): RunRecord {
 export function recordedOptions(
   inputs: Pick<Inputs, 'plan' | 'isSeedGiven' | 'imageExtensions' | 'archiveContent' | 'brokenImages'>,
 ): RunRecord['options'] {
-  const { split, seed, groupBy, duplicates, labelConflicts } = inputs.plan;
+  const { split, seed, groupBy, duplicates, labelConflicts, nearDuplicates } = inputs.plan;
   return {
     split,
     seed: split === 'keep' && !inputs.isSeedGiven ? null : seed,
     group_by: groupBy?.source ?? null,
     duplicates,
     label_conflicts: labelConflicts,
+    near_duplicates: nearDuplicates,
     image_extensions: [...inputs.imageExtensions],
     archive_content: inputs.archiveContent,
     broken_images: inputs.brokenImages,

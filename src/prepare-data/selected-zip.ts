@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
-import { isIncompleteNote, MAX_NOTE_BYTES, requireComplete } from '../dataset/incomplete-notes.ts';
+import { isIncompleteNote, MAX_NOTE_BYTES, requireComplete, suspicion } from '../dataset/incomplete-notes.ts';
 import type { Selection } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
 import type { DownloadingZip } from './download-zips.ts';
@@ -92,9 +92,10 @@ export async function selectZip(
   const readAhead = () => Promise.race([readRemote(remote, options), file.then(() => undefined)]);
   const ahead = await readAhead();
   const entries = ahead?.entries ?? (await readEntries());
-  await readNotes(entries, options, downloaded);
+  const suspicions = await readNotes(entries, options, downloaded);
   const zipBytes = ahead?.zipBytes ?? (await file).bytes;
-  const selection = select(entries);
+  const selected = select(entries);
+  const selection = { ...selected, warnings: [...suspicions, ...selected.warnings] };
   const directory = digestOf(entries);
   const imagesOf = ({ folders }: Selection<ZipEntry>) => folders.map(({ images }) => images);
   // The images themselves are kept only where they have to be the same objects.
@@ -145,20 +146,34 @@ export async function selectZip(
   };
 }
 
-/** Looks into the files in which some servers say what they left out: for them, the zip is waited for. */
+/**
+ * Looks into the files in which servers and people say what was left out: for them, the zip is waited for.
+ *
+ * @returns sentences about those that are not known
+ * @throws DiatomError `ZIP` that quotes one that is, when the zip lacks something
+ */
 async function readNotes(
   entries: readonly ZipEntry[],
   { name }: Parameters<typeof openZip>[1],
   downloaded: () => Promise<DownloadedZip>,
-): Promise<void> {
-  const notes = entries.filter(({ path, bytes }) => isIncompleteNote(path) && bytes <= MAX_NOTE_BYTES);
-  if (notes.length === 0) return;
-  const zip = await openZip((await downloaded()).path, { name, accept: isIncompleteNote });
+): Promise<string[]> {
+  const notes = entries.filter(
+    ({ path, bytes, fault }) => isIncompleteNote(path) && bytes <= MAX_NOTE_BYTES && fault === undefined,
+  );
+  const found: string[] = [];
+  if (notes.length === 0) return found;
+  const zip = await openZip((await downloaded()).path, { name, accept: () => false });
   try {
-    for (const note of notes) requireComplete(name, note.path, (await zip.read(note)).toString('utf8'));
+    for (const note of notes) {
+      const text = (await zip.read(note)).toString('utf8');
+      requireComplete(name, note.path, text);
+      const sentence = suspicion(name, note.path, text);
+      if (sentence !== undefined) found.push(sentence);
+    }
   } finally {
     await zip.close();
   }
+  return found;
 }
 
 /** @returns `undefined` for a zip that can't be read on its server */

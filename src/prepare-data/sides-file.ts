@@ -1,10 +1,8 @@
-import { createReadStream } from 'node:fs';
 import type { KnownImages } from '../dataset/known-images.ts';
-import { MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { type KnownImage, SIDES_HEADER, sidesOfManifest, sidesRow } from '../dataset/sides.ts';
 import { createSidesUpdate } from '../dataset/sides-update.ts';
-import { diskFailure } from '../disk-failure.ts';
 import { createCsvFile } from './csv-file.ts';
+import { piecesOfManifest } from './read-manifest.ts';
 
 /**
  * Writes the sides of a data set and of all before it in its line. The sums of its images are in the manifest, and read
@@ -25,8 +23,10 @@ export async function writeSides(
 ): Promise<void> {
   const update = createSidesUpdate(options.known, options);
   const rows: string[] = [];
-  for await (const images of imagesOfManifest(options.manifest)) {
-    for (const image of images) for (const row of update.add(image)) rows.push(sidesRow(row));
+  for await (const piece of piecesOfManifest(options.manifest)) {
+    for (const image of sidesOfManifest(piece, options.manifest)) {
+      for (const row of update.add(image)) rows.push(sidesRow(row));
+    }
   }
   for (const image of options.broken) for (const row of update.add(image)) rows.push(sidesRow(row));
   for (const image of update.rest()) rows.push(sidesRow(image));
@@ -40,21 +40,5 @@ export async function writeSides(
     await file.finish();
   } finally {
     await file.abort();
-  }
-}
-
-/** The images of a manifest, a piece of it at a time. No line end can be inside of a line: names have none. */
-async function* imagesOfManifest(path: string): AsyncGenerator<KnownImage[]> {
-  let rest = '';
-  try {
-    for await (const piece of createReadStream(path, 'utf8')) {
-      const text = rest + piece;
-      const end = text.lastIndexOf('\n') + 1;
-      rest = text.slice(end);
-      const lines = text.slice(0, end);
-      yield sidesOfManifest(lines.startsWith(MANIFEST_HEADER) ? lines : MANIFEST_HEADER + lines, path);
-    }
-  } catch (error) {
-    throw diskFailure('read', path, error);
   }
 }

@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { type ArchiveFacts, createArchive } from '../archive/archive-writer.ts';
 import type { ClassChanges } from '../dataset/changes.ts';
@@ -7,43 +7,47 @@ import { datasetJson, MANIFEST_HEADER } from '../dataset/manifest.ts';
 import { reportHtml } from '../dataset/report.ts';
 import type { LeftOut } from '../dataset/select-images.ts';
 import { type ClassCount, createTally } from '../dataset/tally.ts';
-import { diskFailure } from '../disk-failure.ts';
-import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
-import { freeBytes } from '../free-bytes.ts';
 import type { GrowingFile } from '../growing-file.ts';
 import { sidesNameOf } from '../owncloud/archive-names.ts';
 import { info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
+import { namedWhenWhole, partOf, writeWhole } from '../whole-file.ts';
 import { archiveName } from './archive-name.ts';
 import { brokenWarnings, type FoundBroken, leftOutBroken, requireWholeImages } from './broken-images.ts';
 import { createCsvFile } from './csv-file.ts';
 import type { DataDir } from './data-dir.ts';
-import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
+import { describeNear } from './describe-near.ts';
+import { requireFree, requireSpace } from './disk-space.ts';
 import { fillArchive } from './fill-archive.ts';
 import type { FillJob } from './fill-thread.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Inputs } from './inputs.ts';
 import { createKeptSides, type KeptSides } from './kept-sides.ts';
 import type { Line } from './line.ts';
+import { createLooks } from './looks.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
 
+import { createNearFinder } from './near-finder.ts';
 import { organise } from './organise.ts';
 import { createPictures } from './pictures.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { RunContext } from './prepare.ts';
 import { reportData } from './report-data.ts';
-import type { Selections, Source } from './sources.ts';
+import type { Selections } from './sources.ts';
 
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
 const REPORT = 'report.html';
 const CHANGES = 'changes.csv';
+const NEAR = 'near-duplicates.csv';
 
 export interface WrittenDataset {
   readonly name: string;
   readonly path: string;
   readonly facts: ArchiveFacts;
+  /** SHA-256 of the manifest, hexadecimal. */
+  readonly dataIdentity: string;
   readonly manifestPath: string;
   readonly reportPath: string;
   /** Of the file beside the archive; `undefined` where sides are not kept. */
@@ -86,11 +90,13 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const { sources } = selections;
   const name = archiveName(inputs.archivePrefix, context.now);
   const path = join(inputs.workspace, name);
+  await requireFree(path);
   await requireSpace(sources, inputs);
-  const saver = inputs.lowDisk ? createDiskSaver(path) : undefined;
+  const part = partOf(path);
+  const saver = inputs.lowDisk ? createDiskSaver(part) : undefined;
   const { signal } = context;
   const manifest = await createCsvFile(join(dataDir.results, MANIFEST), MANIFEST_HEADER);
-  const archive = await createArchive(path, {
+  const archive = await createArchive(part, {
     signal,
     onDigested: saver?.onDigested,
     withSha1: inputs.upload !== undefined,
@@ -98,11 +104,15 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     await manifest.abort();
     throw error;
   });
+  // With little disk it is never whole: what the server has of it is freed.
+  const file = saver ? archive.file : namedWhenWhole(archive.file, path);
   // From here on nothing may fail outside of what closes them: threads keep a program alive.
   const imageBytes = sources.reduce((sum, source) => sum + source.imageBytes, 0);
   const looseBytes = sources.reduce((sum, source) => sum + source.looseBytes, 0);
-  const threads = startFillThreads(path, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
+  const threads = startFillThreads(part, threadsFor(looseBytes > imageBytes / 2 ? 'deflating' : 'copying'));
   const pictures = createPictures(selections.gallery.pictureBytes);
+  const looks = createLooks();
+  const { nearDuplicates } = inputs.plan;
   let kept: KeptSides | undefined;
   try {
     kept = await createKeptSides(
@@ -111,8 +121,9 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       { isGrouped: inputs.plan.groupBy !== undefined },
     );
     const { sidesPath, changesPath } = kept;
-    const planning = await createPlanning(selections, inputs.plan, threads, run.line?.known);
-    run.onBegun({ name, file: archive.file, saver });
+    const planning = await createPlanning(selections, inputs.plan, { threads, looks }, run.line?.known);
+    const finder = nearDuplicates === 'off' ? undefined : createNearFinder(looks, planning.hashes);
+    run.onBegun({ name, file, saver });
     const archiveFolder = inputs.archiveContent === 'data' ? 'results/' : '';
     const tally = createTally();
     const [unreadable, sizes, leftOut]: [string[], number[], LeftOut[]] = [[], [], [...selections.leftOut]];
@@ -130,6 +141,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         saver,
         signal,
         brokenImages: inputs.brokenImages,
+        looks: nearDuplicates === 'report',
         onPlanned: ({ planned }) => {
           leftOut.push(...planned.leftOut);
         },
@@ -143,6 +155,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
           progress.update(doneBytes, imageBytes);
           await manifest.add(filled.manifest);
           await pictures.add(filled.pictures);
+          await finder?.add(filled.files, placed);
         },
       });
     } finally {
@@ -151,19 +164,25 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     requireWholeImages(broken, tally.classes());
     const gone = inputs.brokenImages === 'leave-out' ? broken : [];
     leftOut.push(...gone.map(leftOutBroken));
-    await manifest.finish();
+    const dataIdentity = await manifest.finish();
     await kept.finish(manifest.path, gone);
     const changes = kept.changes();
+    const found = await finder?.finish();
+    const near = found && (await describeNear(found, { ...inputs, manifest: manifest.path, sources }));
     const warnings = [
       ...selections.warnings,
       ...planning.warnings(),
       ...brokenWarnings(broken, tally.classes(), inputs.brokenImages),
       ...unreadableWarning(unreadable),
+      ...(near?.warnings ?? []),
     ];
     const descriptions = [manifest.path, ...(changesPath === undefined ? [] : [changesPath])];
+    const made: Record<string, string> = {};
+    if (near?.csv !== undefined) made[NEAR] = near.csv;
     async function* texts(): AsyncGenerator<FillJob> {
-      yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST };
-      if (changesPath !== undefined) yield { kind: 'file', path: changesPath, name: archiveFolder + CHANGES };
+      yield { kind: 'file', path: manifest.path, name: archiveFolder + MANIFEST, sha256: dataIdentity };
+      const sha256 = kept?.changesSum();
+      if (changesPath !== undefined) yield { kind: 'file', path: changesPath, name: archiveFolder + CHANGES, sha256 };
       const downloaded = await Promise.all(
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
@@ -174,25 +193,23 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         warnings,
         changes,
         sizes: sizeBins(sizes),
+        near: near?.report,
       });
-      const made = {
-        [DATASET]: datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() }),
-        [REPORT]: reportHtml(report),
-      };
+      made[DATASET] = datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() });
+      made[REPORT] = reportHtml(report);
       for (const [fileName, text] of Object.entries(made)) {
         const description = join(dataDir.results, fileName);
-        await writeFile(description, text).catch((error: unknown) => {
-          throw diskFailure('write', description, error);
-        });
+        await writeWhole(description, text);
         descriptions.push(description);
-        yield { kind: 'file', path: description, name: archiveFolder + fileName };
+        yield { kind: 'file', path: description, name: archiveFolder + fileName, sha256: hash('sha256', text, 'hex') };
       }
     }
     await fillArchive(archive, texts(), { threads, signal });
     const facts = await archive.finish();
+    await file.complete;
     info(`${name}: ${formatBytes(facts.bytes)}, ${facts.entries} files, SHA-256 ${facts.sha256}`);
     const [manifestPath, reportPath] = [manifest.path, join(dataDir.results, REPORT)];
-    const files = { name, path, facts, manifestPath, reportPath, sidesPath, descriptions };
+    const files = { name, path, facts, dataIdentity, manifestPath, reportPath, sidesPath, descriptions };
     return { ...files, classes: tally.classes(), leftOut, warnings, changes };
   } catch (error) {
     // In this order: what is open can't be removed everywhere.
@@ -204,27 +221,8 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   } finally {
     await threads.close();
     await pictures.close();
+    await looks.close();
   }
-}
-
-/** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
-async function requireSpace(sources: readonly Source[], inputs: Inputs): Promise<void> {
-  const zips = sources.flatMap(({ zipBytes = 0, isLastOfZip }) => (isLastOfZip ? [zipBytes] : []));
-  const images = sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0);
-  const need = bytesNeeded({ zips, images }, inputs);
-  // What of the zips has come is no longer free, and no longer needed.
-  const free = (await freeBytes(inputs.workspace)) + (await bytesBelow(join(inputs.dataDir, 'downloads')));
-  if (need <= free) return;
-  throw new DiatomError(
-    'DISK',
-    `The disk is too small for this run: ${spaceSentence(need, free, inputs.workspace)}. ${diskAdvice(inputs)}`,
-  );
-}
-
-async function bytesBelow(folder: string): Promise<number> {
-  const names = await readdir(folder);
-  const sizes = names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0);
-  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Until all zips are here, their progress is the one that is shown. */

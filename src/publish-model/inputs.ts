@@ -67,6 +67,8 @@ export interface Inputs {
   readonly task: Task | CheckTask;
   /** How many versions stay; `undefined`: all. */
   readonly keepVersions: number | undefined;
+  /** Asks whether a run that holds the model's folder has ended; `''` when nobody may ask. */
+  readonly githubToken: string;
 }
 
 /**
@@ -78,12 +80,14 @@ export interface Inputs {
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
   mask(textInput('owncloud-password'));
   mask(textInput('models-password'));
+  mask(textInput('github-token'));
   return {
     ...accounts(),
     modelsFolder: folderInput('models-folder') || 'models',
     modelName: modelNameInput(),
     task: taskInput(env, now),
     keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
+    githubToken: textInput('github-token'),
   };
 }
 

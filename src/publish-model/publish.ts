@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { formatBytes } from '../format.ts';
 import { evaluateGate } from '../model/gate.ts';
 import type { Remote } from '../owncloud/connect.ts';
+import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
 import { downloadArtifact } from '../runner/download-artifact.ts';
@@ -17,6 +18,7 @@ import { keepRecord } from './keep-record.ts';
 import { type LocalModel, readModelDir } from './model-dir.ts';
 import { judgedOutcome, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
+import { stillThere } from './still-there.ts';
 import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
 import { judgementOf, type VersionRecord } from './version-record.ts';
@@ -30,8 +32,17 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
   if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
+  let isStored = false;
+  const onStored = (outcome: Outcome) => {
+    isStored = true;
+    context.onStored(outcome);
+  };
   try {
-    return await atWork(inputs, context, (place) => publishVersion(inputs, task, model, place, context));
+    return await atWork(inputs, context, (place) =>
+      publishVersion(inputs, task, model, place, { ...context, onStored }),
+    );
+  } catch (error) {
+    throw isStored ? error : stillThere(error, task);
   } finally {
     await close();
   }
@@ -77,6 +88,12 @@ async function publishVersion(
   const judged = judgementOf(checks, rules, production, context.now());
   const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [] };
   const what = { folder, version, model, isThere, record };
+  if (!isThere) {
+    const own = model.files.reduce((sum, { bytes }) => sum + bytes, 0);
+    // Production is a copy of its own.
+    const [bytes, text] = task.promote ? [2 * own, 'the version with its copy for production'] : [own, 'the version'];
+    await requireSpaceOnServer(remote, { folder, bytes, what: text }, options);
+  }
   const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));

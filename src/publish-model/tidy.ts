@@ -52,9 +52,16 @@ export async function removeOldVersions(
 ): Promise<string[]> {
   const { versions } = sortOut((await listFolder(remote, folder, options)) ?? []);
   const dated: { readonly name: string; readonly time: number }[] = [];
+  let undated = 0;
   for (const name of versions) {
     const time = await publishedAt(remote, `${folder}/${name}`, options);
-    if (time !== undefined) dated.push({ name, time: time.getTime() });
+    if (time instanceof Date) dated.push({ name, time: time.getTime() });
+    else if (time === 'no time') undated += 1;
+  }
+  if (undated > 0) {
+    options.onWarning?.(
+      `${remote.description} does not say when ${undated} of the versions were stored: keep-versions deletes none of those.`,
+    );
   }
   dated.sort((a, b) => b.time - a.time || (a.name < b.name ? 1 : -1));
   const removed: string[] = [];
@@ -74,11 +81,16 @@ export async function removeOldVersions(
   return removed;
 }
 
-/** When a version was published; `undefined` for a folder that is not a whole version, or where the server has no times. */
-async function publishedAt(remote: Remote, folder: string, options: RemoteOptions): Promise<Date | undefined> {
+/** When a version was published; `undefined` for a folder that is not a whole version. */
+async function publishedAt(
+  remote: Remote,
+  folder: string,
+  options: RemoteOptions,
+): Promise<Date | 'no time' | undefined> {
   const entries = (await listFolder(remote, folder, options)) ?? [];
   const hasWeights = entries.some(({ name, type }) => name === WEIGHTS_FILE && type === 'file');
-  return hasWeights ? entries.find(({ name, type }) => name === SUMS_FILE && type === 'file')?.modified : undefined;
+  const sums = entries.find(({ name, type }) => name === SUMS_FILE && type === 'file');
+  return hasWeights && sums ? (sums.modified ?? 'no time') : undefined;
 }
 
 async function removeOrWarn(remote: Remote, folder: string, options: RemoteOptions): Promise<void> {

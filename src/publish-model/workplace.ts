@@ -13,6 +13,7 @@ import { removeTemporary } from '../owncloud/store.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import { keepPage } from './keep-page.ts';
+import { endOfOwners, ownerOf } from './lock-owner.ts';
 import type { Outcome } from './outcome.ts';
 import { type PublishedModel, readPublished } from './production.ts';
 import { removeUnfinished } from './tidy.ts';
@@ -75,7 +76,8 @@ export async function atWork(
   });
   requireFullAccess(remote);
   if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
-  const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, onWait: info };
+  const hasEnded = endOfOwners(inputs, context);
+  const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, hasEnded, onWait: info };
   const lock = await takeLock(remote, request, options);
   try {
     const content = await repaired(remote, folder, options);
@@ -138,12 +140,4 @@ async function repaired(remote: Remote, folder: string, options: RemoteOptions):
   await removeUnfinished(remote, folder, content.unfinished, options);
   for (const name of content.unfinishedFiles) await removeTemporary(remote, remotePath(folder, name), options);
   return content;
-}
-
-/** Who holds the lock, for people: the address of the run. */
-function ownerOf(env: NodeJS.ProcessEnv): string {
-  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run } = env;
-  return server && repository && run
-    ? `${server}/${repository}/actions/runs/${run}`
-    : `a run outside of GitHub, process ${process.pid}`;
 }

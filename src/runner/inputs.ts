@@ -1,6 +1,7 @@
 import { getInput } from '@actions/core';
 import { whyUnsafeName } from '../dataset/safe-name.ts';
 import { DiatomError } from '../errors.ts';
+import { decodedPath } from '../owncloud/remote-path.ts';
 
 /** A text; `''` when it is not set. */
 export function textInput(name: string): string {
@@ -40,6 +41,13 @@ export function safeNameInput(name: string, fallback: string): string {
 /** A folder on a server, without slashes at its ends; `''` when it is not set: the top folder. */
 export function folderInput(name: string): string {
   const folder = getInput(name).replace(/^\/+|\/+$/g, '');
+  if (/%[0-9a-f]{2}/i.test(folder) && decodedPath(folder) !== folder) {
+    throw invalidInput(
+      name,
+      folder,
+      `a folder as people see it, not as addresses have it: write “${decodedPath(folder)}”`,
+    );
+  }
   const unsafe = folder === '' ? undefined : folder.split('/').find((part) => whyUnsafeName(part) !== undefined);
   if (unsafe === undefined) return folder;
   throw invalidInput(name, folder, `a folder such as data/sets; “${unsafe}” ${whyUnsafeName(unsafe)}`);

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { requireInsideWorkspace } from '../runner/inside-workspace.ts';
 import { info, warn } from '../runner/log.ts';
+import { partOf, writeWhole } from '../whole-file.ts';
 
 /** Marks a folder as made by this action: only such a folder is ever emptied. */
 const MARKER = '.diatom-actions';
@@ -26,10 +27,11 @@ const LAST_FILE = 'metrics.json';
  */
 export async function checkOutputDir(path: string, workspace: string): Promise<void> {
   await requireInsideWorkspace('output-dir', path, workspace);
-  const found = await readdir(path).catch((error: unknown) => {
+  const all = await readdir(path).catch((error: unknown) => {
     if (systemCodeOf(error) === 'ENOENT') return [];
     throw invalidInput('output-dir', path, 'a folder', { cause: error });
   });
+  const found = all.filter((name) => name !== partOf(MARKER));
   if (found.length === 0 || (await markOf(path)) !== undefined) return;
   throw new DiatomError(
     'INPUT',
@@ -52,7 +54,8 @@ export async function openOutputDir(path: string, workspace: string, training: r
     const continues = (await markOf(path)) === key && !(await isRegularFile(join(path, LAST_FILE)));
     // The marker comes first: a run that ends right after it must not leave a folder that the next one refuses.
     await mkdir(path, { recursive: true });
-    await writeFile(join(path, MARKER), `${MARKER_TEXT}${key}\n`);
+    // Its text counts, so it comes whole.
+    await writeWhole(join(path, MARKER), `${MARKER_TEXT}${key}\n`);
     const others = (await readdir(path)).filter((name) => name !== MARKER);
     // A model that was left behind must not be taken for the one that this run has yet to train.
     const stale = continues ? others.filter((name) => name === 'model.pth') : others;
@@ -98,12 +101,9 @@ export async function outputFiles(path: string): Promise<string[]> {
  */
 export async function writeOutput(folder: string, name: string, text: string): Promise<void> {
   const path = join(folder, name);
-  try {
-    await rm(path, { recursive: true, force: true });
-    await writeFile(path, text, { flag: 'wx' });
-  } catch (error) {
-    throw diskFailure('write', path, error);
-  }
+  // What a folder has the name of can't be replaced by a file.
+  if ((await lstat(path).catch(() => undefined))?.isDirectory()) await rm(path, { recursive: true, force: true });
+  await writeWhole(path, text);
 }
 
 /** Whether there is a file, and no link to one. */

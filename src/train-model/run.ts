@@ -10,7 +10,7 @@ import { reportFindings } from '../runner/findings.ts';
 import { fail, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
-import { keepForPost, keptFromMain } from '../runner/state.ts';
+import { keepForPost, keptFromMain, requireKeptForPost } from '../runner/state.ts';
 import { check } from './check.ts';
 import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
 import { type Inputs, readInputs } from './inputs.ts';
@@ -72,13 +72,13 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   const containerName = nameContainer(env);
   const workDir = join(env['RUNNER_TEMP'] || tmpdir(), containerName);
   // Said before anything of it exists: whenever this process is ended, the post step knows what to look for.
-  const keep = (container: Pick<Leftover, 'container'>) =>
-    keepForPost(STATE, JSON.stringify({ engine: inputs.engine, workDir, outputDir, ...container } satisfies Leftover));
+  const leftover = (container: Pick<Leftover, 'container'>) =>
+    JSON.stringify({ engine: inputs.engine, workDir, outputDir, ...container } satisfies Leftover);
   let known: Results = { ...NOTHING_YET, image: inputs.image };
   let hasStarted = false;
   let failure: string | undefined;
   try {
-    keep({});
+    requireKeptForPost(STATE, leftover({}));
     await mkdir(workDir, { recursive: true, mode: 0o700 });
     await train(inputs, {
       http,
@@ -93,7 +93,7 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
       onWarning,
       onStart: () => {
         hasStarted = true;
-        keep({ container: containerName });
+        keepForPost(STATE, leftover({ container: containerName }));
       },
     });
   } catch (error) {

@@ -104,7 +104,12 @@ def evaluation_text(metrics: dict[str, Any]) -> str:
         for label, key in (("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
     ]
     classes = [
-        (name, *(decimal(values[key]) for key in ("precision", "recall", "f1")), values["support"])
+        (
+            name,
+            *(f"{decimal(values[key])}{span(values[f'{key}_ci'])}" for key in ("precision", "recall")),
+            decimal(values["f1"]),
+            values["support"],
+        )
         for name, values in metrics["per_class"].items()
     ]
     remarks = [
@@ -154,6 +159,10 @@ def code(text: str) -> str:
 
 def decimal(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def span(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else " ({:.2f} – {:.2f})".format(*interval)
 
 
 def total(classes: dict[str, dict[str, int]], part: str) -> int:

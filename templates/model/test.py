@@ -55,7 +55,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     options = Options("Evaluates a model on DATA_DIR/test. Every option can also be given as an environment variable.")
     add_common_options(options)
     options.add("--weights", str, "", "the model's weights [default: OUTPUT_DIR/model.pth]")
-    options.add("--bootstrap-samples", number(int, 100, 1_000_000), 2000, "samples for the confidence intervals")
+    options.add("--bootstrap-samples", number(int, 100, 1_000_000), 2000, "samples for the confidence interval of macro-F1")
     options.add("--confidence-level", number(float, 0.5, 0.999), 0.95, "how sure the confidence intervals are")
     options.add("--seed", number(int, 0, 2**31 - 1), 1, "what those samples are drawn from")
     return options.parse(arguments)
@@ -200,9 +200,8 @@ def evaluate(
     """What metrics.json holds; metrics.schema.json describes it."""
     matrix = scores.confusion_matrix(predictions.true, predictions.predicted, len(model.classes))
     result = scores.score(matrix)
-    accuracy, macro_f1 = scores.confidence_intervals(
-        matrix, options.bootstrap_samples, options.confidence_level, options.seed
-    )
+    level = options.confidence_level
+    hits, predicted = np.diag(matrix), matrix.sum(axis=0)
     seen = sum(was_seen(model, example) for example in predictions.examples)
     if seen:
         warn(f"{seen} of the test images, or of their groups, were seen in training: the figures are too good.")
@@ -212,6 +211,8 @@ def evaluate(
             "recall": number_or_none(result.recall[index]),
             "f1": number_or_none(result.f1[index]),
             "support": int(result.support[index]),
+            "recall_ci": scores.wilson_interval(int(hits[index]), int(result.support[index]), level),
+            "precision_ci": scores.wilson_interval(int(hits[index]), int(predicted[index]), level),
         }
         for index, name in enumerate(model.classes)
     }
@@ -221,12 +222,12 @@ def evaluate(
         "accuracy": result.accuracy,
         "macro_f1": result.macro_f1,
         "confidence_interval": {
-            "level": options.confidence_level,
-            "method": "percentile bootstrap, stratified by class",
+            "level": level,
+            "method": "accuracy and classes: Wilson; macro-F1: Bayesian bootstrap",
             "samples": options.bootstrap_samples,
             "seed": options.seed,
-            "accuracy": accuracy,
-            "macro_f1": macro_f1,
+            "accuracy": scores.wilson_interval(int(hits.sum()), len(predictions.examples), level),
+            "macro_f1": scores.macro_f1_interval(matrix, options.bootstrap_samples, level, options.seed),
         },
         "classes": model.classes,
         "per_class": per_class,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pictures
 
 weights = Path(os.environ["WEIGHTS"])
-means = json.loads(weights.read_text())
+means = json.loads(weights.read_text())["means"]
 classes = json.loads(weights.with_name("classes.json").read_text())
 
 

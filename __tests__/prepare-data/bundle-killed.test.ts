@@ -1,0 +1,70 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { filesBelow } from '../helpers/files-below.ts';
+import { startServer } from '../helpers/loopback-server.ts';
+import { errorOf, prepareDataFixture } from '../helpers/prepare-data.ts';
+import { sendFile, sha256 } from '../helpers/served-zip.ts';
+import { tinyFileList } from '../helpers/tiny-data-set.ts';
+
+/** A run that waits in the middle of its archive, for a zip that does not come. */
+async function waitingRun(inputs: Readonly<Record<string, string>> = {}) {
+  const fixture = await prepareDataFixture();
+  const { zips, fileList, start, workspace } = fixture;
+  const name = 'hannaea-1.zip';
+  const server = await startServer((request, response) => {
+    const isLook = request.method === 'HEAD' || request.headers.range?.startsWith('bytes=-');
+    if (isLook) return sendFile(request, response, readFileSync(join(zips, name)), { etag: '"1"', ranges: true });
+  });
+  onTestFinished(() => server.close());
+  const waiting = tinyFileList(`${server.origin}/`).find((entry) => entry.downloaded_file_name === name);
+  // The last of the list, so that the others are in the archive.
+  const others = fileList.filter((entry) => entry.downloaded_file_name !== name);
+  const action = start({ 'file-list': JSON.stringify([...others, waiting]), ...inputs });
+  const files = () => filesBelow(workspace);
+  const part = () => files().find((file) => /^[^/]+\.zip\.part$/.test(file));
+  // Before the archive, low-disk tries the disk under the same name.
+  const hasBegun = () => files().includes('data/results/manifest.csv.part') && part() !== undefined;
+  const isDownloading = () =>
+    files().some((file) => file.includes('.zip.part') && /downloads/.test(file) && !file.includes(name));
+  while (!hasBegun() || isDownloading()) await sleep(10);
+  return { ...fixture, action, part: join(workspace, part() ?? '') };
+}
+
+// Windows can't end a process so that it has no say.
+describe.runIf(process.platform !== 'win32')('a run that is killed', () => {
+  test.each([{}, { 'low-disk': 'true', 'archive-content': 'results' }])(
+    'leaves no archive under a final name, and the next one removes its part and says so: %o',
+    async (inputs) => {
+      const { action, part, run, workspace, uploaded, cloud } = await waitingRun(inputs);
+      action.kill('SIGKILL');
+      await action.result;
+      expect(readdirSync(workspace).filter((name) => name.endsWith('.zip'))).toEqual([]);
+      writeFileSync(join(workspace, 'other.zip.part'), 'of somebody else');
+      const next = await run(inputs);
+      expect(next.exitCode).toBe(0);
+      expect(next.stdout).toContain(`what it had of its archive (${part},`);
+      expect(filesBelow(workspace).filter((path) => path.includes('.part'))).toEqual(['other.zip.part']);
+      expect(readdirSync(join(workspace, 'data')).toSorted()).toEqual(['.diatom-actions', 'downloads', 'results']);
+      const name = next.outputs['archive-name'] ?? '';
+      expect(uploaded()).toContain(name);
+      expect(sha256(readFileSync(join(cloud.directory, name)))).toBe(next.outputs['archive-sha256']);
+    },
+  );
+});
+
+test('a second run in the folder of one that goes on is red, and changes nothing of it', async () => {
+  const { action, part, run, workspace } = await waitingRun();
+  const before = filesBelow(workspace);
+  expect(before).toContain('data/.diatom-run');
+  const message = errorOf(await run());
+  expect(message).toMatch(
+    /^Input data-dir: another run, begun \d\d:\d\d, uses this folder \(.+\)\. It is process \d+ on /,
+  );
+  expect(filesBelow(workspace)).toEqual(before);
+  action.kill('SIGINT');
+  await action.result;
+  expect(existsSync(part)).toBe(false);
+  expect(filesBelow(workspace).filter((path) => path.includes('diatom-run'))).toEqual([]);
+});

@@ -1,0 +1,95 @@
+import { imageSize } from 'image-size';
+import { decodeImage } from './decode-image.ts';
+import { greyGrid } from './grey-grid.ts';
+import { JPEG_SIGNATURE } from './jpeg.ts';
+import { createGreyDecoder, type DecodeGrey } from './jpeg-grey.ts';
+import { NotShown, type Pixels } from './pixels.ts';
+
+/** Of a hash: 255 signs, and the image's shape. */
+export const HASH_WORDS = 9;
+
+/** The lowest frequencies of each direction, of which the signs are taken. */
+export const FREQUENCIES = 16;
+
+/** An image is brought to so many pixels in each direction. */
+const GRID = 32;
+
+/** Decoded JPEGs are at least so large: two pixels for one of the grid. */
+const DECODED_SIDE = 2 * GRID;
+
+/** Decoding other formats takes memory of their full size, several times. */
+const MAX_PIXELS = 64_000_000;
+
+/** Standard deviation of the grey values of an image in which nothing is seen, of 256. */
+const MIN_CONTRAST = 1;
+
+/** What a shape of 1 : 1 is, and how many steps there are for a factor of e. */
+export const SQUARE = 32_768;
+const SHAPE_STEPS = 1_000;
+
+/** A hash of an image by what it shows, or `undefined` where it shows nothing or can't be decoded. */
+export type PerceptualHash = (file: Buffer) => Uint32Array | undefined;
+
+/**
+ * The signs of the low frequencies of an image's brightness (as in “pHash”, with 255 of them), which stay the same when it is
+ * saved, scaled or brightened anew. The last word is its shape: near-duplicates have the same.
+ */
+export function createPerceptualHash(): PerceptualHash {
+  const decodeGrey = createGreyDecoder(DECODED_SIDE);
+  return (file) => {
+    try {
+      return hashOf(decode(file, decodeGrey));
+    } catch {
+      // What is wrong with an image is said elsewhere; here it is one that can't be compared.
+      return undefined;
+    }
+  };
+}
+
+function decode(file: Buffer, decodeGrey: DecodeGrey): Pixels {
+  const isJpeg = file.subarray(0, JPEG_SIGNATURE.length).equals(JPEG_SIGNATURE);
+  if (isJpeg) return decodeGrey(file);
+  const { width, height } = imageSize(file);
+  if (width * height > MAX_PIXELS) throw new NotShown('too many pixels');
+  return decodeImage(file);
+}
+
+/** @returns `undefined` for an image in which nothing is seen */
+export function hashOf(pixels: Pixels): Uint32Array | undefined {
+  const grey = greyGrid(pixels, GRID);
+  const mean = grey.reduce((sum, value) => sum + value, 0) / grey.length;
+  const variance = grey.reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
+  if (variance < MIN_CONTRAST ** 2) return undefined;
+  const hash = new Uint32Array(HASH_WORDS);
+  for (const [place, value] of lowFrequencies(grey).entries()) {
+    // The first is the mean, whose sign says nothing.
+    if (place > 0 && value > 0) hash[place >>> 5] = (hash[place >>> 5] ?? 0) | (1 << (place & 31));
+  }
+  hash[HASH_WORDS - 1] = SQUARE + Math.round(SHAPE_STEPS * Math.log(pixels.width / pixels.height));
+  return hash;
+}
+
+/** Of each frequency, its values along the grid. */
+const COSINES = Float64Array.from({ length: FREQUENCIES * GRID }, (_, at) =>
+  Math.cos((Math.PI * Math.floor(at / GRID) * (2 * (at % GRID) + 1)) / (2 * GRID)),
+);
+
+/**
+ * The discrete cosine transform: of each vertical frequency the horizontal ones. Only signs matter, so factors are left out.
+ */
+function lowFrequencies(grey: Float64Array): Float64Array {
+  return project(project(grey, GRID), FREQUENCIES);
+}
+
+/** The low frequencies of each row, as columns. */
+function project(rows: Float64Array, count: number): Float64Array {
+  const columns = new Float64Array(FREQUENCIES * count);
+  for (let row = 0; row < count; row++) {
+    for (let frequency = 0; frequency < FREQUENCIES; frequency++) {
+      let sum = 0;
+      for (let at = 0; at < GRID; at++) sum += (COSINES[frequency * GRID + at] ?? 0) * (rows[row * GRID + at] ?? 0);
+      columns[frequency * count + row] = sum;
+    }
+  }
+  return columns;
+}
