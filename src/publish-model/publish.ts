@@ -5,12 +5,12 @@ import type { ExpectedFile } from '../owncloud/verify-folder.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
-import { checkCandidate, classChange, rulesFor } from './checks.ts';
+import { checkCandidate, rulesFor } from './checks.ts';
 import type { Inputs, PublishTask, Task } from './inputs.ts';
 import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
 import type { LocalModel } from './model-dir.ts';
-import { describePlace, type Outcome } from './outcome.ts';
+import { judgedOutcome, type Outcome } from './outcome.ts';
 import { readModel } from './read-model.ts';
 import { rollBack } from './roll-back.ts';
 import { stillThere } from './still-there.ts';
@@ -70,16 +70,8 @@ async function publishVersion(
   const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
-  const stored: Outcome = {
-    ...describePlace(inputs, place, version),
-    kind: 'publish',
-    decidedBy: 'checks',
-    sha256: model.sha256,
-    checks,
-    model,
-    promotionWanted: task.promote,
-    classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
-  };
+  const { sha256, classes } = model;
+  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model });
   context.onStored(stored);
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {
