@@ -47,6 +47,10 @@ describe.runIf(process.platform !== 'win32')('a run that is killed', () => {
       expect(next.stdout).toContain(`what it had of its archive (${part},`);
       expect(filesBelow(workspace).filter((path) => path.includes('.part'))).toEqual(['other.zip.part']);
       expect(readdirSync(join(workspace, 'data')).toSorted()).toEqual(['.diatom-actions', 'downloads', 'results']);
+      // What had come whole is asked about and not sent again, without a cache too.
+      expect(next.stdout.match(/\(unchanged, from the cache\)/g) ?? []).toHaveLength('low-disk' in inputs ? 0 : 2);
+      const downloads = readdirSync(join(workspace, 'data', 'downloads'));
+      expect(downloads.filter((name) => !name.endsWith('.zip'))).toEqual([]);
       const name = next.outputs['archive-name'] ?? '';
       expect(uploaded()).toContain(name);
       expect(sha256(readFileSync(join(cloud.directory, name)))).toBe(next.outputs['archive-sha256']);
