@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod/mini';
+import { ACTION_INPUTS, type ActionName } from '../src/schema/sections.ts';
 
 /** The checkout. */
 export const ROOT = resolve(import.meta.dirname, '..');
@@ -32,4 +33,18 @@ export function bundleOf(action: string, metadata: ActionMetadata): string {
 
 function actionFile(action: string): string {
   return join(ROOT, action, 'action.yml');
+}
+
+/** The same with the defaults that the action itself has; its `action.yml` says them in words only. */
+export function documentedMetadata(action: ActionName): ActionMetadata {
+  const metadata = readActionMetadata(action);
+  const inputs = Object.entries(metadata.inputs).map(([name, input]) => {
+    const fallback = Object.entries(ACTION_INPUTS[action]).find(([known]) => known === name)?.[1].fallback ?? '';
+    const description = input.description.trim().replace(/\s+/g, ' ');
+    if (fallback === '') return [name, { ...input, description }] as const;
+    const said = ` Default: \`${fallback}\`.`;
+    if (!description.endsWith(said)) throw new Error(`${action}/action.yml: ${name} has to end with “${said.trim()}”`);
+    return [name, { ...input, description: description.slice(0, -said.length), default: fallback }] as const;
+  });
+  return { ...metadata, inputs: Object.fromEntries(inputs) };
 }

@@ -6,7 +6,7 @@ import { transformSync } from 'esbuild';
 import { generateLicenseFile } from 'generate-license-file';
 
 /** Every action has a folder in `src` with a `main.ts`, and gets a bundle in `dist`. */
-const ACTIONS = ['gpu-server', 'prepare-data', 'publish-model', 'train-model'];
+const ACTIONS = ['gpu-server', 'prepare-data', 'publish-model', 'settings', 'train-model'];
 
 /** Programs of threads, by the action that starts them: each gets a bundle of its own beside the action's. */
 const THREADS = [

@@ -2,8 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileListJsonSchema } from '../src/dataset/file-list.ts';
-import { ROOT, readActionMetadata } from './action-metadata.ts';
-import { readWorkflowInterface, WORKFLOWS, withGeneratedInputs, workflowPath } from './workflow-inputs.ts';
+import type { ActionName } from '../src/schema/sections.ts';
+import { documentedMetadata, ROOT } from './action-metadata.ts';
+import { settingsJsonSchema } from './settings-schema.ts';
 
 /** A file whose text follows from another one. */
 export interface GeneratedFile {
@@ -15,20 +16,13 @@ export interface GeneratedFile {
 /** Everything that is generated, as it should be. */
 export function generatedFiles(): GeneratedFile[] {
   return [
-    withTables('README.md', { inputs: actionInputsTable(''), outputs: actionOutputsTable('') }),
-    ...['gpu-server', 'train-model', 'publish-model'].map((action) =>
-      withTables(`docs/${action}.md`, { inputs: actionInputsTable(action), outputs: actionOutputsTable(action) }),
+    withTables('README.md', { inputs: inputsTable('prepare-data'), outputs: outputsTable('prepare-data') }),
+    ...(['gpu-server', 'train-model', 'publish-model'] as const).map((action) =>
+      withTables(`docs/${action}.md`, { inputs: inputsTable(action), outputs: outputsTable(action) }),
     ),
     { path: 'prepare-data/action.yml', text: read('action.yml').replace('main: dist/', 'main: ../dist/') },
     { path: 'docs/file-list.schema.json', text: `${JSON.stringify(fileListJsonSchema(), undefined, 2)}\n` },
-    ...Object.keys(WORKFLOWS).map((name) => {
-      const path = workflowPath(name);
-      return { path, text: withGeneratedInputs(name, read(path)) };
-    }),
-    withTables(
-      'docs/workflows.md',
-      Object.fromEntries(Object.keys(WORKFLOWS).map((name) => [name, workflowTables(name)])),
-    ),
+    { path: 'docs/diatoms.schema.json', text: `${JSON.stringify(settingsJsonSchema(), undefined, 2)}\n` },
   ];
 }
 
@@ -54,36 +48,19 @@ function withTables(path: string, sections: Readonly<Record<string, string>>): G
   return { path, text };
 }
 
-function actionInputsTable(action: string): string {
-  return inputsTable(readActionMetadata(action).inputs);
-}
-
-function actionOutputsTable(action: string): string {
-  return table('Output', readActionMetadata(action).outputs);
-}
-
-function workflowTables(name: string): string {
-  const { inputs, secrets, outputs = {} } = readWorkflowInterface(name);
-  return [inputsTable(inputs), table('Secret', secrets), table('Output', outputs)].join('\n');
-}
-
-interface Documented {
-  readonly description: string;
-}
-
-function inputsTable(
-  inputs: Readonly<Record<string, Documented & { readonly default?: string | number | boolean | undefined }>>,
-): string {
-  const rows = Object.entries(inputs).map(([name, { description, default: text = '' }]) => {
-    const value = cell(String(text));
+function inputsTable(action: ActionName): string {
+  const rows = Object.entries(documentedMetadata(action).inputs).map(([name, { description, default: text = '' }]) => {
+    const value = cell(text);
     return `| \`${name}\` | ${cell(description)} | ${value && `\`${value}\``} |\n`;
   });
   return `| Input | Meaning | Default |\n| --- | --- | --- |\n${rows.join('')}`;
 }
 
-function table(heading: string, entries: Readonly<Record<string, Documented>>): string {
-  const rows = Object.entries(entries).map(([name, { description }]) => `| \`${name}\` | ${cell(description)} |\n`);
-  return `| ${heading} | Meaning |\n| --- | --- |\n${rows.join('')}`;
+function outputsTable(action: ActionName): string {
+  const rows = Object.entries(documentedMetadata(action).outputs).map(
+    ([name, { description }]) => `| \`${name}\` | ${cell(description)} |\n`,
+  );
+  return `| Output | Meaning |\n| --- | --- |\n${rows.join('')}`;
 }
 
 function cell(text: string): string {

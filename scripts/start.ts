@@ -1,17 +1,23 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { messageOf } from '../src/errors.ts';
-import { ROOT, readActionMetadata } from './action-metadata.ts';
+import { documentedMetadata, ROOT } from './action-metadata.ts';
 import { startFileServer } from './demo/file-server.ts';
 import { startOwncloudServer } from './demo/owncloud-server.ts';
 import { createSample } from './demo/sample-zips.ts';
 import { type ActionResult, type RunActionOptions, startAction } from './run-action.ts';
 import { askPassword } from './start/ask-password.ts';
+import { type Ask, makeSettings } from './start/new.ts';
 import { helpText, parseOptions, UsageError } from './start/options.ts';
+import { callersFolder, type OwnSettings, readOwnSettings } from './start/own-settings.ts';
 import { packFileList } from './start/pack.ts';
 
 /** What the action also gets from the caller's environment when it works for a person: the way to the internet. */
 const NETWORK_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+
+/** Kept from run to run. */
+const OWN_CACHE = join(ROOT, 'node_modules', '.cache', 'diatom-actions');
 
 /** A run's inputs and where it happens. */
 interface Prepared {
@@ -25,21 +31,26 @@ interface Prepared {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const metadata = readActionMetadata('prepare-data');
+  const metadata = documentedMetadata('prepare-data');
   const options = parseOptions(args, metadata.inputs);
   if (options.help) {
     process.stdout.write(helpText(metadata));
     return 0;
   }
+  if (options.isNew) {
+    process.stdout.write(await askThrough((ask) => makeSettings(callersFolder(), ask)));
+    return 0;
+  }
   if (options.pack !== undefined) {
-    // npm runs scripts in the checkout, and says here where it was called.
-    const { line, note } = await packFileList(resolve(process.env['INIT_CWD'] ?? process.cwd(), options.pack));
+    const { line, note } = await packFileList(resolve(callersFolder(), options.pack));
     process.stdout.write(`${line}\n`);
     process.stderr.write(`${note}\n`);
     return 0;
   }
-  const password = await passwordFor(options.inputs);
+  const settings = options.inputs['settings'] === undefined ? undefined : readOwnSettings(options.inputs['settings']);
+  const password = await passwordFor({ ...settings?.data, ...options.inputs }, settings?.passwordVariable);
   if (password === undefined) return 130;
+  if (settings !== undefined) return runSettings(settings, options.inputs, password);
   const servers: { close(): Promise<void> }[] = [];
   try {
     const given = { ...options.inputs, 'owncloud-password': password };
@@ -53,24 +64,76 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Answers come line by line, typed or from a pipe. */
+async function askThrough<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+  const input = createInterface({ input: process.stdin, output: process.stdout });
+  const lines = input[Symbol.asyncIterator]();
+  try {
+    return await work(async (question) => {
+      process.stdout.write(question);
+      const { value, done } = await lines.next();
+      if (done) throw new UsageError('Nothing was written: the questions were not all answered.');
+      return value.trim();
+    });
+  } finally {
+    input.close();
+  }
+}
+
 /** The password for a server that the person has named; `''` where none is needed. */
-async function passwordFor(inputs: Readonly<Record<string, string>>): Promise<string | undefined> {
+async function passwordFor(
+  inputs: Readonly<Record<string, string>>,
+  variable = 'OWNCLOUD_PASSWORD',
+): Promise<string | undefined> {
   if (!inputs['owncloud-url'] || inputs['upload'] === 'false' || inputs['dry-run'] === 'true') return '';
-  const known = process.env['OWNCLOUD_PASSWORD'];
+  const known = process.env[variable];
   if (known !== undefined || !process.stdin.isTTY) return known ?? '';
   return askPassword('Password of the ownCloud (an app password is best; just Enter for a link without one): ');
 }
 
+/** A run as the workflows would do it; with `--check`, all that can be checked from here. */
+async function runSettings(
+  settings: OwnSettings,
+  { settings: _, ...given }: Readonly<Record<string, string>>,
+  password: string,
+): Promise<number> {
+  const prepared: Prepared = {
+    inputs: {
+      ...settings.fileList,
+      ...given,
+      settings: JSON.stringify(settings.data),
+      'owncloud-password': password,
+      ...(settings.data['owncloud-url'] || given['owncloud-url'] || given['upload'] ? {} : { upload: 'false' }),
+    },
+    workspace: callersFolder(),
+    toolCache: OWN_CACHE,
+    isSample: false,
+  };
+  const result = await run(prepared);
+  if (given['check'] === 'true' && settings.publish !== undefined) {
+    process.stdout.write('\nPublishing\n');
+    const inputs = {
+      ...settings.publish,
+      'owncloud-password': password,
+      check: 'true',
+    };
+    const published = await run({ ...prepared, inputs }, 'publish-model');
+    return Math.max(result.exitCode, published.exitCode);
+  }
+  if (result.exitCode === 0)
+    process.stdout.write(farewell({ ...prepared, inputs: { ...settings.data, ...given } }, result));
+  return result.exitCode;
+}
+
 /** A run on the person's own images, in the folder that the person is in. */
 function prepareOwn(given: Readonly<Record<string, string>>, fileList: string): Prepared {
-  // npm runs scripts in the checkout, and says here where it was called.
-  const workspace = process.env['INIT_CWD'] ?? process.cwd();
+  const workspace = callersFolder();
   const inputs: Record<string, string> = { ...given, 'file-list-path': resolve(workspace, fileList) };
   if (!given['owncloud-url'] && !given['upload']) {
     inputs['upload'] = 'false';
     process.stdout.write('Nothing will be uploaded, because no --owncloud-url is given.\n\n');
   }
-  return { inputs, workspace, toolCache: join(ROOT, 'node_modules', '.cache', 'diatom-actions'), isSample: false };
+  return { inputs, workspace, toolCache: OWN_CACHE, isSample: false };
 }
 
 /** A run on generated images, in `demo/`. The servers it needs are added to `servers`, for the caller to close. */
@@ -105,9 +168,12 @@ async function prepareSample(
   return { ...prepared, inputs: { 'owncloud-folder': 'diatoms', ...inputs, ...owncloudInputs }, owncloudDirectory };
 }
 
-async function run({ inputs, workspace, toolCache }: Prepared): Promise<ActionResult> {
+async function run(
+  { inputs, workspace, toolCache }: Prepared,
+  name: RunActionOptions['action'] = 'prepare-data',
+): Promise<ActionResult> {
   const action: RunActionOptions = {
-    action: 'prepare-data',
+    action: name,
     inputs,
     workspace,
     inheritStderr: true,

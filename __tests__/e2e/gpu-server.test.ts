@@ -13,6 +13,7 @@ import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
 import { startServer } from '../helpers/loopback-server.ts';
 import { startMoto } from '../helpers/moto.ts';
 import { sendFile } from '../helpers/served-zip.ts';
+import { SETTINGS_PATH, settingsFile, withInputs } from '../helpers/settings-file.ts';
 import { type SlurmCluster, startSlurm } from '../helpers/slurm.ts';
 import { type SshServer, startSshd } from '../helpers/sshd.ts';
 import { workflowFiles } from '../helpers/workflow-files.ts';
@@ -45,21 +46,23 @@ const TEST = `echo '${JSON.stringify(METRICS)}' >$OUTPUT_DIR/metrics.json`;
 
 let docker: DockerEngine;
 let api: GithubApi;
-/** What a person has set up in the repository, whatever the driver is. */
-let variables: Readonly<Record<string, string>>;
+/** What a person has written into the settings, whatever the driver is. */
+let settings: Readonly<Record<string, unknown>>;
 
 beforeAll(async () => {
   docker = await startDocker();
   await makeSmallImage(IMAGE);
   api = await startGithubApi();
-  variables = {
-    RUNNER_APP_ID: api.app.id,
-    RUNNER_DIR: STAND_IN,
-    LIFETIME_HOURS: '1',
-    GPUS: 'none',
-    SHM_SIZE: '64m',
-    TRAIN_COMMAND: TRAIN,
-    TEST_COMMAND: TEST,
+  settings = {
+    'gpu-server.app-id': api.app.id,
+    'gpu-server.app-private-key': 'secret RUNNER_APP_KEY',
+    'gpu-server.runner-dir': STAND_IN,
+    'gpu-server.lifetime-hours': 1,
+    'train.gpus': 'none',
+    'train.shm-size': '64m',
+    'train.train-command': TRAIN,
+    'train.test-command': TEST,
+    'publish.gate': undefined,
   };
 });
 
@@ -69,16 +72,12 @@ afterAll(async () => {
   await docker?.close();
 });
 
-/** The template of the pipeline with a GPU server, as its comments tell; data set and image are there, nothing is published. */
-async function pipeline(driver: string): Promise<string> {
-  const template = await readFile(join(TEMPLATES, 'pipeline.yml'), 'utf8');
-  return template
-    .replace('# driver: slurm', `driver: ${driver}`)
-    .replace('# RUNNER_APP_KEY:', 'RUNNER_APP_KEY:')
-    .replace('# SSH_KEY:', 'SSH_KEY:')
-    .replaceAll(/^ +owncloud-.*\n/gm, '')
-    .replace(/gate: .*/, `image: ${IMAGE}\n      publish: false`);
+/** The template of the pipeline; data set and image are there, and nothing is published. */
+async function pipeline(): Promise<string> {
+  return withInputs(await readFile(join(TEMPLATES, 'pipeline.yml'), 'utf8'), { image: IMAGE, publish: 'false' });
 }
+
+const NO_OWNCLOUD = { owncloud: undefined };
 
 /** Serves the data set, and looks around when it is asked for: then the training has begun. */
 async function dataset(onAsked: () => Promise<void> = async () => {}): Promise<string> {
@@ -117,7 +116,12 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
     if (work) await rm(work, { recursive: true });
   });
 
-  async function train(runId: string, workflow: string, options: RunOptions = {}): Promise<WorkflowRun> {
+  async function train(
+    runId: string,
+    workflow: string,
+    more: Readonly<Record<string, unknown>>,
+    options: RunOptions = {},
+  ): Promise<WorkflowRun> {
     const name = `diatom-${runId}-1-model`;
     const seen: unknown[] = [];
     const look = async () => {
@@ -134,15 +138,19 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
         SSH_KEY: ssh.key,
         ...options.secrets,
       },
-      variables: {
-        ...variables,
-        SSH_HOST: ssh.host,
-        SSH_PORT: String(ssh.port),
-        SSH_USER: ssh.user,
-        SSH_KNOWN_HOSTS: ssh.knownHosts,
-        SLURM_PARTITION: 'gpu',
-        SLURM_WORK_DIR: work,
-        ...options.variables,
+      files: {
+        [SETTINGS_PATH]: settingsFile({
+          ...settings,
+          'gpu-server.driver': 'slurm',
+          'gpu-server.ssh-host': ssh.host,
+          'gpu-server.ssh-port': ssh.port,
+          'gpu-server.ssh-user': ssh.user,
+          'gpu-server.ssh-key': 'secret SSH_KEY',
+          'gpu-server.ssh-known-hosts': ssh.knownHosts,
+          'gpu-server.slurm-partition': 'gpu',
+          'gpu-server.slurm-work-dir': work,
+          ...more,
+        }),
       },
       environment: await environmentOf(runId),
     });
@@ -159,13 +167,13 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
   }
 
   test('in the pipeline', async () => {
-    const { exitCode, log } = await train('100', await pipeline('slurm'));
+    const { exitCode, log } = await train('100', await pipeline(), NO_OWNCLOUD);
     expect(exitCode, log).toBe(0);
   });
 
   test('in the pipeline, when the training fails', async () => {
-    const variables = { TRAIN_COMMAND: 'echo no such class; exit 3' };
-    const { exitCode, log } = await train('101', await pipeline('slurm'), { variables });
+    const failing = { ...NO_OWNCLOUD, 'train.train-command': 'echo no such class; exit 3' };
+    const { exitCode, log } = await train('101', await pipeline(), failing);
     expect(exitCode).toBe(1);
     expect(log).toContain('no such class');
   });
@@ -173,21 +181,10 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
   test('in jobs of one’s own, by the template, which also publishes the model', async () => {
     const apache = await startApache();
     onTestFinished(() => apache.close());
-    const command = (name: string) => `\${{ vars.${name}_COMMAND }}`;
-    const workflow = (await readFile(join(TEMPLATES, 'train-on-gpu-server.yml'), 'utf8'))
-      .replaceAll(/ssh-host: .*/g, `ssh-host: ${ssh.host}\n          ssh-port: ${ssh.port}`)
-      .replaceAll(/ssh-user: .*/g, `ssh-user: ${ssh.user}`)
-      .replaceAll(/slurm-setup: .*/g, `slurm-work-dir: ${work}\n          runner-dir: ${STAND_IN}`)
-      .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
-      .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
-      .replaceAll(/^ +registry-(username|password): .*\n/gm, '')
-      // No GPU is here, and no Apptainer.
-      .replace('engine: apptainer', 'gpus: none')
-      .replace(/train-command: .*/, `train-command: ${command('TRAIN')}`)
-      .replace(/test-command: .*/, `test-command: ${command('TEST')}`);
-    const inputs = { image: IMAGE };
-    const { exitCode, log } = await train('102', workflow, {
-      inputs,
+    const workflow = await readFile(join(TEMPLATES, 'train-on-gpu-server.yml'), 'utf8');
+    const owncloud = { 'owncloud.url': apache.url, 'owncloud.username': apache.username };
+    const { exitCode, log } = await train('102', workflow, owncloud, {
+      inputs: { image: IMAGE },
       secrets: { OWNCLOUD_PASSWORD: apache.password },
     });
     expect(exitCode, log).toBe(0);
@@ -215,7 +212,18 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
     for (const name of await containersNamed('diatom-200-1-')) await run('docker', ['rm', '--force', name]);
   });
   const death = new AbortController();
-  const workflow = await pipeline('ec2');
+  const files = (more: Readonly<Record<string, unknown>> = {}) => ({
+    [SETTINGS_PATH]: settingsFile({
+      ...settings,
+      ...NO_OWNCLOUD,
+      'gpu-server.driver': 'ec2',
+      'gpu-server.aws-region': REGION,
+      'gpu-server.ec2-ami': moto.ami,
+      'gpu-server.ec2-instance-types': 'g6.xlarge',
+      ...more,
+    }),
+  });
+  const workflow = await pipeline();
   const killed = await runWorkflow(
     workflow.replace(
       /^ +SSH_KEY: .*\n/m,
@@ -224,13 +232,7 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
     {
       inputs: { dataset: await dataset() },
       secrets,
-      variables: {
-        ...variables,
-        TRAIN_COMMAND: 'echo epoch 1; sleep 600',
-        AWS_REGION: REGION,
-        EC2_AMI: moto.ami,
-        EC2_INSTANCE_TYPES: 'g6.xlarge',
-      },
+      files: files({ 'train.train-command': 'echo epoch 1; sleep 600' }),
       environment: { ...awsEnvironment, ...(await environmentOf('200')) },
       onOutput: (text) => {
         if (/\| epoch 1$/m.test(text)) death.abort();
@@ -243,13 +245,11 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
   expect(api.runnerNamed('diatom-200-1-model')).toMatchObject({ status: 'online' });
 
   api.runs.set('200', { status: 'completed', run_attempt: 1 });
-  const reaper = (await readFile(join(TEMPLATES, 'gpu-reaper.yml'), 'utf8'))
-    .replace(/^( +)(- uses: .*\/gpu-server@)/m, `$1${signInToAws()}\n$1$2`)
-    .replace('driver: slurm', 'driver: ec2')
-    .replaceAll(/^ +ssh-.*\n/gm, '');
+  const template = await readFile(join(TEMPLATES, 'gpu-reaper.yml'), 'utf8');
+  const reaper = template.replace(/^( +)(- uses: .*\/gpu-server@)/m, `$1${signInToAws()}\n$1$2`);
   const reaped = await runWorkflow(reaper, {
     secrets,
-    variables,
+    files: files(),
     environment: { ...awsEnvironment, ...(await environmentOf('201')) },
   });
   expect(reaped.exitCode, reaped.log).toBe(0);

@@ -10,6 +10,7 @@ import { baseImage } from '../helpers/base-image.ts';
 import { run } from '../helpers/commands.ts';
 import { containersNamed, type DockerEngine, startDocker } from '../helpers/docker.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
+import { SETTINGS_PATH, settingsFile, withInputs } from '../helpers/settings-file.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 
 const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates', 'workflows');
@@ -53,29 +54,38 @@ afterAll(async () => {
   if (workDir) await rm(workDir, { recursive: true });
 });
 
-/** Runs a template as somebody would who has filled in a server, and a gate; and has set up the repository. */
-async function runTemplate(name: string, inputs: Record<string, string>, gate = ''): Promise<WorkflowRun> {
+/** Runs a template as somebody would who has filled in the settings, and a gate; and has an image already, perhaps. */
+async function runTemplate(
+  name: string,
+  inputs: Record<string, string>,
+  gate?: string,
+  image?: string,
+): Promise<WorkflowRun> {
   const template = await readFile(join(TEMPLATES, name), 'utf8');
-  const workflow = template
-    .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
-    .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`)
+  const settings = settingsFile({
+    'owncloud.url': apache.url,
+    'owncloud.username': apache.username,
     // The counts of the test data are for ten test images a zip.
-    .replace(/n-test: .*/, 'n-test: "10"')
-    .replace(/gate: .*/, `gate: ${gate}`);
-  const result = await runWorkflow(workflow, {
+    'data.n-test': 10,
+    image: {
+      registry: registry.host,
+      username: registry.username,
+      password: 'secret REGISTRY_PASSWORD',
+      name: IMAGE,
+      // What can't be fetched here.
+      'build-args': { BASE_IMAGE: base, REQUIREMENTS: 'none', IMAGENET_WEIGHTS_URL: 'none' },
+    },
+    // The GPU that is not here.
+    'train.gpus': 'none',
+    'publish.gate': gate,
+  });
+  const result = await runWorkflow(image === undefined ? template : withInputs(template, { image }), {
     inputs,
+    files: { [SETTINGS_PATH]: settings },
     secrets: {
       FILE_LIST: data.fileList(apache.zipsUrl),
       OWNCLOUD_PASSWORD: apache.password,
       REGISTRY_PASSWORD: registry.password,
-    },
-    variables: {
-      REGISTRY: registry.host,
-      REGISTRY_USERNAME: registry.username,
-      IMAGE_NAME: IMAGE,
-      // What can't be fetched here, and the GPU that is not here.
-      BUILD_ARGS: `BASE_IMAGE=${base}\nREQUIREMENTS=none\nIMAGENET_WEIGHTS_URL=none`,
-      GPUS: 'none',
     },
     environment: artifacts.environment,
   });
@@ -123,7 +133,7 @@ test('the pipeline of the template: zips become a published model; a second one 
   artifacts = await startArtifactServer();
 
   const first = await runTemplate('pipeline.yml', { 'train-env': `${TRAINING}\nEPOCHS=2` }, 'accuracy >= 0');
-  expect(first).toMatchObject({ exitCode: 0 });
+  expect(first.exitCode, first.log).toBe(0);
   const [version = '', ...others] = await versions();
   expect(others).toEqual([]);
   expect(await production()).toBe(version);
@@ -162,7 +172,7 @@ test('the pipeline of the template: zips become a published model; a second one 
 
   const inputs = { dataset: `data sets/${archive}`, 'train-env': `${TRAINING}\nEPOCHS=1` };
   const second = await runTemplate('pipeline.yml', inputs, 'accuracy > 1');
-  expect(second.exitCode).toBe(1);
+  expect(second.exitCode, second.log).toBe(1);
   expect(second.log).toMatch(/accuracy: the model has [\d.]+, required is > 1/);
   const [, gated = ''] = await versions();
   await expectSound(gated);
@@ -177,8 +187,8 @@ test('the pipeline of the template: zips become a published model; a second one 
   // The same again: it is not trained, and what the gate has refused is named, by a run that is green.
   // The image is given, as nobody can tell here whether another build would be the same: that takes buildx.
   const { image } = provenanceSchema.parse(JSON.parse(await readFile(models(gated, 'provenance.json'), 'utf8')));
-  const third = await runTemplate('pipeline.yml', inputs, `accuracy > 1\n      image: ${image}`);
-  expect(third).toMatchObject({ exitCode: 0 });
+  const third = await runTemplate('pipeline.yml', inputs, 'accuracy > 1', image);
+  expect(third.exitCode, third.log).toBe(0);
   expect(third.log).toContain(`data, image, commands, GPUs and settings are those of version ${gated}`);
   expect(third.log).toContain(`${gated} was refused before`);
   expect(third.log).not.toContain('Running in the container');
@@ -189,7 +199,8 @@ test('the pipeline of the template: zips become a published model; a second one 
     [gated, gated],
     ['previous', version],
   ] as const) {
-    expect(await runTemplate('roll-back.yml', { version: to })).toMatchObject({ exitCode: 0 });
+    const { exitCode, log } = await runTemplate('roll-back.yml', { version: to });
+    expect(exitCode, log).toBe(0);
     expect(await production()).toBe(expected);
     await expectSound('production');
   }

@@ -8,6 +8,7 @@ import { baseImage } from '../helpers/base-image.ts';
 import { run } from '../helpers/commands.ts';
 import { containersNamed, type DockerEngine, startDocker } from '../helpers/docker.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
+import { SETTINGS_PATH, settingsFile } from '../helpers/settings-file.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 
 const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates');
@@ -35,31 +36,31 @@ afterAll(async () => {
   await docker?.close();
 });
 
-/** Runs a template to its good end, as somebody would who has filled in a server. `edit` is what else such a person writes into it. */
-async function runTemplate(
-  name: string,
-  inputs: Record<string, string>,
-  artifacts?: ArtifactServer,
-  edit = (template: string) => template,
-): Promise<void> {
-  const template = await readFile(join(TEMPLATES, 'workflows', name), 'utf8');
-  const workflow = edit(template)
-    .replaceAll(/owncloud-url: .*/g, `owncloud-url: ${apache.url}`)
-    .replaceAll(/owncloud-username: .*/g, `owncloud-username: ${apache.username}`);
-  const result = await runWorkflow(workflow, {
+/** Runs a template as it is to its good end, as somebody would who has filled in the settings. */
+async function runTemplate(name: string, inputs: Record<string, string>, artifacts?: ArtifactServer): Promise<void> {
+  const settings = settingsFile({
+    'owncloud.url': apache.url,
+    'owncloud.username': apache.username,
+    'data.artifact-name': 'data-set',
+    image: {
+      registry: registry.host,
+      username: registry.username,
+      password: 'secret REGISTRY_PASSWORD',
+      name: IMAGE,
+      // What can't be fetched here.
+      'build-args': `BASE_IMAGE=${base}\nREQUIREMENTS=none\nIMAGENET_WEIGHTS_URL=none`,
+    },
+    'train.gpus': 'none',
+    'train.env': { INITIAL_WEIGHTS: 'none', WARMUP_EPOCHS: 0, IMAGE_SIZE: 64, EPOCHS: 1 },
+    'publish.gate': 'accuracy >= 0',
+  });
+  const result = await runWorkflow(await readFile(join(TEMPLATES, 'workflows', name), 'utf8'), {
     inputs,
+    files: { [SETTINGS_PATH]: settings },
     secrets: {
       FILE_LIST: data.fileList(apache.zipsUrl),
       OWNCLOUD_PASSWORD: apache.password,
       REGISTRY_PASSWORD: registry.password,
-    },
-    variables: {
-      REGISTRY: registry.host,
-      REGISTRY_USERNAME: registry.username,
-      IMAGE_NAME: IMAGE,
-      TRAIN_ENV: 'INITIAL_WEIGHTS=none\nWARMUP_EPOCHS=0\nIMAGE_SIZE=64\nEPOCHS=1',
-      // What can't be fetched here.
-      BUILD_ARGS: `BASE_IMAGE=${base}\nREQUIREMENTS=none\nIMAGENET_WEIGHTS_URL=none`,
     },
     ...(artifacts && { environment: artifacts.environment }),
   });
@@ -81,13 +82,7 @@ test('the templates for data only, and for training and publishing in one job of
   expect(others).toEqual([`${archive}.run.json`, `${archive}.sides.csv`]);
   expect([...artifacts.artifacts.keys()]).toEqual(['data-set']);
 
-  const inputs = { dataset: `data sets/${archive}` };
-  const fillIn = (template: string) =>
-    template
-      .replace(/registry-username: .*/, `registry-username: ${registry.username}`)
-      .replace(/registry-password: .*/, 'registry-password: $${{ secrets.REGISTRY_PASSWORD }}\n          gpus: none')
-      .replace(/gate: .*/, 'gate: accuracy >= 0');
-  await runTemplate('train-and-publish.yml', inputs, artifacts, fillIn);
+  await runTemplate('train-and-publish.yml', { dataset: `data sets/${archive}` }, artifacts);
   // act gives every run and attempt the number 1.
   expect(await containersNamed('diatom-1-1-')).toEqual([]);
   expect([...artifacts.artifacts.keys()]).toEqual(['data-set', 'model']);

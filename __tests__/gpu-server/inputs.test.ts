@@ -97,7 +97,7 @@ test('inputs of a driver that was not chosen are not even looked at', () => {
 test('a lifetime above max-hours is refused, before anything could be started', async () => {
   const error = await failureOf(() => read({ 'lifetime-hours': '24' }));
   expect(error).toMatchObject({ code: 'INPUT' });
-  expect(error.message).toContain('Input lifetime-hours is 24, and max-hours allows 12');
+  expect(error.message).toContain('Input lifetime-hours: 24 is more than max-hours (12) allows');
   expect(read({ 'lifetime-hours': '24', 'max-hours': '24' }).maxMinutes).toBe(24 * 60);
 });
 
@@ -114,9 +114,9 @@ test.each([
   [{ 'runner-scope': 'enterprise' }, 'Input runner-scope is “enterprise”'],
   [{ 'runner-version': '2.300.0' }, 'a version from 2.336.0 on'],
   [{ 'runner-version': '2.340.0', 'runner-sha256': 'abc' }, 'a SHA-256 of 64 hexadecimal digits'],
-  [{ 'runner-sha256': 'ab'.repeat(32) }, 'Input runner-version is missing, and runner-sha256 is set'],
+  [{ 'runner-sha256': 'ab'.repeat(32) }, 'Input runner-sha256: is set without runner-version'],
   [{ 'runner-dir': 'runner' }, 'the absolute path of a folder on the server'],
-  [{ 'runner-token': 'x', 'app-id': '1', 'app-private-key': 'y' }, 'runner-token and app-id are both set'],
+  [{ 'runner-token': 'x', 'app-id': '1', 'app-private-key': 'y' }, 'runner-token: is set, and so is app-id'],
   [{ 'app-id': '1' }, 'Input app-private-key is missing, and app-id is set'],
   [{ 'app-private-key': '1' }, 'Input app-id is missing, and app-private-key is set'],
   [{ ...COMMANDS, 'status-command': '' }, 'Input status-command is missing'],

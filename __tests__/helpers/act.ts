@@ -23,6 +23,7 @@ const SHIPPED = [
   'gpu-server',
   'train-model',
   'publish-model',
+  'settings',
   'dist',
   '.github',
   'templates',
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly actions?: string;
   /** Plug-ins of Docker, paths of programs. */
   readonly dockerPlugins?: readonly string[];
+  /** A part of the settings that does not reach the next job, as on GitHub when it contains the text of a secret. */
+  readonly lost?: string;
   /** What a runner gives to every step. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Is told what the run says, piece by piece. */
@@ -72,6 +75,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
     for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
     const workflows = join(actions, '.github', 'workflows');
     const repositories = { [ACTION]: actions, ...(await prepareWorkflows(workflows, options.actions)) };
+    if (options.lost !== undefined) await loseOutput(join(workflows, 'settings.yml'), options.lost);
     const repository = join(base, 'repository');
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
     await mkdir(join(file, '..'), { recursive: true });
@@ -135,6 +139,14 @@ async function prepareWorkflows(folder: string, actions?: string): Promise<Recor
     }
   }
   return found;
+}
+
+/** Makes an output of jobs empty. act never does so by itself. */
+async function loseOutput(file: string, name: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  const output = new RegExp(`^( +${name}: )\\$\\{\\{ steps\\..*$`, 'm');
+  if (!output.test(text)) throw new Error(`${file} has no output ${name}`);
+  await writeFile(file, text.replace(output, "$1''"));
 }
 
 /**

@@ -43,6 +43,7 @@ const job = z.object({
   with: z.optional(z.record(z.string(), scalar)),
   secrets: z.optional(z.record(z.string(), z.string())),
   outputs: z.optional(z.record(z.string(), z.string())),
+  env: z.optional(z.record(z.string(), scalar)),
   steps: z.optional(z.array(step)),
 });
 
@@ -52,7 +53,7 @@ const workflow = z.object({
     workflow_call: z.optional(
       z.object({
         inputs,
-        secrets: z.record(z.string(), z.object({ description: z.string() })),
+        secrets: z.optional(z.record(z.string(), z.object({ description: z.string() }))),
         outputs: z.optional(z.record(z.string(), z.object({ description: z.string(), value: z.string() }))),
       }),
     ),

@@ -131,7 +131,7 @@ function options(inputs: Readonly<Record<string, string>>) {
       'train-command': TRAIN,
       'test-command': TEST,
       'shm-size': '64m',
-      'artifact-name': '',
+      'artifact-name': 'none',
       ...inputs,
     },
     env: { GITHUB_RUN_ID: RUN_ID, RUNNER_TEMP: runnerTemp, RUNNER_TOOL_CACHE: toolCache },
@@ -157,7 +157,7 @@ describe('a training with its data set in ownCloud', () => {
       accuracy: '0.9',
       'macro-f1': '0.85',
       'image-digest': '',
-      'artifact-name': '',
+      'artifact-name': 'none',
     });
     expect(JSON.parse(result.outputs['metrics'] ?? '')).toMatchObject({ accuracy: 0.9, n_test: 40 });
   });

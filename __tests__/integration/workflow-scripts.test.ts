@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { ROOT } from '../../scripts/action-metadata.ts';
 import { run } from '../helpers/commands.ts';
 import { startServer } from '../helpers/loopback-server.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
@@ -30,6 +31,15 @@ async function runScript(workflow: string, step: string, env: Readonly<Record<st
   const file = workflowFiles('.github/workflows').find(({ name }) => name === workflow);
   const script = file && stepsOf(file).find(({ step: { name } }) => name === step)?.step.run;
   if (script === undefined) throw new Error(`${workflow}.yml has no step “${step}” with a script`);
+  return runText(script, env);
+}
+
+/** Runs the script of a part of our workflows, by its path in `.github/actions`. */
+async function runPart(path: string, env: Readonly<Record<string, string>>): Promise<ScriptRun> {
+  return runText(await readFile(join(ROOT, '.github', 'actions', path), 'utf8'), env);
+}
+
+async function runText(script: string, env: Readonly<Record<string, string>>): Promise<ScriptRun> {
   const runner = join(workspace, '.runner');
   await mkdir(runner, { recursive: true });
   const [scriptFile, outputFile] = [join(runner, 'script.sh'), join(runner, 'output')];
@@ -138,13 +148,45 @@ test.each([
 ])(
   'the check of the pipeline, with nothing but a registry to check, shows in a table its %s',
   async (outcome, sign, word) => {
-    await runScript('pipeline', 'Show what was found', { RUNNERS: 'success', REGISTRY: 'success', PUSH: outcome });
+    const FINDINGS = `Runners=success\nRegistry=${outcome}\n`;
+    expect(await runPart('show-check/show-check.sh', { FINDINGS })).toMatchObject({ exitCode: 0 });
     const summary = await readFile(join(workspace, '.runner', 'summary.md'), 'utf8');
     expect(summary.match(/^\| -/gm)).toHaveLength(1);
-    expect(summary).toContain('| ✅ | Registry | ready |');
-    expect(summary).toMatch(new RegExp(`^\\| ${sign} \\| Pushing to the registry \\| ${word}`, 'm'));
+    expect(summary).toContain('| ✅ | Runners | ready |');
+    expect(summary).toMatch(new RegExp(`^\\| ${sign} \\| Registry \\| ${word}`, 'm'));
+    expect(summary.trim().split('\n')).toHaveLength(6);
   },
 );
+
+describe('a part of the settings that did not arrive', () => {
+  const PARTS = [
+    'data 7 true',
+    'image 0 true',
+    'train 12 false',
+    'gpu-server  false',
+    'publish 3 true',
+    'runners 3 true',
+  ];
+  const check = (lines: readonly string[]) =>
+    runPart('check-arrival/check-arrival.sh', { PARTS: `${lines.join('\n')}\n` });
+
+  test('is an error that names section, number and cause, for each of them', async () => {
+    const { exitCode, log } = await check(PARTS);
+    expect(exitCode).toBe(1);
+    const errors = log.trim().split('\n');
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^::error::The part “train” of your settings \(12 of them\) did not arrive: GitHub leaves out/,
+      ),
+      expect.stringMatching(/^::error::The part “gpu-server” .*text of a secret/),
+    ]);
+  });
+
+  test('is none when all are there', async () => {
+    const there = PARTS.filter((line) => line.endsWith('true'));
+    expect(await check(there)).toMatchObject({ exitCode: 0, log: '' });
+  });
+});
 
 describe('the check of the pipeline finds whether GitHub lends the runners', () => {
   const GPU = '"ubuntu-latest" ["self-hosted","gpu"]';
@@ -159,7 +201,7 @@ describe('the check of the pipeline finds whether GitHub lends the runners', () 
     ['of an owner of one enterprise', { OWNER: 'lab', WORKFLOW: 'x/y', RUNNERS: GPU, SAME_ENTERPRISE: 'true' }, 0],
     ['when nothing was called', { OWNER: 'lab', WORKFLOW: '', RUNNERS: GPU }, 0],
   ])('%s', async (_, env, code) => {
-    const { exitCode, log } = await runScript('pipeline', 'Check whether GitHub lends the runners', env);
+    const { exitCode, log } = await runPart('check-runners/check-runners.sh', { SAME_ENTERPRISE: 'false', ...env });
     expect(exitCode).toBe(code);
     expect(log.includes('::error::GitHub lends the self-hosted runners of lab to no workflow of')).toBe(code === 1);
   });
@@ -170,7 +212,7 @@ describe('the check of the pipeline begins to upload an image', () => {
     registry: Pick<Registry, 'host' | 'username' | 'password'>,
     more: Readonly<Record<string, string>> = {},
   ) =>
-    runScript('pipeline', 'Begin to upload an image', {
+    runPart('check-registry/begin-upload.sh', {
       REGISTRY: registry.host,
       IMAGE: 'My-Lab/Diatoms/model',
       USERNAME: registry.username,

@@ -181,3 +181,20 @@ test('where a server shows no directory, a check leaves the names of the classes
   expect(rows[0]).toBe('| ✅ | File list | 1 zip, a label for each of the folders of 1 zip |');
   expect(rows.at(-1)).toMatch(/only the folders of its zips tell/);
 });
+
+test('an entry that can’t be used refuses its zip only when a folder that is asked for holds it', async () => {
+  const zips = temporaryFolder('zips');
+  const images = Array.from({ length: 5 }, (_, index) => ({ name: `Hannaea/${index}.bmp`, data: bmp(index) }));
+  writeFileSync(join(zips, 'set.zip'), buildZip({ entries: [...images, { name: 'm:n.png', data: 'x' }] }));
+  const files = await startFileServer(zips);
+  try {
+    const beside = await checkZip(files.url, { exploded_folder_name: 'Hannaea', species_label: 'Hannaea' });
+    expect(beside.exitCode, beside.stdout).toBe(0);
+    const wanted = await checkZip(files.url, { exploded_folder_name: '.', species_label: 'Hannaea' });
+    expect(wanted.stdout).toMatch(
+      /::error::A run would fail:.*its entry “m:n\.png” has a name that begins with a letter/,
+    );
+  } finally {
+    await files.close();
+  }
+});

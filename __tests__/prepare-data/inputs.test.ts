@@ -66,6 +66,7 @@ describe('inputs', () => {
       alsoChecked: [],
       gate: '',
       artifactName: '',
+      archiveInArtifact: false,
     });
     expect(plan).toEqual({
       split: 'shuffle',
@@ -96,6 +97,7 @@ describe('inputs', () => {
       cache: 'false',
       'check-also': 'Registry a=b=success\n\n Mirror = skipped',
       'artifact-name': 'diatoms',
+      'artifact-content': 'archive',
     });
     expect(inputs).toMatchObject({
       nTest: { kind: 'percentage', percentage: 20 },
@@ -114,6 +116,7 @@ describe('inputs', () => {
         { name: 'Mirror', outcome: 'skipped' },
       ],
       artifactName: 'diatoms',
+      archiveInArtifact: true,
     });
   });
 
@@ -211,7 +214,6 @@ describe('a wrong input names the input, the value found and what is allowed', (
     ['n-test', '-1', 'a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)'],
     ['n-test', 'abc', 'a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)'],
     ['n-test', '1.5', 'a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)'],
-    ['n-test', '', 'a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)'],
     ['seed', 'a b', '1 to 64 letters, digits, “.”, “_” or “-”'],
     ['seed', 'x'.repeat(65), '1 to 64 letters, digits, “.”, “_” or “-”'],
     ['split', 'random', 'shuffle or stable or keep'],
@@ -230,7 +232,6 @@ describe('a wrong input names the input, the value found and what is allowed', (
     ['concurrency', '33', 'a whole number from 1 to 32'],
     ['keep-last', '-1', 'a whole number from 0 to 1000000'],
     ['upload', 'yes', 'true or false'],
-    ['keep-archive', '', 'true or false'],
     ['cache', 'True', 'true or false'],
     ['dry-run', '1', 'true or false'],
     ['check', 'on', 'true or false'],

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
-import { helpText, nearest, parseOptions, UsageError } from '../../scripts/start/options.ts';
+import { documentedMetadata } from '../../scripts/action-metadata.ts';
+import { helpText, parseOptions, UsageError } from '../../scripts/start/options.ts';
+import { nearest } from '../../src/nearest.ts';
 
-const metadata = readActionMetadata('prepare-data');
+const metadata = documentedMetadata('prepare-data');
 const parse = (...args: string[]) => parseOptions(args, metadata.inputs).inputs;
 
 describe('the options of npm start', () => {
@@ -59,7 +60,7 @@ describe('the options of npm start', () => {
 test('the help names every option but the password’s, says the defaults, and fits 90 columns', () => {
   const help = helpText(metadata);
   for (const [name, input] of Object.entries(metadata.inputs)) {
-    if (name === 'owncloud-password' || name === 'file-list-path') continue;
+    if (['owncloud-password', 'file-list-path', 'settings-keys'].includes(name)) continue;
     expect(help).toMatch(new RegExp(`^  --(\\[no-\\])?${name}\\b`, 'm'));
     if (input.default) expect(help.replace(/\s+/g, ' ')).toContain(`Default: ${input.default}.`);
   }

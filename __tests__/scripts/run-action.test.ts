@@ -25,13 +25,12 @@ afterEach(() => {
 });
 
 describe('an action gets', () => {
-  test('its inputs as a runner names them, with the defaults of action.yml, and empty without one', async () => {
+  test('its inputs as a runner names them, empty without one', async () => {
     const env = await environment({ inputs: { 'n-test': '20%', 'owncloud-folder': 'a b' } });
     expect(env).toMatchObject({
       'INPUT_N-TEST': '20%',
       'INPUT_OWNCLOUD-FOLDER': 'a b',
-      'INPUT_DATA-DIR': 'data',
-      INPUT_UPLOAD: 'true',
+      'INPUT_DATA-DIR': '',
       INPUT_SEED: '',
     });
   });

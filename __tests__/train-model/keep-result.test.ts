@@ -229,7 +229,7 @@ describe('what neither takes', () => {
 });
 
 test('nothing is stored when no artifact is wanted, or nothing is there', async () => {
-  const first = await keep({ inputs: { 'artifact-name': '' }, artifacts: { fault: () => QUOTA_FULL } });
+  const first = await keep({ inputs: { 'artifact-name': 'none' }, artifacts: { fault: () => QUOTA_FULL } });
   const second = await keep({ files: {}, artifacts: { fault: () => QUOTA_FULL } });
   for (const { kept } of [first, second]) {
     expect(kept).toEqual({ artifactName: '', unpublished: '', failure: undefined, hangs: false });

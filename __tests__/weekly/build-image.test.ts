@@ -10,6 +10,7 @@ import { requireRoot, run } from '../helpers/commands.ts';
 import { type DockerEngine, makeSmallImage, startDocker } from '../helpers/docker.ts';
 import { type LoopbackServer, startServer } from '../helpers/loopback-server.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
+import { SETTINGS_PATH } from '../helpers/settings-file.ts';
 import { stepsOf, workflowFiles } from '../helpers/workflow-files.ts';
 
 /** Docker’s own actions, each as `owner/name@commit`. */
@@ -154,8 +155,17 @@ interface Built {
 }
 
 /** Runs build-image.yml as a job of somebody’s workflow. */
-async function build(files: RunOptions['files'] = {}, settings: Readonly<Record<string, string>> = {}): Promise<Built> {
-  const given = Object.entries(settings).map(([name, value]) => `      ${name}: ${value}\n`);
+async function build(files: RunOptions['files'] = {}, more: Readonly<Record<string, string>> = {}): Promise<Built> {
+  const { force = 'false', ...settings } = more;
+  const section = {
+    ...{ registry: registry.host, username: registry.username, password: 'secret REGISTRY_PASSWORD', name: IMAGE },
+    'registry-ca': authority.certificate,
+    'build-args': { BASE_IMAGE: named('base:1') },
+    'buildkit-image': named('mirror/buildkit:1'),
+    'sbom-generator': named('mirror/scanner:1'),
+    attest: 'false',
+    ...settings,
+  };
   const workflow = `
 name: Image
 on: workflow_dispatch
@@ -165,8 +175,8 @@ jobs:
     permissions: { contents: read, packages: write, attestations: write, id-token: write }
     uses: ${ACTION.replace('@', '/.github/workflows/build-image.yml@')}
     with:
-      attest: "false"
-${given.join('')}    secrets:
+      force: ${force}
+    secrets:
       REGISTRY_PASSWORD: \${{ secrets.REGISTRY_PASSWORD }}
   show:
     needs: image
@@ -181,22 +191,14 @@ ${given.join('')}    secrets:
   const { exitCode, log } = await runWorkflow(workflow, {
     actions: ACTIONS,
     dockerPlugins: [plugin],
-    files: { ...MODEL, ...files },
+    // JSON is YAML as well.
+    files: { ...MODEL, ...files, [SETTINGS_PATH]: JSON.stringify({ image: section }) },
     // The engine of this test, where it is not the usual one.
     environment: {
       ...(process.env['DOCKER_HOST'] && { DOCKER_HOST: process.env['DOCKER_HOST'] }),
       GITHUB_API_URL: api.origin,
     },
     secrets: { REGISTRY_PASSWORD: registry.password },
-    variables: {
-      REGISTRY: registry.host,
-      REGISTRY_USERNAME: registry.username,
-      REGISTRY_CA: authority.certificate,
-      IMAGE_NAME: IMAGE,
-      BUILD_ARGS: `BASE_IMAGE=${named('base:1')}`,
-      BUILDKIT_IMAGE: named('mirror/buildkit:1'),
-      SBOM_GENERATOR: named('mirror/scanner:1'),
-    },
   });
   if (process.env['SHOW']) process.stdout.write(log);
   expect({ exitCode, log }).toMatchObject({ exitCode: 0 });
@@ -243,11 +245,11 @@ test('of an image that is built by force, nothing is fetched that has not change
   await build();
   const listed = await build({}, { force: 'true' });
   expect(listed).toMatchObject({ built: true, log: expect.stringMatching(fetched) });
-  const plain = await build({}, { force: 'true', sbom: '"false"', provenance: '"false"' });
+  const plain = await build({}, { force: 'true', sbom: 'false', provenance: 'false' });
   expect(plain.built).toBe(true);
   expect(plain.log).not.toMatch(fetched);
   // An image alone, without anything beside it, keeps its digest under the tags that it is given later.
-  const again = await build({}, { sbom: '"false"', provenance: '"false"' });
+  const again = await build({}, { sbom: 'false', provenance: 'false' });
   expect(again).toMatchObject({ built: false, digest: plain.digest });
   expect(await registry.digestOf(IMAGE, 'latest')).toBe(plain.digest);
 });

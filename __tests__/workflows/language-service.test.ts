@@ -50,8 +50,8 @@ describe('GitHub’s language service finds', () => {
     ],
     [
       'a required input that a called workflow does not get',
-      job(`    uses: ${ours}/.github/workflows/publish-model.yml@v1`),
-      /model-name/,
+      job(`    uses: ${ours}/.github/workflows/train-model.yml@v1`),
+      /dataset/,
     ],
     [
       'a secret that a called workflow does not take',

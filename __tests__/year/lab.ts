@@ -11,6 +11,7 @@ import { buildxPlugin } from '../helpers/buildkit-image.ts';
 import { run } from '../helpers/commands.ts';
 import { containersNamed, startDocker } from '../helpers/docker.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
+import { SETTINGS_PATH, settingsFile, withInputs } from '../helpers/settings-file.ts';
 import { type Collection, openCollection } from './collection.ts';
 
 const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates', 'workflows');
@@ -43,7 +44,7 @@ export interface Start {
   /** What a person fills in to start the run. */
   readonly inputs?: Readonly<Record<string, string>>;
   /** What a person has changed in the template below `with:`. */
-  readonly settings?: Readonly<Record<string, string>>;
+  readonly given?: Readonly<Record<string, string>>;
   /** The artifact service refuses to take anything. */
   readonly artifactsRefused?: boolean;
   /** The account has no space left from the moment when the run says this. */
@@ -92,7 +93,7 @@ export async function openLab(): Promise<Lab> {
   async function start({
     template = 'pipeline.yml',
     inputs = {},
-    settings = {},
+    given = {},
     artifactsRefused,
     fullAfter,
   }: Start = {}) {
@@ -102,23 +103,27 @@ export async function openLab(): Promise<Lab> {
     // act gives all runs the same number unless it is told one.
     const GITHUB_RUN_ID = String(++runs);
     const text = await readFile(join(TEMPLATES, template), 'utf8');
-    const gate = template === 'pipeline.yml' ? { gate: 'accuracy >= 0.5' } : {};
-    const filledIn = { 'owncloud-url': server.url, 'owncloud-username': server.username, ...gate };
-    const result = await runWorkflow(withSettings(text, { ...filledIn, ...settings }), {
+    const settings = settingsFile({
+      'owncloud.url': server.url,
+      'owncloud.username': server.username,
+      image: {
+        registry: registry.host,
+        username: registry.username,
+        password: 'secret REGISTRY_PASSWORD',
+        name: IMAGE,
+        'build-args': { BASE_IMAGE: baseImage },
+      },
+      'train.gpus': 'none',
+      'publish.gate': 'accuracy >= 0.5',
+    });
+    const result = await runWorkflow(withInputs(text, given), {
       inputs,
-      files,
+      files: { ...files, [SETTINGS_PATH]: settings },
       dockerPlugins: [plugin],
       secrets: {
         FILE_LIST: collection.fileList(server.zipsUrl),
         OWNCLOUD_PASSWORD: server.password,
         REGISTRY_PASSWORD: registry.password,
-      },
-      variables: {
-        REGISTRY: registry.host,
-        REGISTRY_USERNAME: registry.username,
-        IMAGE_NAME: IMAGE,
-        BUILD_ARGS: `BASE_IMAGE=${baseImage}`,
-        GPUS: 'none',
       },
       environment: { ...environment, GITHUB_RUN_ID },
       onOutput: (text) => {
@@ -148,15 +153,6 @@ export async function openLab(): Promise<Lab> {
       await rm(base, { recursive: true });
     },
   };
-}
-
-/** A template with other values below `with:`, or more of them. */
-function withSettings(template: string, settings: Readonly<Record<string, string>>): string {
-  return Object.entries(settings).reduce((text, [name, value]) => {
-    const line = `      ${name}: ${value}`;
-    const there = new RegExp(`^ {6}${name}: .*$`, 'gm');
-    return there.test(text) ? text.replace(there, line) : text.replace(/^ {4}secrets:$/m, `${line}\n    secrets:`);
-  }, template);
 }
 
 /** What the user's repository has beside the workflow: the programs that train and test. */

@@ -92,7 +92,7 @@ async function makeRuns(folder: string): Promise<void> {
             .map(([key, value]) => `${key}=${value}`)
             .join('\n'),
           'output-dir': name,
-          'artifact-name': '',
+          'artifact-name': 'none',
           'compare-with': 'models/diatoms/production',
         },
       });

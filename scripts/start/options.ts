@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { nearest } from '../../src/nearest.ts';
 import type { ActionMetadata } from '../action-metadata.ts';
 import { wrap } from './wrap.ts';
 
@@ -7,6 +8,8 @@ export class UsageError extends Error {}
 
 export interface StartOptions {
   readonly help: boolean;
+  /** Whether files for a new repository are to be made. */
+  readonly isNew: boolean;
   /** Path of a file list that is only to be made ready for a secret. */
   readonly pack: string | undefined;
   /** Inputs of the action by name. */
@@ -17,9 +20,11 @@ export interface StartOptions {
 const PASSWORD = 'owncloud-password';
 const FILE_LIST = 'file-list';
 const FILE_LIST_PATH = 'file-list-path';
+const SETTINGS = 'settings';
 
 /** Of this command only. */
 const PACK = 'pack';
+const NEW = 'new';
 
 /**
  * Reads a command line whose options are the inputs of an action. Inputs that are `true` or `false` by default are
@@ -36,11 +41,12 @@ export function parseOptions(args: readonly string[], inputs: ActionMetadata['in
     options: Object.fromEntries([
       ...Object.keys(inputs).map((name) => [name, { type: switches.includes(name) ? 'boolean' : 'string' }] as const),
       ['help', { type: 'boolean', short: 'h' }] as const,
+      [NEW, { type: 'boolean' }] as const,
       [PACK, { type: 'string' }] as const,
     ]),
   });
   const given: Record<string, string> = {};
-  let help = false;
+  let [help, isNew] = [false, false];
   let pack: string | undefined;
   for (const [index, token] of tokens.entries()) {
     if (token.kind === 'option-terminator') continue;
@@ -52,10 +58,11 @@ export function parseOptions(args: readonly string[], inputs: ActionMetadata['in
       }
       given[before.name] = token.value;
     } else if (token.name === 'help') help = true;
+    else if (token.name === NEW) isNew = true;
     else if (token.name === PACK) pack = token.value || needsValue(token.rawName);
     else addOption(given, token, inputs, switches);
   }
-  return { help, pack, inputs: given };
+  return { help, isNew, pack, inputs: given };
 }
 
 function addOption(
@@ -89,7 +96,7 @@ function isSwitch(input: ActionMetadata['inputs'][string] | undefined): boolean 
 }
 
 function optionNames(inputs: ActionMetadata['inputs']): string[] {
-  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help', PACK];
+  return [...Object.keys(inputs).filter((name) => name !== PASSWORD), 'help', NEW, PACK];
 }
 
 /** All options with what `action.yml` says about them, for a terminal of at least `width` columns. */
@@ -99,6 +106,9 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '',
     'npm start                                   a try with generated images, nothing to set up',
     'npm start -- --file-list my-list.csv        your own images, see README.md',
+    'npm start -- --new                          asks, and writes settings, list and workflow',
+    'npm start -- --settings diatoms.yml         what a settings file says',
+    'npm start -- --settings diatoms.yml --check only checks it: list, links, ownCloud',
     'npm start -- --pack my-list.csv             the list as one line for a secret',
     '',
     ...wrap(
@@ -111,38 +121,24 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     '  -h, --help',
     '      This text.',
     '',
+    '  --new',
+    '      Asks a handful of questions, and writes settings, list and workflow.',
+    '',
     '  --pack FILE',
     '      Checks a file list and prints the one line of it for the secret FILE_LIST.',
   ];
   for (const [name, input] of Object.entries(inputs)) {
-    if (name === PASSWORD || name === FILE_LIST_PATH) continue;
-    const value = name === FILE_LIST ? 'FILE' : 'VALUE';
+    if ([PASSWORD, FILE_LIST_PATH, 'settings-keys'].includes(name)) continue;
+    const value = name === FILE_LIST || name === SETTINGS ? 'FILE' : 'VALUE';
     const text =
       name === FILE_LIST
         ? 'Path of the file list: a JSON file with one object a zip, or a CSV file with one line a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `sha256` and `n_test`).'
-        : input.description;
+        : name === SETTINGS
+          ? 'Path of a settings file, as the workflows read it. `secret NAME` in it is the environment variable NAME. Other options win over it.'
+          : input.description;
     const fallback = input.default ? ` Default: ${input.default}.` : '';
     const form = isSwitch(input) ? `--[no-]${name}` : `--${name} ${value}`;
     lines.push('', `  ${form}`, ...wrap(`${text}${fallback}`, width - 6).map((line) => `      ${line}`));
   }
   return `${lines.join('\n')}\n`;
-}
-
-/** The candidate with the fewest changed letters (Levenshtein distance). */
-export function nearest(word: string, candidates: readonly string[]): string {
-  const ranked = candidates.map((candidate) => ({ candidate, changes: distance(word, candidate) }));
-  return ranked.sort((a, b) => a.changes - b.changes)[0]?.candidate ?? '';
-}
-
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = (row[column - 1] ?? 0) + (to[column - 1] === letter ? 0 : 1);
-      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

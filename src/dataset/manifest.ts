@@ -70,15 +70,17 @@ function row(fields: readonly (string | number)[]): string {
 
 /**
  * `dataset.json`: from what and how the data set was made, so that a model can be traced to its images. It holds
- * nothing that changes from run to run: no date, no path of the machine, no address.
+ * nothing that changes from run to run of the same settings: no date, no path of the machine, no address.
  */
 export function datasetJson(dataset: {
   readonly options: PlanOptions;
   readonly imageExtensions: readonly string[];
+  /** What a settings file says of it, and the commit of that file. */
+  readonly settings?: { readonly commit: string | null; readonly values: Readonly<Record<string, string>> } | undefined;
   readonly sources: readonly DatasetSource[];
   readonly classes: ReadonlyMap<string, ClassCount>;
 }): string {
-  const { options, imageExtensions, sources, classes } = dataset;
+  const { options, imageExtensions, settings, sources, classes } = dataset;
   const total = (split: Split) => [...classes.values()].reduce((sum, count) => sum + count[split], 0);
   const description = {
     format: 1,
@@ -91,6 +93,7 @@ export function datasetJson(dataset: {
       near_duplicates: options.nearDuplicates,
       image_extensions: [...imageExtensions],
     },
+    ...(settings && { settings }),
     sources: sources.map(({ zipName, sha256, folder, label, nTest }) => ({
       file_name: zipName,
       sha256,

@@ -1,5 +1,6 @@
 import { DiatomError } from '../errors.ts';
-import { invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { checkedInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { GPU_SERVER } from '../schema/gpu-server.ts';
 
 /** How EC2 is paid for an instance. */
 export type Market = 'on-demand' | 'spot';
@@ -51,9 +52,6 @@ const MARKETS = {
   'spot-then-on-demand': ['spot', 'on-demand'],
 } as const satisfies Readonly<Record<string, readonly Market[]>>;
 
-/** EC2’s own limits: 64 TiB for a gp3 volume (EBS user guide, “General Purpose SSD volumes”). */
-const MAX_DISK_GB = 65_536;
-
 /**
  * Reads and checks the inputs of the EC2 driver. Only a start (input `mode`) has to be told what to start.
  *
@@ -63,7 +61,7 @@ export function ec2Inputs(env: NodeJS.ProcessEnv = process.env): Ec2Settings {
   const regions = regionsInput(env);
   const settings: Ec2Settings = {
     regions,
-    mode: oneOfInput('ec2-mode', ['ephemeral', 'existing']),
+    mode: oneOfInput('ec2-mode', GPU_SERVER['ec2-mode'].words),
     ephemeral: ephemeralInputs(regions),
     existing: existingInputs(regions),
   };
@@ -91,9 +89,9 @@ function ephemeralInputs(regions: readonly [string, ...string[]]): EphemeralSett
     instanceTypes: instanceTypesInput(),
     placements: regional('ec2-subnets', regions, /^subnet-[0-9a-f]+$/, 'subnets (subnet-…) or zones (eu-central-1a)'),
     securityGroups: regional('ec2-security-groups', regions, /^sg-[0-9a-f]+$/, 'ids of security groups (sg-…)'),
-    instanceProfile: matching('ec2-instance-profile', /^[\w+=,.@:/-]+$/, 'the name or ARN of an instance profile'),
-    markets: MARKETS[oneOfInput('ec2-market', ['on-demand', 'spot', 'spot-then-on-demand'])],
-    diskGb: wholeNumberInput('ec2-disk-gb', { min: 1, max: MAX_DISK_GB }),
+    instanceProfile: checkedInput('ec2-instance-profile', GPU_SERVER['ec2-instance-profile']),
+    markets: MARKETS[oneOfInput('ec2-market', GPU_SERVER['ec2-market'].words)],
+    diskGb: wholeNumberInput('ec2-disk-gb', GPU_SERVER['ec2-disk-gb']),
     keyName: textInput('ec2-key-name'),
     tags: tagsInput(),
   };
@@ -154,7 +152,7 @@ function existingInputs(regions: readonly [string, ...string[]]): ExistingSettin
   return {
     region: entry?.[0] ?? regions[0],
     instanceId: entry?.[1][0] ?? '',
-    schedulerRole: matching('ec2-scheduler-role', /^arn:[\w-]+:iam::\d+:role\/\S+$/, 'the ARN of a role'),
+    schedulerRole: checkedInput('ec2-scheduler-role', GPU_SERVER['ec2-scheduler-role']),
   };
 }
 
@@ -209,12 +207,6 @@ function regional(
     found.set(region, [...(found.get(region) ?? []), rest]);
   }
   return found;
-}
-
-function matching(name: string, pattern: RegExp, allowed: string): string {
-  const text = textInput(name);
-  if (text === '' || pattern.test(text)) return text;
-  throw invalidInput(name, text, allowed);
 }
 
 function list(name: string): readonly string[] {

@@ -1,9 +1,13 @@
 import { DiatomError } from '../errors.ts';
 import type { App } from '../github/app.ts';
 import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
-import { type Architecture, isNewEnough } from '../github/runner-software.ts';
-import { invalidInput, oneOfInput, textInput } from '../runner/inputs.ts';
+import type { Architecture } from '../github/runner-software.ts';
+import { checkedInput, invalidInput, oneOfInput, refuseClashes, textInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
+import { takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { serverClashes } from '../schema/clashes.ts';
+import { GPU_SERVER } from '../schema/gpu-server.ts';
 import { trainingKey } from '../training-key.ts';
 import type { CommandSettings } from './command-driver.ts';
 import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
@@ -57,10 +61,6 @@ export interface Inputs {
   readonly runnerDir: string;
 }
 
-/** Five days: no job on a self-hosted runner may take longer. */
-const MAX_HOURS = 120;
-const MAX_MINUTES = 24 * 60;
-
 /** The secrets among the inputs. */
 const SECRETS = ['github-token', 'runner-token', 'app-private-key', 'ssh-key'];
 
@@ -71,7 +71,9 @@ const SECRETS = ['github-token', 'runner-token', 'app-private-key', 'ssh-key'];
  */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   for (const name of SECRETS) mask(textInput(name));
-  const mode = oneOfInput('mode', ['start', 'stop', 'status', 'reap']);
+  takeSettings(GPU_SERVER, BESIDES['gpu-server']);
+  refuseClashes(serverClashes(textInput));
+  const mode = oneOfInput('mode', GPU_SERVER.mode.words);
   const repository = variable(env, 'GITHUB_REPOSITORY', /^[\w.-]+\/[\w.-]+$/);
   const run = {
     runId: variable(env, 'GITHUB_RUN_ID', /^\d+$/),
@@ -86,26 +88,26 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     name: serverName(run),
     repository,
     apiUrl: env['GITHUB_API_URL'] || 'https://api.github.com',
-    maxMinutes: lifetimeHours() * 60,
-    pricePerHour: textInput('price-per-hour') === '' ? undefined : decimalInput('price-per-hour', 10_000),
-    currency: currencyInput(),
-    startTimeoutMs: decimalInput('start-timeout-minutes', MAX_MINUTES) * 60_000,
-    stopTimeoutMs: decimalInput('stop-timeout-minutes', MAX_MINUTES) * 60_000,
-    pickUpMinutes: decimalInput('pick-up-minutes', MAX_MINUTES),
+    maxMinutes: (decimalInput('lifetime-hours') || decimalInput('max-hours')) * 60,
+    pricePerHour: decimalInput('price-per-hour') || undefined,
+    currency: checkedInput('currency', GPU_SERVER.currency),
+    startTimeoutMs: decimalInput('start-timeout-minutes') * 60_000,
+    stopTimeoutMs: decimalInput('stop-timeout-minutes') * 60_000,
+    pickUpMinutes: decimalInput('pick-up-minutes'),
     githubToken: textInput('github-token'),
     runnerAuth: runnerAuthInputs(),
-    runnerOwner: runnerOwner(oneOfInput('runner-scope', ['repository', 'organization']), repository),
+    runnerOwner: runnerOwner(oneOfInput('runner-scope', GPU_SERVER['runner-scope'].words), repository),
     runnerGroup: textInput('runner-group'),
     runnerLabels: labelsInput(),
     runnerVersion: versionInput(),
     runnerSha256: sha256Input(),
-    architecture: oneOfInput('runner-architecture', ['x64', 'arm64']),
-    runnerDir: runnerDirInput(),
+    architecture: oneOfInput('runner-architecture', GPU_SERVER['runner-architecture'].words),
+    runnerDir: checkedInput('runner-dir', GPU_SERVER['runner-dir']),
   };
 }
 
 function driverInputs(): DriverInputs {
-  const kind = oneOfInput('driver', ['local', 'command', 'ec2', 'slurm']);
+  const kind = oneOfInput('driver', GPU_SERVER.driver.words);
   if (kind === 'local') return { kind };
   if (kind === 'ec2') return { kind, settings: ec2Inputs() };
   const ssh = sshInputs();
@@ -114,13 +116,9 @@ function driverInputs(): DriverInputs {
     : { kind, settings: commandInputs(ssh !== undefined), ssh };
 }
 
-/** The runner's words for what became of a step. */
-const OUTCOMES = ['success', 'failure', 'cancelled', 'skipped'];
-
 function isSignInRefused(): boolean {
-  const outcome = textInput('aws-sign-in');
-  if (outcome === '' || OUTCOMES.includes(outcome)) return textInput('driver') === 'ec2' && outcome === 'failure';
-  throw invalidInput('aws-sign-in', outcome, `the outcome of a step (${OUTCOMES.join(', ')}), or nothing`);
+  const outcome = checkedInput('aws-sign-in', GPU_SERVER['aws-sign-in']);
+  return textInput('driver') === 'ec2' && outcome === 'failure';
 }
 
 function commandInputs(isRemote: boolean): CommandSettings {
@@ -152,37 +150,14 @@ function variable(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): string
   );
 }
 
-function lifetimeHours(): number {
-  const max = decimalInput('max-hours', MAX_HOURS);
-  if (textInput('lifetime-hours') === '') return max;
-  const hours = decimalInput('lifetime-hours', MAX_HOURS);
-  if (hours <= max) return hours;
-  throw new DiatomError(
-    'INPUT',
-    `Input lifetime-hours is ${hours}, and max-hours allows ${max}: ask for less, or raise max-hours, which is what an unattended server may cost at most.`,
-  );
-}
-
-/** A number above 0, up to `max`. */
-function decimalInput(name: string, max: number): number {
-  const text = textInput(name);
-  const value = /^\d{1,5}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
-  if (value > 0 && value <= max) return value;
-  throw invalidInput(name, text, `a number above 0 and up to ${max}, such as 1.5`);
-}
-
-function currencyInput(): string {
-  const text = textInput('currency');
-  if (/^(?:[A-Za-z]{1,10}|\p{Sc})$/u.test(text)) return text;
-  throw invalidInput('currency', text, 'a currency such as EUR or €');
+/** A number; 0 when it is not set. */
+function decimalInput(name: keyof typeof GPU_SERVER): number {
+  return Number(checkedInput(name, GPU_SERVER[name]));
 }
 
 function runnerAuthInputs(): Inputs['runnerAuth'] {
   const [token, id, privateKey] = [textInput('runner-token'), textInput('app-id'), textInput('app-private-key')];
   if (id === '' && privateKey === '') return token === '' ? undefined : { token };
-  if (token !== '') {
-    throw new DiatomError('INPUT', 'Inputs runner-token and app-id are both set: one of them is enough, best the App.');
-  }
   if (id !== '' && privateKey !== '') return { app: { id, privateKey } };
   const [missing, given] = id === '' ? ['app-id', 'app-private-key'] : ['app-private-key', 'app-id'];
   throw new DiatomError(
@@ -202,25 +177,9 @@ function labelsInput(): string[] {
 }
 
 function versionInput(): string | undefined {
-  const text = textInput('runner-version').replace(/^v/, '');
-  if (text === '') return undefined;
-  if (isNewEnough(text)) return text;
-  throw invalidInput('runner-version', text, 'a version from 2.336.0 on: older ones don’t know “uses: $/…”');
+  return checkedInput('runner-version', GPU_SERVER['runner-version']).replace(/^v/, '') || undefined;
 }
 
 function sha256Input(): string | undefined {
-  const text = textInput('runner-sha256');
-  if (text === '') return undefined;
-  if (!/^[0-9a-f]{64}$/i.test(text)) throw invalidInput('runner-sha256', text, 'a SHA-256 of 64 hexadecimal digits');
-  if (textInput('runner-version') !== '') return text.toLowerCase();
-  throw new DiatomError(
-    'INPUT',
-    'Input runner-version is missing, and runner-sha256 is set: say the version of which it is the sum.',
-  );
-}
-
-function runnerDirInput(): string {
-  const text = textInput('runner-dir');
-  if (text === '' || /^\/[^\0\n\r]*$/.test(text)) return text;
-  throw invalidInput('runner-dir', text, 'the absolute path of a folder on the server, such as /opt/actions-runner');
+  return checkedInput('runner-sha256', GPU_SERVER['runner-sha256']).toLowerCase() || undefined;
 }

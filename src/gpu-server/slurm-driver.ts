@@ -212,7 +212,7 @@ function said({ stdout, stderr, exitCode }: ProgramResult): string {
 }
 
 const NO_SLURM_ADVICE =
-  'Slurm’s commands are needed on that machine: set ssh-host to a login node, or run this job on a runner there (server-runs-on).';
+  'Slurm’s commands are needed on that machine: set ssh-host to a login node, or run this job on a runner there (runners, server, in your settings).';
 
 /** What sbatch says, and what to do about it. */
 const ADVICE: readonly (readonly [said: RegExp, advice: string])[] = [

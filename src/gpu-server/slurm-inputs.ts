@@ -1,4 +1,5 @@
-import { invalidInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { checkedInput, invalidInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { GPU_SERVER } from '../schema/gpu-server.ts';
 
 /** What the job of a server asks the cluster for. `''` means: as the cluster does by itself. */
 export interface SlurmSettings {
@@ -58,23 +59,16 @@ const RESERVED_OPTIONS = [
  */
 export function slurmInputs(): SlurmSettings {
   return {
-    partition: wordInput('slurm-partition', /^[\w.,+-]*$/, 'a partition such as gpu (sinfo lists them)'),
-    account: wordInput('slurm-account', /^[\w.+-]*$/, 'an account such as biology (sacctmgr show associations)'),
-    gres: wordInput('slurm-gres', /^[\w.,:=/()+-]*$/, 'GPUs such as gpu:1 or gpu:a100:2'),
-    cpus: wholeNumberInput('slurm-cpus', { min: 1, max: 4_096 }),
-    memory: wordInput('slurm-memory', /^(\d{1,9}[KMGT]?)?$/i, 'a size such as 32G'),
+    partition: checkedInput('slurm-partition', GPU_SERVER['slurm-partition']),
+    account: checkedInput('slurm-account', GPU_SERVER['slurm-account']),
+    gres: checkedInput('slurm-gres', GPU_SERVER['slurm-gres']),
+    cpus: wholeNumberInput('slurm-cpus', GPU_SERVER['slurm-cpus']),
+    memory: checkedInput('slurm-memory', GPU_SERVER['slurm-memory']),
     options: optionsInput(),
     setup: textInput('slurm-setup').replaceAll('\r\n', '\n'),
     workDir: workDirInput(),
     queueMinutes: Math.max(1, Math.ceil(Number(textInput('start-timeout-minutes')) || 0)),
   };
-}
-
-function wordInput(name: string, allowed: RegExp, example: string): string {
-  const value = textInput(name);
-  // It never begins with “-”: sbatch would take it for another option.
-  if (allowed.test(value) && !value.startsWith('-')) return value;
-  throw invalidInput(name, value, example);
 }
 
 function optionsInput(): string[] {

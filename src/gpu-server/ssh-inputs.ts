@@ -1,5 +1,6 @@
 import { DiatomError } from '../errors.ts';
-import { invalidInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { checkedInput, wholeNumberInput } from '../runner/inputs.ts';
+import { GPU_SERVER } from '../schema/gpu-server.ts';
 import type { SshSettings } from './host.ts';
 
 /**
@@ -8,18 +9,12 @@ import type { SshSettings } from './host.ts';
  * @throws DiatomError `INPUT`
  */
 export function sshInputs(): SshSettings | undefined {
-  const host = textInput('ssh-host');
+  const host = checkedInput('ssh-host', GPU_SERVER['ssh-host']);
   if (host === '') return undefined;
-  // What begins with “-” would be taken for an option.
-  if (!/^[A-Za-z0-9_:.[][A-Za-z0-9_:.[\]-]*$/.test(host)) {
-    throw invalidInput('ssh-host', host, 'a name or an address such as login.cluster.example.org');
-  }
-  const user = needed('ssh-user', 'who signs in on that machine');
-  if (!/^[A-Za-z0-9_][\w.@-]*$/.test(user)) throw invalidInput('ssh-user', user, 'a user name');
   return {
     host,
-    port: wholeNumberInput('ssh-port', { min: 1, max: 65_535 }) ?? 22,
-    user,
+    port: wholeNumberInput('ssh-port', GPU_SERVER['ssh-port']) ?? 22,
+    user: needed('ssh-user', 'who signs in on that machine'),
     key: needed('ssh-key', 'that user’s private key, the whole file'),
     knownHosts: needed(
       'ssh-known-hosts',
@@ -28,8 +23,8 @@ export function sshInputs(): SshSettings | undefined {
   };
 }
 
-function needed(name: string, what: string): string {
-  const value = textInput(name);
+function needed(name: 'ssh-user' | 'ssh-key' | 'ssh-known-hosts', what: string): string {
+  const value = checkedInput(name, GPU_SERVER[name]);
   if (value !== '') return value;
   throw new DiatomError('INPUT', `Input ${name} is missing, and ssh-host is set: give ${what}.`);
 }

@@ -9,15 +9,21 @@ import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
+  checkedInput,
   folderInput,
   invalidInput,
   oneOfInput,
+  refuseClashes,
   safeNameInput,
   textInput,
   wholeNumberInput,
 } from '../runner/inputs.ts';
 import { mask, warn } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { dataClashes, stableNeedsPercentage } from '../schema/clashes.ts';
+import { DATA_SET_SETTINGS, PREPARE_DATA } from '../schema/prepare-data.ts';
 
 /** Leaves room for date, time and ending, and for what the name of an unfinished upload has in addition. */
 const MAX_PREFIX_BYTES = 200;
@@ -80,8 +86,12 @@ export interface Inputs {
   readonly alsoChecked: readonly StepOutcome[];
   /** The gate that is looked at by a check; `''` for none. */
   readonly gate: string;
+  /** What of it stands in a settings file. */
+  readonly settings?: SettingsRecord | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** Whether the artifact holds the archive, too. */
+  readonly archiveInArtifact: boolean;
 }
 
 /**
@@ -91,7 +101,9 @@ export interface Inputs {
  */
 export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
   mask(textInput('owncloud-password'));
+  takeSettings(PREPARE_DATA, BESIDES['prepare-data']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  refuseClashes(dataClashes(textInput));
   // Both are read, so that a typing error in one is found whatever the other is.
   const [isCheck, isDryRun] = [booleanInput('check'), booleanInput('dry-run')];
   const mode = isCheck ? 'check' : isDryRun ? 'dry-run' : 'run';
@@ -110,24 +122,25 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     isSeedGiven: textInput('seed') !== '',
     previous,
     force: booleanInput('force'),
-    shrink: oneOfInput('shrink', ['warn', 'error']),
-    brokenImages: oneOfInput('broken-images', ['leave-out', 'keep', 'error']),
+    shrink: oneOfInput('shrink', PREPARE_DATA.shrink.words),
+    brokenImages: oneOfInput('broken-images', PREPARE_DATA['broken-images'].words),
     imageExtensions: imageExtensionsInput(),
     dataDir: resolve(workspace, textInput('data-dir') || 'data'),
-    archiveContent: oneOfInput('archive-content', ['data', 'results']),
+    archiveContent: oneOfInput('archive-content', PREPARE_DATA['archive-content'].words),
     archivePrefix,
     keepArchive: booleanInput('keep-archive'),
     keepData: booleanInput('keep-data') && !booleanInput('low-disk'),
     lowDisk: booleanInput('low-disk'),
     upload,
     server,
-    concurrency: wholeNumberInput('concurrency', { min: 1, max: 32 }) ?? 4,
+    concurrency: wholeNumberInput('concurrency', PREPARE_DATA.concurrency) ?? 4,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
     gate: textInput('check-gate'),
+    settings: settingsRecord(DATA_SET_SETTINGS),
     artifactName: safeNameInput('artifact-name', ''),
+    archiveInArtifact: oneOfInput('artifact-content', PREPARE_DATA['artifact-content'].words) === 'archive',
   };
-  requireSensibleDisk(inputs);
   const fileList = await fileListInput(workspace);
   requireSensibleSplit(inputs, fileList);
   return { ...inputs, fileList };
@@ -204,24 +217,15 @@ function ownSeed(env: NodeJS.ProcessEnv, prefix: string): string {
 }
 
 function planInputs(env: NodeJS.ProcessEnv, prefix: string): Inputs['plan'] {
-  const split = oneOfInput('split', ['shuffle', 'stable', 'keep']);
-  const seed = textInput('seed');
-  if (seed !== '' && !/^[A-Za-z0-9._-]{1,64}$/.test(seed)) {
-    throw invalidInput('seed', seed, '1 to 64 letters, digits, “.”, “_” or “-”');
-  }
-  if (split === 'stable' && seed === '') {
-    throw new DiatomError(
-      'INPUT',
-      'Input split: stable needs a seed, the same in every run: with a random one, every run would draw another split. Set the input seed, for example to 1.',
-    );
-  }
+  const split = oneOfInput('split', PREPARE_DATA.split.words);
+  const seed = checkedInput('seed', PREPARE_DATA.seed);
   return {
     split,
     seed: seed || ownSeed(env, prefix),
     groupBy: groupByInput(),
-    duplicates: oneOfInput('duplicates', ['keep-together', 'drop', 'error']),
-    labelConflicts: oneOfInput('label-conflicts', ['error', 'warn']),
-    nearDuplicates: oneOfInput('near-duplicates', ['report', 'together', 'off']),
+    duplicates: oneOfInput('duplicates', PREPARE_DATA.duplicates.words),
+    labelConflicts: oneOfInput('label-conflicts', PREPARE_DATA['label-conflicts'].words),
+    nearDuplicates: oneOfInput('near-duplicates', PREPARE_DATA['near-duplicates'].words),
   };
 }
 
@@ -263,25 +267,8 @@ function uploadInputs(): UploadInputs {
       'the archive is to be uploaded. Set the server’s address, or upload: false to keep the archive in the workspace',
     ),
     folder: folderInput('owncloud-folder'),
-    keepLast: wholeNumberInput('keep-last', { min: 0, max: 1_000_000 }),
+    keepLast: wholeNumberInput('keep-last', PREPARE_DATA['keep-last']),
   };
-}
-
-/** With low-disk the archive is nowhere but on the server, and the zips nowhere at all. */
-function requireSensibleDisk(inputs: Omit<Inputs, 'fileList'>): void {
-  const { lowDisk, mode, upload, archiveContent, keepArchive, plan } = inputs;
-  if (!lowDisk) return;
-  const conflict = [
-    !upload && mode === 'run' ? 'upload: false' : undefined,
-    archiveContent === 'data' ? 'archive-content: data (its default; set results)' : undefined,
-    keepArchive ? 'keep-archive: true' : undefined,
-    plan.nearDuplicates === 'together' ? 'near-duplicates: together, for which all zips have to be here' : undefined,
-  ].find((text) => text !== undefined);
-  if (conflict === undefined) return;
-  throw new DiatomError(
-    'INPUT',
-    `Input low-disk is true, which does not go with ${conflict}: nothing but the images goes to the server, and nothing stays here.`,
-  );
 }
 
 /** A stable split of counts is found out before anything is downloaded. */
@@ -289,8 +276,5 @@ function requireSensibleSplit({ plan, nTest }: Omit<Inputs, 'fileList'>, fileLis
   if (plan.split !== 'stable') return;
   const count = fileList.map((entry) => entry.nTest ?? nTest).find(({ kind }) => kind === 'count');
   if (count?.kind !== 'count') return;
-  throw new DiatomError(
-    'INPUT',
-    `Input split: stable needs a percentage as n-test (and n_test of each entry), such as 20%, found ${count.count}: with a fixed number, every new image could push another out of test.`,
-  );
+  throw new DiatomError('INPUT', `Input split: ${stableNeedsPercentage(count.count)}`);
 }

@@ -186,7 +186,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
       const downloaded = await Promise.all(
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
-      const { plan: options, imageExtensions } = inputs;
+      const { plan: options, imageExtensions, settings } = inputs;
       const report = reportData(tally, downloaded, await pictures.finish(), {
         inputs,
         leftOut,
@@ -195,7 +195,13 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         sizes: sizeBins(sizes),
         near: near?.report,
       });
-      made[DATASET] = datasetJson({ options, imageExtensions, sources: downloaded, classes: tally.classes() });
+      made[DATASET] = datasetJson({
+        options,
+        imageExtensions,
+        settings,
+        sources: downloaded,
+        classes: tally.classes(),
+      });
       made[REPORT] = reportHtml(report);
       for (const [fileName, text] of Object.entries(made)) {
         const description = join(dataDir.results, fileName);

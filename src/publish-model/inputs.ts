@@ -15,6 +15,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { PUBLISH_MODEL } from '../schema/publish-model.ts';
 import type { Rules } from './checks.ts';
 
 /** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
@@ -49,6 +52,11 @@ export interface RollBackTask {
   readonly rules: Rules | 'as-stored' | undefined;
 }
 
+/** Nothing is published, and no server asked; it is only told what the gate says of the model. */
+export interface DryRun extends Pick<PublishTask, 'source' | 'rules'> {
+  readonly modelName: string;
+}
+
 /** Nothing is published; it is only found out whether it could be. */
 export interface CheckTask {
   readonly kind: 'check';
@@ -78,17 +86,35 @@ export interface Inputs {
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
+  takeInputs();
+  return {
+    ...accounts(),
+    modelsFolder: folderInput('models-folder'),
+    modelName: modelNameInput(),
+    task: taskInput(env, now),
+    keepVersions: wholeNumberInput('keep-versions', PUBLISH_MODEL['keep-versions']),
+    githubToken: textInput('github-token'),
+  };
+}
+
+/**
+ * `undefined` when `dry-run` is false. It needs no server, and so none of the inputs that are about one.
+ *
+ * @throws DiatomError `INPUT`
+ */
+export function readDryRun(env: NodeJS.ProcessEnv): DryRun | undefined {
+  takeInputs();
+  if (!booleanInput('dry-run')) return undefined;
+  refuseBeside('dry-run', ['unpublished', 'promote-version', 'roll-back-to', 'judge-version', 'check-again']);
+  const { source } = sourceInput(env);
+  return { modelName: modelNameInput(), source, rules: rulesInput() };
+}
+
+function takeInputs(): void {
   mask(textInput('owncloud-password'));
   mask(textInput('models-password'));
   mask(textInput('github-token'));
-  return {
-    ...accounts(),
-    modelsFolder: folderInput('models-folder') || 'models',
-    modelName: modelNameInput(),
-    task: taskInput(env, now),
-    keepVersions: wholeNumberInput('keep-versions', { min: 1, max: 1_000_000 }),
-    githubToken: textInput('github-token'),
-  };
+  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
 }
 
 function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
@@ -129,14 +155,14 @@ function taskInput(env: NodeJS.ProcessEnv, now: Date): Inputs['task'] {
 }
 
 function checkAgain(): 'as-stored' | 'anew' | '' {
-  return textInput('check-again') === '' ? '' : oneOfInput('check-again', ['as-stored', 'anew']);
+  return textInput('check-again') === '' ? '' : oneOfInput('check-again', PUBLISH_MODEL['check-again'].words);
 }
 
 function rulesInput(): Rules {
   return {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
-    worseClasses: oneOfInput('worse-classes', ['error', 'warn', 'allow']),
+    worseClasses: oneOfInput('worse-classes', PUBLISH_MODEL['worse-classes'].words),
     allowClassChange: booleanInput('allow-class-change'),
   };
 }
@@ -169,13 +195,14 @@ function judgeTask(): JudgeTask {
   return { kind: 'judge', version, rules: rulesInput(), promote: booleanInput('promote') };
 }
 
-/** What is on the server comes from nowhere else. */
+/** What is on the server comes from nowhere else, and what asks no server can't be there. */
 function refuseBeside(input: string, others: readonly string[]): void {
   const contradiction = others.find((name) => textInput(name) !== '');
   if (contradiction === undefined) return;
+  const why = input === 'dry-run' ? 'asks no server' : 'takes a version that is on the server';
   throw new DiatomError(
     'INPUT',
-    `Inputs ${input} and ${contradiction} contradict each other: ${input} takes a version that is on the server. Leave ${contradiction} empty.`,
+    `Inputs ${input} and ${contradiction} contradict each other: ${input} ${why}. Leave ${contradiction} empty.`,
   );
 }
 

@@ -9,6 +9,7 @@ const provenanceSchema = z.object({
   image: text,
   image_digest: text,
   dataset: z.optional(z.nullable(z.object({ name: text, sha256: text, seed: text }))),
+  settings: z.optional(z.nullable(z.object({ commit: text, values: z.record(z.string(), z.string()) }))),
 });
 
 /**
@@ -45,13 +46,15 @@ export function modelCard(model: {
 }
 
 function originRows(json: string): string[][] {
-  const { image, image_digest: digest, dataset } = parseProvenance(json);
-  const rows: [string, string | number | null | undefined][] = [
+  const { image, image_digest: digest, dataset, settings } = parseProvenance(json);
+  const rows: (readonly [string, string | number | null | undefined])[] = [
     ['Data set', dataset?.name],
     ['SHA-256 of the data set', dataset?.sha256],
     ['Seed of the split', dataset?.seed],
     ['Image', image],
     ['Digest of the image', digest],
+    ...Object.entries(settings?.values ?? {}).map(([name, value]) => [`Setting ${name}`, value] as const),
+    ['Commit of the settings', settings?.commit],
   ];
   return rows.flatMap(([what, value]) =>
     value === null || value === undefined ? [] : [[what, escapeMarkdown(String(value))]],

@@ -28,7 +28,7 @@ export async function runTool(tool: string, args: readonly string[], options: To
     if (error instanceof DiatomError) throw error;
     throw new DiatomError(
       'SERVER',
-      `The program ${tool} can’t be started on this runner${systemCodeOf(error) ? ` (${systemCodeOf(error)})` : ''}: install it there, or run this job on a runner that has it (server-runs-on).`,
+      `The program ${tool} can’t be started on this runner${systemCodeOf(error) ? ` (${systemCodeOf(error)})` : ''}: install it there, or run this job on a runner that has it (runners, server, in your settings).`,
       { cause: error },
     );
   }

@@ -15,7 +15,7 @@ export const DATA_DIR = '/data';
 export const OUTPUT_DIR = '/output';
 
 /** Environment variables that a user can't set: they are the contract with the image, and its writable home. */
-export const RESERVED_VARIABLES: readonly string[] = ['DATA_DIR', 'OUTPUT_DIR', 'WEIGHTS', 'HOME'];
+export const RESERVED_VARIABLES: readonly string[] = ['DATA_DIR', 'OUTPUT_DIR', 'WEIGHTS', 'HOME', 'SETTINGS_COMMIT'];
 
 /** One container, whatever runs it. */
 export interface Container {

@@ -3,6 +3,7 @@ import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
+  checkedInput,
   folderInput,
   invalidInput,
   oneOfInput,
@@ -12,6 +13,9 @@ import {
 } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
+import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
+import { BESIDES } from '../schema/besides.ts';
+import { TRAIN_MODEL, TRAINING_SETTINGS } from '../schema/train-model.ts';
 import { trainingKey } from '../training-key.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
 
@@ -52,12 +56,11 @@ export interface Inputs {
   readonly compareWith: string;
   /** Whether nothing is trained, and only said whether that would bring anything new. */
   readonly decide: boolean;
+  /** What of the training stands in a settings file. */
+  readonly settings?: SettingsRecord | undefined;
   /** Lower-case hex. */
   readonly dataIdentity: string | undefined;
 }
-
-/** The longest that a job on a self-hosted runner may take: five days. */
-const MAX_MINUTES = 7_200;
 
 /**
  * Reads and checks all inputs, and hides the secret ones from the log before anything else can show them.
@@ -67,7 +70,9 @@ const MAX_MINUTES = 7_200;
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   mask(textInput('owncloud-password'));
   mask(textInput('registry-password'));
+  takeSettings(TRAIN_MODEL, BESIDES['train-model']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
+  const artifactName = artifactNameInput();
   return {
     workspace,
     image: imageInput(),
@@ -75,23 +80,24 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     datasetSha256: sha256Input('dataset-sha256'),
     owncloud: textInput('owncloud-url') === '' ? undefined : owncloudInputs('it is needed to sign in'),
     registry: registryInputs(),
-    engine: oneOfInput('engine', ['docker', 'podman', 'apptainer']),
+    engine: oneOfInput('engine', TRAIN_MODEL.engine.words),
     gpus: gpusInput(),
     trainCommand: commandInput('train-command'),
     testCommand: commandInput('test-command'),
     env: envInput(),
     network: booleanInput('network'),
-    shmSize: shmSizeInput(),
+    shmSize: checkedInput('shm-size', TRAIN_MODEL['shm-size']).toLowerCase(),
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
     timeoutMs: timeoutInput(),
-    artifactName: safeNameInput('artifact-name', ''),
+    artifactName,
     keepUnpublished: booleanInput('keep-unpublished'),
-    key: trainingKey(textInput('key') || textInput('artifact-name')),
-    retentionDays: wholeNumberInput('retention-days', { min: 1, max: 400 }),
+    key: trainingKey(textInput('key') || artifactName),
+    retentionDays: wholeNumberInput('retention-days', TRAIN_MODEL['retention-days']),
     owncloudFolder: folderInput('owncloud-folder'),
     isCheck: booleanInput('check'),
     compareWith: textInput('compare-with'),
     decide: booleanInput('decide'),
+    settings: settingsRecord(TRAINING_SETTINGS),
     dataIdentity: sha256Input('data-identity'),
   };
 }
@@ -101,6 +107,12 @@ function imageInput(): string {
   const image = requiredInput('image', 'the image that trains, such as ghcr.io/lab/diatoms:v3');
   if (/^[A-Za-z0-9./][^\s]*$/.test(image)) return image;
   throw invalidInput('image', image, 'an image such as ghcr.io/lab/diatoms:v3');
+}
+
+/** An input that is empty is one that is not set: “none” says that there is to be none. */
+function artifactNameInput(): string {
+  const name = safeNameInput('artifact-name', '');
+  return name === 'none' ? '' : name;
 }
 
 function datasetInput(): string {
@@ -121,10 +133,7 @@ function requiredInput(name: string, what: string): string {
 }
 
 function sha256Input(name: string): string | undefined {
-  const text = textInput(name);
-  if (text === '') return undefined;
-  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-  throw invalidInput(name, text, 'a SHA-256 of 64 hexadecimal digits');
+  return checkedInput(name, TRAIN_MODEL['dataset-sha256']).toLowerCase() || undefined;
 }
 
 function registryInputs(): Inputs['registry'] {
@@ -139,12 +148,8 @@ function registryInputs(): Inputs['registry'] {
 }
 
 function gpusInput(): Gpus {
-  const text = textInput('gpus');
-  if (text === 'all' || text === 'none') return text;
-  const devices = text.split(',').map((device) => device.trim());
-  // A number, a GPU’s or a MIG device’s id (“GPU-…”, “MIG-…”), as nvidia-smi -L shows them.
-  if (devices.every((device) => /^(\d+|(GPU|MIG)-[A-Za-z0-9/-]+)$/.test(device))) return devices;
-  throw invalidInput('gpus', text, 'all, none, or numbers or ids of GPUs separated by commas, such as 0,1');
+  const text = checkedInput('gpus', TRAIN_MODEL.gpus);
+  return text === 'all' || text === 'none' ? text : text.split(',').map((device) => device.trim());
 }
 
 function commandInput(name: string): string {
@@ -175,16 +180,7 @@ function envInput(): Map<string, string> {
   return variables;
 }
 
-function shmSizeInput(): string {
-  const text = textInput('shm-size');
-  if (/^[1-9]\d{0,11}[bkmg]?$/i.test(text)) return text.toLowerCase();
-  throw invalidInput('shm-size', text, 'a size such as 512m or 8g');
-}
-
 function timeoutInput(): number | undefined {
-  const text = textInput('timeout-minutes');
-  if (text === '') return undefined;
-  const minutes = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
-  if (minutes > 0 && minutes <= MAX_MINUTES) return minutes * 60_000;
-  throw invalidInput('timeout-minutes', text, `a number above 0 and up to ${MAX_MINUTES}`);
+  const text = checkedInput('timeout-minutes', TRAIN_MODEL['timeout-minutes']);
+  return text === '' ? undefined : Number(text) * 60_000;
 }

@@ -24,7 +24,7 @@ export function trainingOf(inputs: Settings, dataIdentity: string | undefined, f
 
 /** From what a model was made. */
 export interface Provenance {
-  readonly inputs: Settings & Pick<Inputs, 'engine'>;
+  readonly inputs: Settings & Pick<Inputs, 'engine' | 'settings'>;
   readonly imageDigest: string | undefined;
   readonly dataset: Pick<Dataset, 'name' | 'sha256' | 'seed' | 'identity'>;
 }
@@ -48,6 +48,8 @@ export function provenanceJson({ inputs, imageDigest, dataset }: Provenance): st
     train_command: inputs.trainCommand,
     test_command: inputs.testCommand,
     settings_sha256: training.settings,
+    // What stands in a settings file, which is no secret, and the commit of that file.
+    settings: inputs.settings ?? null,
     // Of all that changes the result; null when not all of it is known.
     training_sum: trainingSum(training) ?? null,
   };

@@ -201,6 +201,7 @@ async function runCommand({ inputs, context, engine, image, dataset }: Station, 
   const contract: [string, string][] = [
     ['DATA_DIR', DATA_DIR],
     ['OUTPUT_DIR', OUTPUT_DIR],
+    ...(inputs.settings?.commit ? [['SETTINGS_COMMIT', inputs.settings.commit] satisfies [string, string]] : []),
     ['HOME', '/tmp'],
     ...(task.input === 'test-command' ? [['WEIGHTS', `${OUTPUT_DIR}/model.pth`] satisfies [string, string]] : []),
   ];

@@ -40,7 +40,7 @@ the evaluation above.
 
 {table(("Option", "Value"), [(name.upper(), value) for name, value in options.items()])}
 
-{table(("Software", "Version"), [(name, version) for name, version in facts["software"].items() if version])}
+{settings_text(facts)}{table(("Software", "Version"), [(name, version) for name, version in facts["software"].items() if version])}
 
 ## Use
 
@@ -78,6 +78,11 @@ def dataset_text(dataset: dict[str, Any] | None) -> str:
         f"Data set: seed `{dataset['seed']}`, SHA-256 of its `dataset.json` `{dataset['dataset_json_sha256']}`, "
         f"of its `manifest.csv` `{dataset['manifest_sha256']}`.\n\n{table(('Source', 'Class', 'SHA-256'), sources)}"
     )
+
+
+def settings_text(facts: dict[str, Any]) -> str:
+    commit = facts.get("settings_commit")
+    return f"The options stand in the repository's settings, as of its commit {code(commit)}.\n\n" if commit else ""
 
 
 def unreadable_text(unreadable: Sequence[str]) -> str:

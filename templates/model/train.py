@@ -561,6 +561,7 @@ def training_facts(options: argparse.Namespace, outcome: Outcome) -> dict[str, A
         "best": state.history[state.best_epoch - 1],
         "unreadable_images": [name for name, _ in data.broken],
         "dataset": provenance(data.folder),
+        "settings_commit": os.environ.get("SETTINGS_COMMIT") or None,
         "software": software(),
     }
 

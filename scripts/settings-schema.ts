@@ -1,0 +1,112 @@
+import * as z from 'zod/mini';
+import { fileListJsonSchema } from '../src/dataset/file-list.ts';
+import type { JsonSchema, Kind } from '../src/schema/kinds.ts';
+import { type ActionName, FILE_DEFAULTS, SECTIONS, type SectionName } from '../src/schema/sections.ts';
+import { documentedMetadata } from './action-metadata.ts';
+
+/** Whose `action.yml` describes the keys of a section. */
+const ACTIONS: Readonly<Partial<Record<SectionName, ActionName>>> = {
+  owncloud: 'prepare-data',
+  data: 'prepare-data',
+  train: 'train-model',
+  'gpu-server': 'gpu-server',
+  publish: 'publish-model',
+};
+
+const ABOUT: Readonly<Record<SectionName, string>> = {
+  owncloud: 'The server and account of the data sets.',
+  data: 'The data set: what it is made of, and how.',
+  image: 'The image that trains and tests, and the registry where it goes.',
+  train: 'The training.',
+  'gpu-server': 'A GPU server that is started for each training. Without this section, a runner is there already.',
+  publish: 'The model, its gate, and where it is published.',
+};
+
+const LABELS = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }] };
+
+const RUNNER = {
+  anyOf: [
+    ...LABELS.anyOf,
+    { type: 'object', additionalProperties: false, properties: { group: { type: 'string' }, labels: LABELS } },
+  ],
+};
+
+/** The JSON Schema of a settings file, for editors: from what the actions know, and what their action.yml says of it. */
+export function settingsJsonSchema(): JsonSchema {
+  const sections = Object.entries(SECTIONS).map(([name, section]) => [
+    name,
+    {
+      type: 'object',
+      additionalProperties: false,
+      ...aboutSection(name),
+      properties: Object.fromEntries(
+        [...section].map(([key, { input, kind }]) => [key, propertyOf(name, key, input, kind)]),
+      ),
+    },
+  ]);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Settings of diatom workflows',
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      ...Object.fromEntries(sections),
+      runners: {
+        description: 'Where jobs run, as in runs-on.',
+        type: 'object',
+        additionalProperties: false,
+        properties: {
+          default: { description: 'All jobs but those below.', default: 'ubuntu-latest', ...RUNNER },
+          train: { description: 'A runner with a GPU, where no server is started.', ...RUNNER },
+          server: { description: 'The jobs that start and stop a GPU server. Else as default.', ...RUNNER },
+        },
+      },
+    },
+  };
+}
+
+function aboutSection(name: string): JsonSchema {
+  const description = Object.entries(ABOUT).find(([known]) => known === name)?.[1];
+  if (description === undefined) throw new Error(`Nothing is said about the section ${name}`);
+  return { description };
+}
+
+function propertyOf(section: string, key: string, input: string, kind: Kind): JsonSchema {
+  const description = kind.description ?? descriptionOf(section, input);
+  if (input === 'file-list') return { description, anyOf: [{ type: 'string' }, listSchema()] };
+  if (typeof kind.giver === 'object') {
+    return {
+      description,
+      type: 'string',
+      pattern: '^secret [A-Za-z_][A-Za-z0-9_]*$',
+      default: `secret ${kind.giver.secret}`,
+    };
+  }
+  const defaults = Object.entries(FILE_DEFAULTS).find(([name]) => name === section)?.[1] ?? {};
+  const fallback = Object.entries(defaults).find(([name]) => name === key)?.[1] ?? kind.fallback;
+  return { description, ...(fallback === '' ? {} : { default: typed(fallback, kind) }), ...shapeOf(kind) };
+}
+
+/** A default as it is written without quotation marks. */
+function typed(fallback: string, { json }: Kind): unknown {
+  if (json['type'] === 'boolean') return fallback === 'true';
+  return json['type'] === 'integer' || json['type'] === 'number' ? Number(fallback) : fallback;
+}
+
+function shapeOf({ json, form }: Kind): JsonSchema {
+  if (form === undefined) return json;
+  const more = form === 'pairs' ? { type: 'object', additionalProperties: json } : { type: 'array', items: json };
+  return { anyOf: [json, more] };
+}
+
+function listSchema(): JsonSchema {
+  const { $schema: _, ...list } = z.record(z.string(), z.unknown()).parse(fileListJsonSchema());
+  return list;
+}
+
+function descriptionOf(section: string, input: string): string {
+  const action = Object.entries(ACTIONS).find(([name]) => name === section)?.[1];
+  const found = action && documentedMetadata(action).inputs[input]?.description;
+  if (found === undefined) throw new Error(`Nothing describes the key ${input} of the section ${section}`);
+  return found;
+}

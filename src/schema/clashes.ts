@@ -1,0 +1,73 @@
+import { parseNTest } from '../dataset/n-test.ts';
+
+/** What contradicts itself although each value is fine. */
+export interface Clash {
+  /** The input that it is said of, and where. */
+  readonly input: string;
+  /** Follows the input’s name. */
+  readonly sentence: string;
+}
+
+/** The value of an input; `''` when it has none. */
+export type ValueOf = (input: string) => string;
+
+/** Of prepare-data. A stable split is found out before anything is downloaded. */
+export function dataClashes(value: ValueOf): Clash[] {
+  const clashes: Clash[] = [];
+  if (value('split') === 'stable' && value('seed') === '') {
+    clashes.push({
+      input: 'split',
+      sentence:
+        'stable needs a seed, the same in every run: with a random one, every run would draw another split. Set seed, for example to 1.',
+    });
+  }
+  const nTest = parseNTest(value('n-test'));
+  if (value('split') === 'stable' && nTest?.kind === 'count') {
+    clashes.push({ input: 'split', sentence: stableNeedsPercentage(nTest.count) });
+  }
+  const against = [
+    value('upload') === 'false' && value('dry-run') !== 'true' ? 'upload: false' : '',
+    value('archive-content') === 'data' ? 'archive-content: data (its default; set results)' : '',
+    value('keep-archive') === 'true' ? 'keep-archive: true' : '',
+    value('near-duplicates') === 'together' ? 'near-duplicates: together, for which all zips have to be here' : '',
+    value('artifact-content') === 'archive' ? 'artifact-content: archive' : '',
+  ].find((text) => text !== '');
+  if (value('low-disk') === 'true' && against !== undefined) {
+    clashes.push({
+      input: 'low-disk',
+      sentence: `true does not go with ${against}: nothing but the images goes to the server, and nothing stays here.`,
+    });
+  }
+  if (value('artifact-content') === 'archive' && value('artifact-name') === '') {
+    clashes.push({
+      input: 'artifact-content',
+      sentence: 'is archive, and artifact-name, which asks for artifacts, is not set: set it, too.',
+    });
+  }
+  return clashes;
+}
+
+export function stableNeedsPercentage(count: number): string {
+  return `stable needs a percentage as n-test (and n_test of each entry), such as 20%, found ${count}: with a fixed number, every new image could push another out of test.`;
+}
+
+/** Of gpu-server. */
+export function serverClashes(value: ValueOf): Clash[] {
+  const clashes: Clash[] = [];
+  if (Number(value('lifetime-hours')) > Number(value('max-hours'))) {
+    clashes.push({
+      input: 'lifetime-hours',
+      sentence: `${value('lifetime-hours')} is more than max-hours (${value('max-hours')}) allows: ask for less, or raise max-hours, which is what an unattended server may cost at most.`,
+    });
+  }
+  if (value('runner-sha256') !== '' && value('runner-version') === '') {
+    clashes.push({
+      input: 'runner-sha256',
+      sentence: 'is set without runner-version: say the version of which it is the sum.',
+    });
+  }
+  if (value('runner-token') !== '' && value('app-id') !== '') {
+    clashes.push({ input: 'runner-token', sentence: 'is set, and so is app-id: one of them is enough, best the App.' });
+  }
+  return clashes;
+}

@@ -1,0 +1,106 @@
+import { isNewEnough } from '../github/runner-software.ts';
+import { PART, sha256 } from './common.ts';
+import { decimal, ofRun, secret, text, whole, words } from './kinds.ts';
+
+/** Five days: no job on a self-hosted runner may take longer. */
+const MAX_HOURS = 120;
+const MAX_MINUTES = 24 * 60;
+
+/** EC2’s own limits: 64 TiB for a gp3 volume (EBS user guide, “General Purpose SSD volumes”). */
+const MAX_DISK_GB = 65_536;
+
+const COMMAS = { list: ', ' };
+const LINES = { list: '\n' };
+
+const ec2 = {
+  'ec2-mode': words(['ephemeral', 'existing'], 'ephemeral'),
+  'ec2-regions': text({ form: COMMAS }),
+  'ec2-instance-id': text(),
+  'ec2-scheduler-role': text({ pattern: /^arn:[\w-]+:iam::\d+:role\/\S+$/, allowed: 'the ARN of a role' }),
+  'ec2-launch-template': text(),
+  'ec2-ami': text({ form: COMMAS }),
+  'ec2-instance-types': text({
+    pattern: /^[a-z][a-z0-9-]*\.[a-z0-9-]+([\s,]+[a-z][a-z0-9-]*\.[a-z0-9-]+)*[\s,]*$/,
+    allowed: 'types such as g6.xlarge, g5.xlarge',
+    form: COMMAS,
+  }),
+  'ec2-subnets': text({ form: COMMAS }),
+  'ec2-security-groups': text({ form: COMMAS }),
+  'ec2-instance-profile': text({ pattern: /^[\w+=,.@:/-]+$/, allowed: 'the name or ARN of an instance profile' }),
+  'ec2-market': words(['on-demand', 'spot', 'spot-then-on-demand'], 'on-demand'),
+  'ec2-disk-gb': whole(1, MAX_DISK_GB),
+  'ec2-key-name': text(),
+  'ec2-tags': text({ form: 'pairs' }),
+};
+
+/** Of Slurm’s texts none begins with “-”: sbatch would take it for another option. */
+const slurm = {
+  'slurm-partition': text({ pattern: /^[\w.,+][\w.,+-]*$/, allowed: 'a partition such as gpu (sinfo lists them)' }),
+  'slurm-account': text({
+    pattern: /^[\w.+][\w.+-]*$/,
+    allowed: 'an account such as biology (sacctmgr show associations)',
+  }),
+  'slurm-gres': text({
+    fallback: 'gpu:1',
+    pattern: /^[\w.,:=/()+][\w.,:=/()+-]*$/,
+    allowed: 'GPUs such as gpu:1 or gpu:a100:2',
+  }),
+  'slurm-cpus': whole(1, 4_096),
+  'slurm-memory': text({ pattern: /^\d{1,9}[KMGT]?$/i, allowed: 'a size such as 32G' }),
+  'slurm-options': text({ form: LINES }),
+  'slurm-setup': text({ form: LINES }),
+  'slurm-work-dir': text(),
+};
+
+/** The inputs of gpu-server. */
+export const GPU_SERVER = {
+  ...PART,
+  mode: ofRun(words(['start', 'stop', 'status', 'reap'])),
+  driver: words(['local', 'command', 'ec2', 'slurm']),
+  key: ofRun(text()),
+  'max-hours': decimal(MAX_HOURS, '12'),
+  'lifetime-hours': decimal(MAX_HOURS),
+  'price-per-hour': decimal(10_000),
+  currency: text({ fallback: 'EUR', pattern: /^(?:[A-Za-z]{1,10}|\p{Sc})$/u, allowed: 'a currency such as EUR or €' }),
+  'start-timeout-minutes': decimal(MAX_MINUTES, '30'),
+  'stop-timeout-minutes': decimal(MAX_MINUTES, '15'),
+  'pick-up-minutes': decimal(MAX_MINUTES, '15'),
+  // Its default is in action.yml: only there it can be an expression.
+  'github-token': ofRun(text()),
+  'runner-token': secret('RUNNER_TOKEN'),
+  'app-id': text(),
+  'app-private-key': secret('RUNNER_APP_KEY'),
+  'runner-scope': words(['repository', 'organization'], 'repository'),
+  'runner-group': text(),
+  'runner-labels': text({
+    pattern: /^[\s,]*[\w.:/-]{1,100}(\s*[,\r\n]+\s*[\w.:/-]{1,100})*[\s,]*$/,
+    allowed: 'labels of letters, digits, “-”, “_”, “.”, separated by commas',
+    form: COMMAS,
+  }),
+  'runner-version': text({
+    accepts: (value) => isNewEnough(value.replace(/^v/, '')),
+    allowed: 'a version from 2.336.0 on: older ones don’t know “uses: $/…”',
+  }),
+  'runner-architecture': words(['x64', 'arm64'], 'x64'),
+  'runner-sha256': sha256(),
+  'runner-dir': text({
+    pattern: /^\/[^\0\n\r]*$/,
+    allowed: 'the absolute path of a folder on the server, such as /opt/actions-runner',
+  }),
+  'start-command': text(),
+  'stop-command': text(),
+  'status-command': text(),
+  'server-limit': text(),
+  'ssh-host': text({
+    // What begins with “-” would be taken for an option.
+    pattern: /^[A-Za-z0-9_:.[][A-Za-z0-9_:.[\]-]*$/,
+    allowed: 'a name or an address such as login.cluster.example.org',
+  }),
+  'ssh-port': whole(1, 65_535, '22'),
+  'ssh-user': text({ pattern: /^[A-Za-z0-9_][\w.@-]*$/, allowed: 'a user name' }),
+  'ssh-key': secret('SSH_KEY'),
+  'ssh-known-hosts': text({ form: LINES }),
+  'aws-sign-in': ofRun(words(['success', 'failure', 'cancelled', 'skipped'])),
+  ...ec2,
+  ...slurm,
+};
