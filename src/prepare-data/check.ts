@@ -133,7 +133,9 @@ async function checkServers(
   }
   if (upload && remote) {
     const place = { remote, folder: upload.folder };
-    findings.push(await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal)));
+    const space = await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal));
+    // Many servers don’t say, and of most accounts nobody has limited it.
+    if (space.sentence !== '') findings.push(space);
   }
   if (plan.split === 'keep' && (remote || !upload)) {
     findings.push(
@@ -169,7 +171,7 @@ async function checkSpace(
   const bytes = archiveContent === 'data' ? 2 * zips : zips;
   const what = archiveContent === 'data' ? 'an archive of these zips with their images' : 'an archive of these images';
   const free = await requireSpaceOnServer(remote, { folder, bytes, what }, { signal });
-  if (free === undefined) return 'the server does not say how much it may take';
+  if (free === undefined) return '';
   return `${formatBytes(free)} left for this account, about ${formatBytes(bytes)} needed`;
 }
 
