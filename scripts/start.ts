@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { messageOf } from '../src/errors.ts';
 import { documentedMetadata, ROOT } from './action-metadata.ts';
 import { startFileServer } from './demo/file-server.ts';
@@ -8,7 +8,7 @@ import { startOwncloudServer } from './demo/owncloud-server.ts';
 import { createSample } from './demo/sample-zips.ts';
 import { type ActionResult, type RunActionOptions, startAction } from './run-action.ts';
 import { askPassword } from './start/ask-password.ts';
-import { makeSettings } from './start/new.ts';
+import { type Ask, makeSettings } from './start/new.ts';
 import { helpText, parseOptions, UsageError } from './start/options.ts';
 import { callersFolder, type OwnSettings, readOwnSettings } from './start/own-settings.ts';
 import { packFileList } from './start/pack.ts';
@@ -38,13 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.isNew) {
-    const lines = createInterface({ input: process.stdin, output: process.stdout });
-    // Else the end of the input would leave a question open, and the program would end in silence.
-    const ended = new Promise<never>((_, reject) => {
-      lines.once('close', () => reject(new UsageError('Nothing was written: the questions were not all answered.')));
-    });
-    const ask = async (question: string) => (await Promise.race([lines.question(question), ended])).trim();
-    process.stdout.write(await makeSettings(callersFolder(), ask).finally(() => lines.close()));
+    process.stdout.write(await askThrough((ask) => makeSettings(callersFolder(), ask)));
     return 0;
   }
   if (options.pack !== undefined) {
@@ -67,6 +61,22 @@ async function main(args: readonly string[]): Promise<number> {
     return result.exitCode;
   } finally {
     await Promise.all(servers.map((server) => server.close()));
+  }
+}
+
+/** Answers come line by line, typed or from a pipe. */
+async function askThrough<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+  const input = createInterface({ input: process.stdin, output: process.stdout });
+  const lines = input[Symbol.asyncIterator]();
+  try {
+    return await work(async (question) => {
+      process.stdout.write(question);
+      const { value, done } = await lines.next();
+      if (done) throw new UsageError('Nothing was written: the questions were not all answered.');
+      return value.trim();
+    });
+  } finally {
+    input.close();
   }
 }
 
