@@ -69,6 +69,34 @@ describe('directDownloadUrl', () => {
     // GitHub
     ['https://github.com/lab/data/blob/main/a.zip', 'https://github.com/lab/data/raw/main/a.zip'],
     ['https://raw.githubusercontent.com/lab/data/main/sets/a.zip', 'https://github.com/lab/data/raw/main/sets/a.zip'],
+    // Google Drive of an organisation
+    ['https://drive.google.com/a/uni.edu/file/d/1a/view', `${GOOGLE}?id=1a&export=download&confirm=t`],
+    // Box, as its page shows a file
+    ['https://uni.app.box.com/s/ab12/file/34', 'https://uni.app.box.com/shared/static/ab12.zip'],
+    // The page of a Figshare item that shows a file
+    ['https://figshare.com/articles/dataset/x/12?file=380', 'https://api.figshare.com/v2/file/download/380'],
+    // OSF
+    ['https://osf.io/ab12c/', 'https://osf.io/download/ab12c/'],
+    ['https://osf.io/ab12c?view_only=x', 'https://osf.io/download/ab12c/?view_only=x'],
+    [
+      'https://osf.io/ab12c/files/osfstorage/5e9c2a1613ba8300f1c31b28',
+      'https://files.osf.io/v1/resources/ab12c/providers/osfstorage/5e9c2a1613ba8300f1c31b28',
+    ],
+    // Kaggle
+    ['https://www.kaggle.com/datasets/lab/diatoms', 'https://www.kaggle.com/api/v1/datasets/download/lab/diatoms'],
+    [
+      'https://www.kaggle.com/datasets/lab/diatoms/download?datasetVersionNumber=2',
+      'https://www.kaggle.com/api/v1/datasets/download/lab/diatoms?datasetVersionNumber=2',
+    ],
+    // Hugging Face
+    [
+      'https://huggingface.co/datasets/lab/diatoms/blob/main/a.zip',
+      'https://huggingface.co/datasets/lab/diatoms/resolve/main/a.zip',
+    ],
+    // GitLab
+    ['https://git.uni.edu/lab/data/-/blob/main/a.zip', 'https://git.uni.edu/lab/data/-/raw/main/a.zip'],
+    // Google Cloud Storage
+    ['https://storage.cloud.google.com/lab/a.zip', 'https://storage.googleapis.com/lab/a.zip'],
     // Seafile
     ['https://cloud.uni.edu/f/1a2b3c4d5e/', 'https://cloud.uni.edu/f/1a2b3c4d5e/?dl=1'],
     ['https://uni.edu/seafile/f/1a2b3c4d5e', 'https://uni.edu/seafile/f/1a2b3c4d5e?dl=1'],
@@ -103,6 +131,14 @@ describe('directDownloadUrl', () => {
     'https://raw.githubusercontent.com/lab/data/main/a.zip?token=1',
     'https://bucket.s3.eu-central-1.amazonaws.com/a.zip?X-Amz-Signature=1',
     'https://example.org/f/photos/',
+    'https://osf.io/download/ab12c/',
+    'https://files.osf.io/v1/resources/ab12c/providers/osfstorage/?zip=',
+    'https://www.kaggle.com/api/v1/datasets/download/lab/diatoms',
+    'https://huggingface.co/datasets/lab/diatoms/resolve/main/a.zip?download=true',
+    'https://git.uni.edu/lab/data/-/raw/main/a.zip?inline=false',
+    'https://datadryad.org/downloads/file_stream/12',
+    'https://download1.mediafire.com/ab/a.zip',
+    'https://example.org/my/apps/filesystem/a.zip',
   ])('%s is asked as it is', (link) => {
     expect(directDownloadUrl(new URL(link)).href).toBe(link);
   });
@@ -119,6 +155,21 @@ describe('directDownloadUrl', () => {
     ['https://uni.sharepoint.com/:f:/s/Lab/secret?e=secret', /folder of SharePoint.*share the zip itself/],
     ['https://drive.google.com/drive/folders/secret', /folder of Google Drive.*share the zip itself/],
     ['https://cloud.uni.edu/d/5ec7e75ec7e7/?secret', /folder of Seafile.*share the zip itself/],
+    ['https://cloud.uni.edu/d/5ec7e75ec7e7?secret', /folder of Seafile.*share the zip itself/],
+    ['https://drive.google.com/folderview?id=secret', /folder of Google Drive.*share the zip itself/],
+    ['https://uni.box.com/s/secret/folder/1', /folder of Box.*share the zip itself/],
+    ['https://uni.sharepoint.com/sites/x/Forms/AllItems.aspx?id=secret', /page which shows a folder.*“Anyone with/],
+    ['https://uni-my.sharepoint.com/personal/a/_layouts/15/onedrive.aspx?id=secret', /page which shows a folder/],
+    [
+      'https://cloud.uni.edu/apps/files/files/12?dir=/secret',
+      /internal link, for those who are signed in.*public link/,
+    ],
+    ['https://cloud.uni.edu/nc/index.php/f/12345?secret', /internal link, for those who are signed in/],
+    ['https://wetransfer.com/downloads/secret', /can’t be used.*only to browsers.*ownCloud/],
+    ['https://we.tl/t-secret', /can’t be used.*only to browsers.*ownCloud/],
+    ['https://mega.nz/file/secret', /can’t be used.*only to browsers.*ownCloud/],
+    ['https://www.mediafire.com/file/secret', /can’t be used.*only to browsers.*ownCloud/],
+    ['https://pan.baidu.com/s/secret', /can’t be used.*only to browsers.*ownCloud/],
   ])('%s is refused, with what to do instead', async (link, says) => {
     const error = await failureOf(() => directDownloadUrl(new URL(link)));
     expect(error).toMatchObject({ code: 'DOWNLOAD', message: expect.stringMatching(says) });

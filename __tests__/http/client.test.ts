@@ -1,5 +1,5 @@
 import { request as ask, createServer } from 'node:http';
-import { connect } from 'node:net';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { asNetworkError, createHttpClient, type HttpClientOptions, NetworkError } from '../../src/http/client.ts';
@@ -104,6 +104,64 @@ describe('an HTTP client', () => {
     while (!body.destroyed) await nextTurn();
     for (let turn = 0; turn < 10; turn++) await nextTurn();
     await expect(body.toArray()).rejects.toThrow();
+  });
+
+  test('a body that only trickles is given up, and one whose reader pauses is not', async () => {
+    const server = await serve((request, response) => {
+      response.writeHead(200);
+      if (request.url === '/whole') return void response.end('x'.repeat(200_000));
+      const drop = setInterval(() => response.write('x'), 10);
+      response.on('close', () => clearInterval(drop));
+    });
+    const url = new URL(`${server.origin}/whole`);
+    const { send } = client({ leastRate: { bytes: 1_000, overMs: 300 } });
+    const slow = await send({ method: 'GET', url: new URL(server.origin) });
+    const whole = await send({ method: 'GET', url });
+    const broken = await slow.body.text().catch((error: unknown) => asNetworkError(error, url));
+    expect(broken).toMatchObject({
+      transient: true,
+      message: expect.stringMatching(/sent less than 1\.0 kB a second for 0 s/),
+    });
+    expect(await whole.body.text()).toHaveLength(200_000);
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['says nothing to TLS', () => {}],
+    ['hangs up on TLS', (socket) => socket.destroy()],
+  ])('https to a server of http that %s is said at once, and not tried again', async (_, onTls) => {
+    const server = createTcpServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', (data) => {
+          if (data[0] === 0x16) onTls(socket);
+          else socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+        });
+    });
+    const port = await listen(server);
+    cleanUps.push(async () => void server.close());
+    const run = client({ doubtMs: 50 }).send({ method: 'GET', url: new URL(`https://127.0.0.1:${port}/secret`) });
+    await expect(run).rejects.toMatchObject({
+      transient: false,
+      message: `The server 127.0.0.1:${port} did not answer in TLS, but it answers without: the address says https, and should begin with http://.`,
+    });
+  });
+
+  test('a server of TLS that hangs up is not taken for one of http, although it says in plain HTTP what it is', async () => {
+    const server = createTcpServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', (data) => {
+          if (data[0] === 0x16) socket.destroy();
+          else socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n');
+        });
+    });
+    const port = await listen(server);
+    cleanUps.push(async () => void server.close());
+    const run = client({ doubtMs: 50 }).send({ method: 'GET', url: new URL(`https://127.0.0.1:${port}/`) });
+    await expect(run).rejects.toMatchObject({
+      transient: true,
+      message: expect.stringContaining('broke the connection'),
+    });
   });
 
   test('cancelling before the answer and while the body comes is CANCELLED', async () => {

@@ -224,6 +224,17 @@ describe('the shipped bundle, started as a runner does', () => {
     expect((await contentsOf(outputs['archive-path'] ?? '')).get(path)?.equals(large)).toBe(true);
   });
 
+  test('the archive becomes an artifact as it is, under its own name, where that is wanted', async () => {
+    const { run } = await prepareDataFixture();
+    const service = await startArtifactServer();
+    const wanted = { 'artifact-name': 'diatoms', 'artifact-content': 'archive', upload: 'false' };
+    const { exitCode, outputs } = await run(wanted, service.environment);
+    expect(exitCode).toBe(0);
+    const { 'archive-name': name = '', 'archive-path': path = '' } = outputs;
+    expect([...service.artifacts.keys()]).toEqual(['diatoms', name]);
+    expect(service.artifacts.get(name)?.zip.equals(readFileSync(path))).toBe(true);
+  });
+
   test('an artifact that can’t be uploaded is a warning', async () => {
     const { run } = await prepareDataFixture();
     const result = await run({ 'artifact-name': 'diatoms' });

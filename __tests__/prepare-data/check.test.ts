@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startFileServer } from '../../scripts/demo/file-server.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
 import { startServer } from '../helpers/loopback-server.ts';
@@ -33,7 +33,7 @@ async function checkWith(checkAlso: string, gone: readonly string[] = [], gate =
 function tablesOf({ summary }: ActionResult) {
   return {
     tables: summary.match(/^\| --- /gm)?.length,
-    rows: summary.split('\n').filter((line) => /^\| [✅❌]/u.test(line)),
+    rows: summary.split('\n').filter((line) => /^\| (?:✅|❌|⚠️)/u.test(line)),
   };
 }
 
@@ -74,6 +74,49 @@ test('a check is red when the gate names a class that is no label, and says whic
   expect(wrong.stdout).toContain('It has ');
   const broken = await checkWith('', [], 'accuracy > 80 %');
   expect(broken.stdout).toMatch(/Gate: Input gate, line 1/);
+});
+
+test('a check names a class of the data set before that is not in the list any more, and is red with shrink: error', async () => {
+  const [zips, workspace] = [temporaryFolder('zips'), temporaryFolder('workspace')];
+  writeTinyDataSet(zips);
+  const files = await startFileServer(zips);
+  onTestFinished(() => files.close());
+  const all = tinyFileList(files.url);
+  const act = (inputs: Readonly<Record<string, string>>) => {
+    const given = { split: 'keep', upload: 'false', 'n-test': '3', 'broken-images': 'keep', ...inputs };
+    return runAction({ action: 'prepare-data', workspace, inputs: given, program: PROGRAM });
+  };
+  const made = await act({ 'file-list': JSON.stringify(all), 'archive-content': 'results' });
+  expect(made.exitCode, made.stdout).toBe(0);
+  const checked = { check: 'true', previous: made.outputs['archive-name'] ?? '' };
+  const lastRows = async (list: readonly unknown[], inputs: Readonly<Record<string, string>> = {}) => {
+    const result = await act({ ...checked, 'file-list': JSON.stringify(list), ...inputs });
+    return { ...result, rows: tablesOf(result).rows.filter((row) => row.includes('| Classes |')) };
+  };
+
+  const same = await lastRows(all);
+  expect(same.rows).toEqual(['| ✅ | Classes | all classes of the data set before are there |']);
+
+  const fewer = all.filter(({ species_label: label }) => label !== 'Gomphonema');
+  const warned = await lastRows(fewer);
+  expect(warned.exitCode, warned.stdout).toBe(0);
+  expect(warned.rows).toEqual(['| ⚠️ | Classes | The class “Gomphonema” has vanished; it had 10 images. |']);
+  expect(warned.stdout).toMatch(/::warning::Classes: The class “Gomphonema” has vanished/);
+
+  const refused = await lastRows(fewer, { shrink: 'error' });
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stdout).toMatch(
+    /::error::A run would fail:%0A- Classes: The class “Gomphonema” has vanished.*shrink: warn/,
+  );
+
+  const small = {
+    entries: Array.from({ length: 4 }, (_, index) => ({ name: `Gomphonema/${index}.bmp`, data: bmp(50 + index) })),
+  };
+  writeFileSync(join(zips, 'gomphonema.zip'), buildZip(small));
+  const shrunk = await lastRows(all);
+  expect(shrunk.rows).toEqual([
+    '| ⚠️ | Classes | The class “Gomphonema” has lost at least 6 of the 10 images that it had. |',
+  ]);
 });
 
 const CLASSES = buildZip({
@@ -137,4 +180,21 @@ test('where a server shows no directory, a check leaves the names of the classes
   const { rows } = tablesOf(checked);
   expect(rows[0]).toBe('| ✅ | File list | 1 zip, a label for each of the folders of 1 zip |');
   expect(rows.at(-1)).toMatch(/only the folders of its zips tell/);
+});
+
+test('an entry that can’t be used refuses its zip only when a folder that is asked for holds it', async () => {
+  const zips = temporaryFolder('zips');
+  const images = Array.from({ length: 5 }, (_, index) => ({ name: `Hannaea/${index}.bmp`, data: bmp(index) }));
+  writeFileSync(join(zips, 'set.zip'), buildZip({ entries: [...images, { name: 'm:n.png', data: 'x' }] }));
+  const files = await startFileServer(zips);
+  try {
+    const beside = await checkZip(files.url, { exploded_folder_name: 'Hannaea', species_label: 'Hannaea' });
+    expect(beside.exitCode, beside.stdout).toBe(0);
+    const wanted = await checkZip(files.url, { exploded_folder_name: '.', species_label: 'Hannaea' });
+    expect(wanted.stdout).toMatch(
+      /::error::A run would fail:.*its entry “m:n\.png” has a name that begins with a letter/,
+    );
+  } finally {
+    await files.close();
+  }
 });

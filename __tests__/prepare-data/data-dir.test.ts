@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkDataDir, openDataDir } from '../../src/prepare-data/data-dir.ts';
+import { createKeptDownloads } from '../../src/prepare-data/kept-downloads.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 
@@ -61,6 +62,22 @@ describe('a data folder', () => {
     expect(await filesBelow(path)).toEqual(['.diatom-actions', 'downloads/c.zip.part', 'downloads/c.zip.part.json']);
     expect(await readFile(join(downloads, 'c.zip.part'), 'utf8')).toBe('begun');
     expect(await readdir(results)).toEqual([]);
+  });
+
+  test('of an earlier run keeps what its notes name, unless there is little disk', async () => {
+    const workspace = temporaryFolder();
+    const { path, downloads } = await openDataDir(join(workspace, 'data'), workspace);
+    await put(join(downloads, 'a.zip'), 'abc');
+    await put(join(downloads, 'b.zip'));
+    const kept = createKeptDownloads(downloads);
+    await kept.store('a'.repeat(64), { path: join(downloads, 'a.zip'), sha256: '0', bytes: 3, etag: '"1"' });
+    await openDataDir(path, workspace);
+    expect((await readdir(downloads)).toSorted()).toEqual(['a.zip', `${'a'.repeat(64)}.kept.json`]);
+    expect(await kept.find('a'.repeat(64))).toMatchObject({ path: join(downloads, 'a.zip'), etag: '"1"' });
+    await put(join(downloads, 'a.zip'), 'cut short or gone');
+    expect(await kept.find('a'.repeat(64))).toBeUndefined();
+    await openDataDir(path, workspace, { keepDownloads: false });
+    expect(await readdir(downloads)).toEqual([]);
   });
 
   test('keeps its results for a run that makes none', async () => {

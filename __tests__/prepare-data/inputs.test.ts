@@ -66,6 +66,7 @@ describe('inputs', () => {
       alsoChecked: [],
       gate: '',
       artifactName: '',
+      archiveInArtifact: false,
     });
     expect(plan).toEqual({
       split: 'shuffle',
@@ -96,6 +97,7 @@ describe('inputs', () => {
       cache: 'false',
       'check-also': 'Registry a=b=success\n\n Mirror = skipped',
       'artifact-name': 'diatoms',
+      'artifact-content': 'archive',
     });
     expect(inputs).toMatchObject({
       nTest: { kind: 'percentage', percentage: 20 },
@@ -114,6 +116,7 @@ describe('inputs', () => {
         { name: 'Mirror', outcome: 'skipped' },
       ],
       artifactName: 'diatoms',
+      archiveInArtifact: true,
     });
   });
 

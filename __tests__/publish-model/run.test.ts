@@ -48,6 +48,20 @@ async function runAction(url: string, inputs: Readonly<Record<string, string>>, 
   return result;
 }
 
+test('a dry run judges a model as a first one, without a server, and its summary shows the figures', async () => {
+  const none = { 'owncloud-url': '', 'owncloud-username': '', 'owncloud-password': '' };
+  const good = { ...none, 'dry-run': 'true', 'model-dir': await modelDir('a'), gate: 'macro_f1 >= 0.85' };
+  const result = await runAction('', good);
+  expect(result).toMatchObject({ exitCode: 0, outputs: { 'gate-passed': 'true', promoted: 'false' } });
+  expect(result.summary).toContain('## diatoms: fit for production');
+  expect(result.summary).toContain('A dry run: no server was asked, and nothing was stored.');
+  expect(result.summary).toMatch(/\| Macro-F1 \| \d/);
+  const refused = await runAction('', { ...good, gate: 'macro_f1 >= 1' });
+  expect(refused).toMatchObject({ exitCode: 1, outputs: { 'gate-passed': 'false' } });
+  expect(refused.log).toContain('The model would not be promoted:');
+  expect(refused.summary).toContain('## diatoms: not fit for production');
+});
+
 test('a first publish is green, with outputs, and a summary that says what lies where', async () => {
   const server = await ownServer();
   const result = await runAction(server.url, { 'model-dir': await modelDir('a'), gate: 'macro_f1 >= 0.85' });
@@ -272,6 +286,7 @@ describe('inputs', () => {
       { 'model-dir': 'a', 'models-password': 'p' },
       'models-password is set and models-username is not',
     ],
+    ['a dry run of a version', { 'dry-run': 'true', 'judge-version': 'v1' }, 'dry-run and judge-version contradict'],
     ['a check of a wrong gate', { check: 'true', gate: 'f1 > 1' }, 'Input gate, line 1, column 4'],
     ['a wrong version to roll back to', { 'roll-back-to': 'production' }, 'Input roll-back-to is “production”'],
   ])('%s: red before the server hears of it', async (_, inputs, message) => {

@@ -63,6 +63,7 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'check/check': { contents: 'read', packages: 'write' },
   'check/training': {},
   'pipeline/decide': {},
+  'try-it/try-it': { packages: 'write' },
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },

@@ -2,6 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { alternate, type Bench, inFreshFolder, type Measured, type Variant, withInputs, zipSizes } from './bench.ts';
 import { bytesOf, type ImageSet } from './images.ts';
+import { secondsOfLooking } from './look.ts';
 import { runCopy, runDownload, runFirstVersion, runFloor, runOurs, runShell, runUpload } from './pipelines.ts';
 import type { CaseName, Place } from './results.ts';
 import { type Servers, type Site, startLimitedServers, startServers } from './servers.ts';
@@ -68,6 +69,7 @@ export const CASE_DEFINITIONS: Readonly<Record<CaseName, Case>> = {
   E: { places: ['disk'], largest: () => 'tiff', measure: measureTiff },
   F: { places: ['disk', 'tmpfs'], largest: () => 'base', measure: measureRerun },
   'low-disk': { places: ['disk'], largest: () => 'larger', measure: measureLowDisk },
+  look: { places: ['disk'], largest: () => 'base', measure: measureLook },
 };
 
 /** A: against what one would do by hand, and against the first version. */
@@ -217,6 +219,15 @@ async function measureLowDisk(bench: Bench): Promise<Measured> {
     });
     const runs = await alternate(bench, { ...lowDisk.variants, floor: floor(chunked, 1) });
     return { runs, facts: await zipSizes(zips), missing: lowDisk.missing };
+  });
+}
+
+/** What it costs that every image is looked at, of the dearest format to look at: a PNG has a checksum of every byte. */
+async function measureLook(bench: Bench): Promise<Measured> {
+  const zips = await bench.zips(imagesOf('base', bench.quick));
+  return withServers(zips, bench.folder, async ({ chunked }) => {
+    const runs = await alternate(bench, { ours: ours(chunked, 3, { 'near-duplicates': 'off' }) });
+    return { runs, facts: { lookSeconds: await secondsOfLooking(zips) }, missing: [] };
   });
 }
 

@@ -98,6 +98,7 @@ const TITLES: Readonly<Record<CaseName, string>> = {
   E: 'E: large images that compress',
   F: 'F: nothing changed',
   'low-disk': 'low-disk',
+  look: 'look: is every image a whole one?',
 };
 
 const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly Result[]) => string>> = {
@@ -119,6 +120,8 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     `${describeSet(imagesOf('base', quick))}, \`upload: false\`, on a runner that keeps its tool cache, in an empty workspace. Its floor is one copy of the zips on the same disk.`,
   'low-disk': (quick, [result]) =>
     `${describeSet(imagesOf('larger', quick))}, \`low-disk: true\` and \`keep-data: false\`, chunked upload. The largest source zip has ${Math.round((result?.facts['largestZipBytes'] ?? 0) / 1e6)} MB.`,
+  look: (quick, [result]) =>
+    `${describeSet(imagesOf('base', quick))}, \`near-duplicates: off\`. To look at the structure of all of them, with the checksums of PNG, takes ${(result?.facts['lookSeconds'] ?? 0).toFixed(2)} s of a processor, measured apart.`,
 };
 
 const VARIANTS: Readonly<Record<string, string>> = {

@@ -154,7 +154,8 @@ async function bash(
 }
 
 async function uploadedFile({ storage }: Site): Promise<string> {
-  const [name, ...more] = await readdir(storage);
+  // Beside the archive lies what it was made of.
+  const [name, ...more] = (await readdir(storage)).filter((file) => !file.endsWith('.run.json'));
   if (name === undefined || more.length > 0) throw new Error(`Not one file was uploaded: ${name} ${more}`);
   return join(storage, name);
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { bundleOf, readActionMetadata } from '../action-metadata.ts';
 
-export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk'] as const;
+export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk', 'look'] as const;
 export type CaseName = (typeof CASES)[number];
 export type Place = 'disk' | 'tmpfs';
 

@@ -82,6 +82,14 @@ export const TARGETS: readonly Target[] = [
     show: (value) => `${Math.round(value / MEGABYTES)} MB`,
   },
   {
+    name: 'look',
+    text: 'looking at every image, of the processor time of a run',
+    limit: '≤ 5 %',
+    value: (r) => over(r.facts['lookSeconds'], cpuSeconds(r, 'ours')),
+    met: (value) => value <= 0.05,
+    show: (value) => `${(100 * value).toFixed(1)} %`,
+  },
+  {
     name: 'start',
     text: 'start of the bundle, over `node -e 0`',
     limit: '≤ 0.10 s',
@@ -114,6 +122,11 @@ function flat(text: string, value: Target['value']): Target {
 function seconds({ runs }: Result, variant: string): number | undefined {
   const rounds = runs[variant];
   return rounds && median(rounds.map((round) => round.seconds));
+}
+
+function cpuSeconds({ runs }: Result, variant: string): number | undefined {
+  const rounds = runs[variant];
+  return rounds && median(rounds.map((round) => round.cpuSeconds));
 }
 
 function memory({ runs }: Result, variant: string): number | undefined {

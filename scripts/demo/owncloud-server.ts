@@ -232,7 +232,7 @@ function requestHandler(context: Context) {
     const { method, local } = task;
     const depth = relative(uploadsDirectory, local).split(sep).filter(Boolean).length;
     const isFutureFile = depth === 2 && basename(local) === FUTURE_FILE;
-    if (depth === 0 && method === 'PROPFIND') {
+    if (depth === 0 && method === 'PROPFIND' && !(await exists(local))) {
       // Made with the first upload only; until then it is described by the folder that it would be in.
       return multistatus([await describe(directory, `${task.path}/`, task.place, false)]);
     }
@@ -332,7 +332,7 @@ function requestHandler(context: Context) {
         members.push(await describe(member, `${self}${name}${slash}`, place, withSums));
       }
     }
-    if (depth === 1 && place.uploads) members.push(await describe(local, `${self}${FUTURE_FILE}`, place, false));
+    if (depth === 1 && place.uploads && local !== uploadsDirectory) members.push(await describe(local, `${self}${FUTURE_FILE}`, place, false));
     return multistatus(members);
   }
 

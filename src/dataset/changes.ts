@@ -47,6 +47,8 @@ export interface Comparison {
   see(label: string, images: readonly Fingerprint[]): void;
   /** Sentences about classes that have vanished, or lost more than a tenth of their images, once all are seen. */
   shrunk(): string[];
+  /** The same by how many images each label has at most: what is known before any image is seen. */
+  fewer(most: ReadonlyMap<string, number>): string[];
   /** The rows of `changes.csv` for an image, which has its place now: `''` for one that is as it was. */
   add(image: ComparedImage): string;
   /** The rows for the images that are gone; once all are added. */
@@ -97,6 +99,16 @@ export function createComparison(known: KnownImages): Comparison {
     }
   }
 
+  /** How many images each class of the data set before had, and has lost, in code-point order. */
+  function classesBefore() {
+    const before = new Map<string, { images: number; lost: number }>();
+    for (const { label, isSame } of imagesBefore()) {
+      const { images, lost } = before.get(label) ?? { images: 0, lost: 0 };
+      before.set(label, { images: images + 1, lost: lost + (isSame ? 0 : 1) });
+    }
+    return [...before].sort(([a], [b]) => compareCodePoints(a, b));
+  }
+
   return {
     see(label, images) {
       seen.set(label, (seen.get(label) ?? 0) + images.length);
@@ -111,19 +123,24 @@ export function createComparison(known: KnownImages): Comparison {
     },
 
     shrunk() {
-      const before = new Map<string, { images: number; lost: number }>();
-      for (const { label, isSame } of imagesBefore()) {
-        const { images, lost } = before.get(label) ?? { images: 0, lost: 0 };
-        before.set(label, { images: images + 1, lost: lost + (isSame ? 0 : 1) });
-      }
-      return [...before]
-        .sort(([a], [b]) => compareCodePoints(a, b))
+      return classesBefore()
         .filter(([label, { images, lost }]) => !seen.get(label) || lost > images * MOST_LOST)
         .map(([label, { images, lost }]) =>
           seen.get(label)
             ? `The class “${label}” has lost ${lost} of the ${images} images that it had.`
-            : `The class “${label}” has vanished; it had ${images} images.`,
+            : hasVanished(label, images),
         );
+    },
+
+    fewer(most) {
+      return classesBefore().flatMap(([label, { images }]) => {
+        const now = most.get(label) ?? 0;
+        if (now === 0) return [hasVanished(label, images)];
+        const lost = images - now;
+        return lost > images * MOST_LOST
+          ? [`The class “${label}” has lost at least ${lost} of the ${images} images that it had.`]
+          : [];
+      });
     },
 
     add(image) {
@@ -173,6 +190,10 @@ export function createComparison(known: KnownImages): Comparison {
 
     classes: () => new Map([...classes].sort(([a], [b]) => compareCodePoints(a, b))),
   };
+}
+
+function hasVanished(label: string, images: number): string {
+  return `The class “${label}” has vanished; it had ${images} images.`;
 }
 
 const NONE: ClassChanges = { added: 0, returned: 0, relabelledTo: 0, relabelledFrom: 0, removed: 0, moved: 0 };

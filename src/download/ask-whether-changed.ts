@@ -29,7 +29,7 @@ export async function askWhetherChanged(
   const url = downloadAddressOf(fileUrl);
   const { signal } = options;
   const ask = (method: 'HEAD' | 'GET') =>
-    withRetries(() => versionOf(url, method, options), { policy: PREFLIGHT_POLICY, signal, judge: judgeFailure });
+    withRetries(() => askForVersion(url, method, options), { policy: PREFLIGHT_POLICY, signal, judge: judgeFailure });
   let now = await ask('HEAD');
   const { sendsPieces } = now;
   if (sendsPieces && (now.validator === undefined || now.bytes === undefined)) now = await ask('GET');
@@ -46,7 +46,8 @@ interface Version {
 
 const NOTHING: Version = { bytes: undefined, validator: undefined, sendsPieces: false };
 
-async function versionOf(
+/** What a server says of a file, without having it sent. */
+export async function askForVersion(
   url: URL,
   method: 'HEAD' | 'GET',
   options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },

@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DiatomError, unlessCancelled } from '../errors.ts';
+import { DiatomError, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
 import { release } from '../release.ts';
 import type { CachedDownload } from './cache.ts';
 import { contentEncodingOf, unpacked } from './content-encoding.ts';
-import { PassingFailure, statusFailure } from './failure.ts';
+import { PassingFailure, pageOf, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
 import type { Lane } from './pace.ts';
 import {
@@ -69,7 +69,7 @@ export async function attemptDownload(
   const { response, url } = answer;
   if (response.status === 200) return receiveWhole(job, answer);
   if (part && response.status === 206 && continues(response, part)) return receiveRest(job, answer, part);
-  await response.body.dump();
+  const page = await pageOf(response);
   if (part && response.status === 416 && isWhole(response, part)) {
     const hash = await hashOfFile(paths.part, signal);
     return verify(job, { bytes: part.bytes, hash, response, resumed: true });
@@ -80,7 +80,8 @@ export async function attemptDownload(
     return attemptDownload(job, cached);
   }
   if (cached && !part && response.status === 304) return { unchanged: true, validator: validatorOf(response, cached) };
-  throw statusFailure(response, job.url, url);
+  throwIfCancelled(job.signal);
+  throw statusFailure(response, job.url, url, page);
 }
 
 function restOf({ bytes, note }: Part): Record<string, string> {

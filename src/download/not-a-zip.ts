@@ -1,7 +1,7 @@
 import { DiatomError } from '../errors.ts';
 import { closedToPrograms, filterOfPage } from './robot-filter.ts';
 import { shareAdvice, shareServiceNamed, shareServiceOf } from './share-link.ts';
-import type { ShareService } from './share-services.ts';
+import type { ShareService } from './share-service.ts';
 import { beginsLikeZip } from './zip-signature.ts';
 
 /** Enough of a page to recognise whose it is; never more is read of an answer that is no zip. */
@@ -54,10 +54,10 @@ function describe(sample: Buffer, { asked, answered, contentType }: AnswerOrigin
   }
   const text = sample.toString('utf8');
   if (!/^text\/html\b/i.test(contentType ?? '') && !/^\s*<(!doctype|html|head|body|\?xml)/i.test(withoutMark(text))) {
-    if (DIRECTORY_MARKS.some((mark) => sample.includes(mark, 0, 'latin1'))) {
+    const kind = kindOf(sample);
+    if (kind === '' && DIRECTORY_MARKS.some((mark) => sample.includes(mark, 0, 'latin1'))) {
       return `What ${host} sends ends like a zip but does not begin like one: it is the last part of a zip that was split into several files (.z01, .z02 … .zip). Ask its owner for the zip in one piece.`;
     }
-    const kind = kindOf(sample);
     const part =
       kind === ''
         ? ' If it is one part of a zip that was split into several files (.z02, .zip.002), ask its owner for the zip in one piece.'
@@ -94,7 +94,9 @@ const OTHER_KINDS: readonly (readonly [string, string])[] = [
   ['7z\xbc\xaf', '7-Zip'],
   ['\xfd7zX', 'xz'],
   ['BZh', 'bzip2'],
-  ['MZ', 'a Windows program'],
+  ['MZ', 'a Windows program; if it is an archive that unpacks itself, make a .zip instead'],
+  ['\x28\xb5\x2f\xfd', 'Zstandard'],
+  ['\x00\x00\x00\x18ftyp', 'a video or HEIC image'],
   ['%PDF', 'PDF'],
   ['\x89PNG', 'a PNG image'],
   ['\xff\xd8\xff', 'a JPEG image'],
@@ -104,7 +106,9 @@ const OTHER_KINDS: readonly (readonly [string, string])[] = [
 function kindOf(sample: Buffer): string {
   const head = sample.toString('latin1', 0, 8);
   const kind = OTHER_KINDS.find(([signature]) => head.startsWith(signature))?.[1];
-  return kind ? ` (${kind})` : '';
+  // tar has its mark in the header of its first file (POSIX, “ustar Interchange Format”).
+  const isTar = sample.toString('latin1', 257, 262) === 'ustar';
+  return kind ? ` (${kind})` : isTar ? ' (tar)' : '';
 }
 
 function hex(sample: Buffer): string {

@@ -2,7 +2,7 @@ import type { HttpClient } from '../http/client.ts';
 import { headerOf } from '../http/client.ts';
 import { PREFLIGHT_POLICY, withRetries } from '../http/retry.ts';
 import { networkChunks } from './attempt.ts';
-import { judgeFailure, statusFailure } from './failure.ts';
+import { judgeFailure, pageOf, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
 import { contentLengthOf, contentRangeOf } from './part-file.ts';
 import { getFollowingRedirects } from './redirect.ts';
@@ -43,8 +43,8 @@ async function probe(
     for await (const _ of zipChunks(networkChunks(answer, options.signal), (sample) => notAZip(sample, origin))) break;
     return { bytes: response.status === 206 ? contentRangeOf(response)?.total : contentLengthOf(response) };
   }
-  await response.body.dump();
+  const page = await pageOf(response);
   // An empty file has no first byte to send.
   if (response.status === 416) throw notAZip(Buffer.alloc(0), origin);
-  throw statusFailure(response, asked, url);
+  throw statusFailure(response, asked, url, page);
 }

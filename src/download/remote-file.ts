@@ -1,6 +1,7 @@
 import type { HttpClient, HttpResponse } from '../http/client.ts';
 import { headerOf } from '../http/client.ts';
 import type { RandomAccess } from '../random-access.ts';
+import { askForVersion } from './ask-whether-changed.ts';
 import { networkChunks } from './attempt.ts';
 import { contentRangeOf } from './part-file.ts';
 import { getFollowingRedirects } from './redirect.ts';
@@ -24,7 +25,7 @@ export async function openRemoteFile(
   options: { readonly http: HttpClient; readonly signal?: AbortSignal | undefined },
 ): Promise<RandomAccess | undefined> {
   const url = downloadAddressOf(address);
-  if (!(await sendsPieces(url, options))) return undefined;
+  if (!(await askForVersion(url, 'HEAD', options)).sendsPieces) return undefined;
   const first = await readRange(url, `bytes=-${TAIL_BYTES}`, options);
   if (!first) return undefined;
   const { total, version, data: tail } = first;
@@ -41,12 +42,6 @@ export async function openRemoteFile(
       return piece.data;
     },
   };
-}
-
-async function sendsPieces(url: URL, options: Parameters<typeof openRemoteFile>[1]): Promise<boolean> {
-  const { response } = await getFollowingRedirects(url, {}, { ...options, method: 'HEAD' });
-  await response.body.dump();
-  return response.status === 200 && headerOf(response, 'accept-ranges') === 'bytes';
 }
 
 async function readRange(url: URL, range: string, options: Parameters<typeof openRemoteFile>[1]) {

@@ -1,5 +1,6 @@
 import { DiatomError } from '../errors.ts';
-import { type ServiceName, SHARE_SERVICES, type ShareService } from './share-services.ts';
+import type { ServiceName, ShareService } from './share-service.ts';
+import { SHARE_SERVICES } from './share-services.ts';
 
 /** The service an address belongs to. */
 export function shareServiceOf(url: URL): ShareService | undefined {

@@ -1,7 +1,10 @@
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { DiatomError, systemCodeOf } from '../errors.ts';
+import { formatBytes, formatDuration } from '../format.ts';
 import { explainNetworkFailure } from './network-failure.ts';
+import { speaksPlainHttp } from './plain-http.ts';
+import { endTrickle, LEAST_RATE, type LeastRate } from './trickle.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -40,6 +43,10 @@ export interface HttpClientOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How long a server may send nothing in the middle of an answer, or think before one. */
   readonly idleTimeoutMs?: number | undefined;
+  /** Answers that come more slowly are given up. */
+  readonly leastRate?: LeastRate | undefined;
+  /** After how long without an answer a server of https is asked whether it speaks http. */
+  readonly doubtMs?: number | undefined;
 }
 
 /**
@@ -53,7 +60,7 @@ export interface HttpClient {
 }
 
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
-  const { proxyFor, connectTimeoutMs = 30_000, idleTimeoutMs = 60_000 } = options;
+  const { proxyFor, connectTimeoutMs = 30_000, idleTimeoutMs = 60_000, leastRate = LEAST_RATE } = options;
   const settings = {
     connect: { timeout: connectTimeoutMs },
     headersTimeout: idleTimeoutMs,
@@ -74,9 +81,25 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     return made;
   }
 
+  /** Those that have answered in TLS. */
+  const proven = new Set<string>();
+
+  /** Whether a server of https, which has never answered in TLS, is one of http. */
+  async function isPlainHttp(url: URL, proxy: URL | undefined): Promise<boolean> {
+    return url.protocol === 'https:' && !proxy && !proven.has(url.origin) && speaksPlainHttp(url);
+  }
+
   return {
-    async send({ method, url, headers, body, signal, answerTimeoutMs }) {
+    async send({ method, url, headers, body, signal: wanted, answerTimeoutMs }) {
       const proxy = proxyFor?.(url);
+      const inVain = new AbortController();
+      const isNew = url.protocol === 'https:' && !proxy && !proven.has(url.origin);
+      const doubt = isNew
+        ? setTimeout(async () => {
+            if ((await isPlainHttp(url, proxy)) && !proven.has(url.origin)) inVain.abort();
+          }, options.doubtMs ?? 5_000)
+        : undefined;
+      const signal = isNew ? AbortSignal.any([inVain.signal, ...(wanted ? [wanted] : [])]) : wanted;
       try {
         const answer = await dispatcherFor(url, proxy).request({
           origin: url.origin,
@@ -89,18 +112,37 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
           headersTimeout: answerTimeoutMs ?? idleTimeoutMs,
           bodyTimeout: idleTimeoutMs,
         });
+        proven.add(url.origin);
+        endTrickle(answer.body, leastRate, () => trickles(url, leastRate));
         // An answer that breaks before anybody reads it would end the process with an unhandled 'error' event; whoever
         // reads it later still gets the error.
         answer.body.on('error', () => {});
         return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
-        throw asNetworkError(error, url, signal, proxy);
+        if (wanted?.aborted) throw asNetworkError(error, url, wanted, proxy);
+        const isBroken = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'].includes(
+          systemCodeOf(error) ?? '',
+        );
+        if (inVain.signal.aborted || (isBroken && (await isPlainHttp(url, proxy)))) throw notTls(url, error);
+        throw asNetworkError(error, url, wanted, proxy);
+      } finally {
+        clearTimeout(doubt);
       }
     },
     async close() {
       await Promise.all([direct, ...proxies.values()].map((dispatcher) => dispatcher.destroy()));
     },
   };
+}
+
+function notTls({ host }: URL, cause: unknown): NetworkError {
+  const sentence = `The server ${host} did not answer in TLS, but it answers without: the address says https, and should begin with http://.`;
+  return new NetworkError(sentence, { transient: false, cause });
+}
+
+function trickles({ host }: URL, { bytes, overMs }: LeastRate): NetworkError {
+  const sentence = `The server ${host} sent less than ${formatBytes(bytes)} a second for ${formatDuration(overMs / 1_000)}: it, or the way to it, is too slow.`;
+  return new NetworkError(sentence, { transient: true, cause: undefined });
 }
 
 /** undici sends every method that is a token (RFC 9110, 5.6.2), WebDAV's too; its type lists the common ones only. */

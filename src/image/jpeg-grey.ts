@@ -40,7 +40,7 @@ const SCALES = [1, 2, 4, 8];
 const MAX_PIXELS = 64_000_000;
 
 /** Memory that an image once took stays taken. */
-const MAX_KEPT_BYTES = 32 * 2 ** 20;
+const MAX_KEPT_BYTES = 20 * 2 ** 20;
 
 export type DecodeGrey = (file: Uint8Array) => Pixels;
 

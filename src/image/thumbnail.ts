@@ -50,11 +50,14 @@ export function thumbnailOf(file: Buffer, maxBytes: number): Thumbnail {
 /** Each try takes as long as decoding a small image does, so they are few. */
 function largestFitting(pixels: Pixels, maxBytes: number): Uint8Array | undefined {
   const whole = { ...shrink(pixels, SIDES[0] ?? 0), channels: 4, black: 0, white: 255 } as const;
+  // Of several that are no smaller than the image, all pictures are the same.
+  const own = Math.max(whole.width, whole.height);
+  const sides = [own, ...SIDES.filter((side) => side < own)];
   let found: Uint8Array | undefined;
-  for (let [from, to] = [0, SIDES.length]; from < to; ) {
+  for (let [from, to] = [0, sides.length]; from < to; ) {
     // Most pictures of a report with few classes fit at once.
-    const at = found === undefined && from === 0 && to === SIDES.length ? 0 : Math.floor((from + to) / 2);
-    const { data } = jpeg.encode(shrink(whole, SIDES[at] ?? 0), QUALITY);
+    const at = found === undefined && from === 0 && to === sides.length ? 0 : Math.floor((from + to) / 2);
+    const { data } = jpeg.encode(shrink(whole, sides[at] ?? 0), QUALITY);
     if (data.length <= maxBytes) [found, to] = [data, at];
     else from = at + 1;
   }

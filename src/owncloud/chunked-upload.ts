@@ -5,6 +5,7 @@ import { CHUNK_SIZES, type ChunkSizes } from './chunk-size.ts';
 import type { Chunking } from './chunking.ts';
 import type { Remote } from './connect.ts';
 import { ensureFolder } from './folder.ts';
+import { chunkFolder } from './leftovers.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { remotePath } from './remote-path.ts';
 import { sendChunks } from './send-chunks.ts';
@@ -85,7 +86,7 @@ async function uploadInChunks(
 ): Promise<Uploaded> {
   const { uploads, maxParallel = Number.POSITIVE_INFINITY } = chunking;
   const { parallel = 3, stallTimeoutMs = 120_000, onProgress, onStored } = options;
-  const folder = `/diatom-actions-${randomBytes(16).toString('hex')}`;
+  const folder = `/${chunkFolder(remote.mark, randomBytes(16).toString('hex'))}`;
   const headers = { destination: chunking.targetUrl(path) };
   let facts: FileFacts;
   try {

@@ -29,6 +29,8 @@ export interface ConnectOptions {
    * and copy a large file before they answer.
    */
   readonly answerTimeoutMs?: number | undefined;
+  /** See `markOf`. */
+  readonly mark?: string | undefined;
 }
 
 /** A folder on a server, signed in to and known to answer WebDAV. */
@@ -39,6 +41,8 @@ export interface Remote extends Endpoint {
   readonly access: Access;
   /** How the server takes a file in pieces; `undefined` when it takes them whole only. */
   readonly chunking: Chunking | undefined;
+  /** What names of unfinished uploads hold, so that a later run knows whose they are. */
+  readonly mark?: string | undefined;
   /** The address a person opens in a browser for a folder, when the server has one. */
   folderPage(folder: string): string | undefined;
   /** The WebDAV address of a file below `rootUrl`. */
@@ -55,6 +59,10 @@ export interface Remote extends Endpoint {
  *   `NETWORK` when it can't be reached, `CANCELLED`
  */
 export async function connect(settings: OwncloudSettings, options: ConnectOptions): Promise<Remote> {
+  return { ...(await open(settings, options)), mark: options.mark };
+}
+
+async function open(settings: OwncloudSettings, options: ConnectOptions): Promise<Remote> {
   const address = parseOwncloudAddress(settings.url);
   if (address.base.protocol === 'http:' && !isLoopback(address.base)) {
     options.onWarning?.(

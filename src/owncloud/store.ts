@@ -42,9 +42,14 @@ const CLEAN_UP_MS = 6_000;
 /**
  * A name for the time of the upload. ownCloud and Nextcloud refuse names that end in `.part` or `.filepart`
  * (owncloud/core lib/public/Files/FileInfo.php, BLACKLIST_FILES_REGEX; Nextcloud's `forbidden_filename_extensions`).
+ *
+ * @param mark whose it is, where a later run is to find it
  */
-export function temporaryPath(path: string): string {
-  return `${path}.uploading-${randomBytes(4).toString('hex')}`;
+export function temporaryPath(path: string, mark?: string): string {
+  const random = randomBytes(4).toString('hex');
+  const marked = `${path}.uploading-${mark}-${random}`;
+  const isTooLong = Buffer.byteLength(marked) - Buffer.byteLength(path.slice(0, path.lastIndexOf('/') + 1)) > 255;
+  return mark === undefined || isTooLong ? `${path}.uploading-${random}` : marked;
 }
 
 /**

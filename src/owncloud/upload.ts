@@ -103,7 +103,7 @@ function storeAs(remote: Remote, target: Target, options: StoreOptions): Promise
 async function storeByMoving(remote: Remote, { folder, path, content }: Target, options: StoreOptions) {
   await ensureFolder(remote, folder, options);
   await refuseTakenName(remote, path, options);
-  const temporary = temporaryPath(path);
+  const temporary = temporaryPath(path, remote.mark);
   let verified: Verified;
   try {
     verified = await putVerified(remote, temporary, content, options);

@@ -92,7 +92,7 @@ const DEEDS: Readonly<Record<string, string>> = {
 
 function explainRefusal(refusal: Refusal): string {
   const { method, status, host, path, reason } = refusal;
-  const known = path.replaceAll(/\.uploading-[0-9a-f]{8}(?=\/|$)/g, '');
+  const known = path.replaceAll(/\.uploading-(?:[\w.-]+-)?[0-9a-f]{8}(?=\/|$)/g, '');
   const deed = `${DEEDS[method] ?? method} ${path === '/' ? 'its top folder' : `“${known}”`}`;
   const said = reason ? ` It says: “${status === 401 ? eachOnce(reason) : reason}”.` : '';
   return `The server ${host} did not ${deed} (status ${status}): ${adviceFor(refusal)}.${said}`;

@@ -13,10 +13,12 @@ import { type Finding, find } from '../runner/findings.ts';
 import { checkGate } from './check-gate.ts';
 import { checkDataDir } from './data-dir.ts';
 import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
-import { findPrevious } from './find-previous.ts';
+import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
 import { type FoundLabel, labelsOfZip } from './labels-of-zip.ts';
+import { checkNumbers, createLine, type Line } from './line.ts';
 import type { RunContext } from './prepare.ts';
+import type { Base } from './previous.ts';
 
 /** How many labels of a zip a sentence names. */
 const SHOWN_LABELS = 20;
@@ -60,7 +62,7 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     await checkDataDir(inputs.dataDir, inputs.workspace);
     return `${inputs.dataDir} may be used`;
   });
-  const [zips, first, others] = await Promise.all([downloads, folder, servers]);
+  const [zips, first, { findings: others, base }] = await Promise.all([downloads, folder, servers]);
   const empty = unseen.size > 0 ? [] : [...labels].filter((label) => !images.get(label));
   const sentence = `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.size)}`;
   const list = {
@@ -74,7 +76,12 @@ export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | '
     inputs.gate === ''
       ? []
       : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.size > 0))];
-  return [list, ...zips, first, ...others, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
+  const most = new Map([...labels].map((label) => [label, unseen.size > 0 ? Infinity : (images.get(label) ?? 0)]));
+  const line = base && createLine(base);
+  const classes = line
+    ? [await find('Classes', context.signal, async () => checkClasses(line, most, open.size > 0, inputs.shrink))]
+    : [];
+  return [list, ...zips, first, ...others, ...classes, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
 }
 
 /** Labels and their numbers of images, of a zip that takes every folder. */
@@ -107,11 +114,12 @@ async function checkServers(
   inputs: Inputs,
   context: Pick<RunContext, 'http' | 'signal' | 'now'>,
   zips: Promise<readonly (number | undefined)[]>,
-): Promise<Finding[]> {
+): Promise<{ readonly findings: readonly Finding[]; readonly base: Base | undefined }> {
   const { upload, plan } = inputs;
   const { signal } = context;
   const findings: Finding[] = [];
   let remote: Remote | undefined;
+  let base: Base | undefined;
   if (upload) {
     findings.push(
       await find('ownCloud', signal, async () => {
@@ -125,12 +133,20 @@ async function checkServers(
   }
   if (upload && remote) {
     const place = { remote, folder: upload.folder };
-    findings.push(await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal)));
+    const space = await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal));
+    // Many servers don’t say, and of most accounts nobody has limited it.
+    if (space.sentence !== '') findings.push(space);
   }
   if (plan.split === 'keep' && (remote || !upload)) {
-    findings.push(await find('Data set before', signal, () => checkPrevious(inputs, remote, context)));
+    findings.push(
+      await find('Data set before', signal, async () => {
+        const previous = await findPrevious(inputs, remote, context);
+        base = previous.base;
+        return previousSentence(previous);
+      }),
+    );
   }
-  return findings;
+  return { findings, base };
 }
 
 async function checkWriting(
@@ -155,20 +171,35 @@ async function checkSpace(
   const bytes = archiveContent === 'data' ? 2 * zips : zips;
   const what = archiveContent === 'data' ? 'an archive of these zips with their images' : 'an archive of these images';
   const free = await requireSpaceOnServer(remote, { folder, bytes, what }, { signal });
-  if (free === undefined) return 'the server does not say how much it may take';
+  if (free === undefined) return '';
   return `${formatBytes(free)} left for this account, about ${formatBytes(bytes)} needed`;
 }
 
-async function checkPrevious(
-  inputs: Inputs,
-  remote: Remote | undefined,
-  context: Pick<RunContext, 'signal' | 'now'>,
-): Promise<string> {
-  const { base, warnings } = await findPrevious(inputs, remote, context);
+function previousSentence({ base, warnings }: Previous): string {
   const found = base
     ? `${base.name}: the sides of ${base.images.length} images`
     : 'none: every image is new, and the first data set of a line is made';
   return [found, ...warnings].join('. ');
+}
+
+/**
+ * Whether classes of the data set before are there, and may have as many images as then.
+ *
+ * @param most how many images each label has at most, as far as zips were seen
+ * @param isOpen whether there are others, of zips whose folders were not seen
+ */
+function checkClasses(
+  line: Line,
+  most: ReadonlyMap<string, number>,
+  isOpen: boolean,
+  shrink: Inputs['shrink'],
+): Pick<Finding, 'isWarning' | 'sentence'> {
+  if (isOpen) {
+    return { sentence: 'whether all classes of the data set before are there, only the folders of the zips tell' };
+  }
+  const fewer = checkNumbers(line, most, shrink);
+  if (fewer.length > 0) return { isWarning: true, sentence: fewer.join(' ') };
+  return { sentence: 'all classes of the data set before are there' };
 }
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {

@@ -5,6 +5,7 @@ import { DiatomError, systemCodeOf } from '../errors.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { requireInsideWorkspace } from '../runner/inside-workspace.ts';
 import { type FolderLock, LOCK, type LockOptions, takeFolder } from './folder-lock.ts';
+import { keptNames } from './kept-downloads.ts';
 
 /** Marks a folder as made by this action: only such a folder is ever emptied. */
 const MARKER = '.diatom-actions';
@@ -68,16 +69,20 @@ async function markFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes the data folder ready for a run: creates it, or empties it when an earlier run made it. Unfinished downloads
- * stay, so that they can be resumed.
+ * Makes the data folder ready for a run: creates it, or empties it when an earlier run made it. Downloads of a run that did
+ * not come to its end stay, so that they can be taken up.
  *
+ * @param keepDownloads leaves those that are whole, too
  * @param keepResults leaves the results of an earlier run, for one that makes none
  * @throws DiatomError as `checkDataDir` does, and `DISK` when it can't be written
  */
 export async function openDataDir(
   path: string,
   workspace: string,
-  { keepResults = false }: { readonly keepResults?: boolean } = {},
+  {
+    keepResults = false,
+    keepDownloads = true,
+  }: { readonly keepResults?: boolean; readonly keepDownloads?: boolean } = {},
 ): Promise<DataDir> {
   await checkDataDir(path, workspace);
   const dataDir = { path, downloads: join(path, 'downloads'), results: join(path, 'results') };
@@ -86,8 +91,10 @@ export async function openDataDir(
     if (!keepResults) await rm(dataDir.results, { recursive: true, force: true });
     await mkdir(dataDir.downloads, { recursive: true });
     await mkdir(dataDir.results, { recursive: true });
+    const kept = keepDownloads ? await keptNames(dataDir.downloads) : new Set();
     for (const name of await readdir(dataDir.downloads)) {
-      if (!/\.part(\.json)?$/.test(name)) await rm(join(dataDir.downloads, name), { recursive: true, force: true });
+      if (!/\.part(\.json)?$/.test(name) && !kept.has(name))
+        await rm(join(dataDir.downloads, name), { recursive: true, force: true });
     }
   } catch (error) {
     throw diskFailure('write', path, error);

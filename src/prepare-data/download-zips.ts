@@ -14,6 +14,7 @@ import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { createWaterline, type Waterline } from '../waterline.ts';
 import type { Inputs } from './inputs.ts';
+import { createKeptDownloads, firstOf } from './kept-downloads.ts';
 import type { RunContext } from './prepare.ts';
 
 /** Downloads under way. */
@@ -72,7 +73,10 @@ export function startDownloads(
     // What is here is known by its sum, so that its server is not asked.
     sha256: entry.sha256 ?? here.get(cacheKeyOf(entry.fileUrl))?.sha256,
   }));
-  const kept = inputs.cache && !lowDisk ? createDownloadCache(env) : undefined;
+  // With little disk, nothing lies here that is not worked on.
+  const kept = lowDisk
+    ? undefined
+    : firstOf(createKeptDownloads(directory), inputs.cache ? createDownloadCache(env) : undefined);
   const cache = here.size > 0 ? withThese(here, kept) : kept;
   const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
   void mapParallel(requests, inputs.concurrency, async ({ url }, index) => {

@@ -1,7 +1,7 @@
 import { adviseOnClasses } from '../dataset/advice.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import type { Downloaded } from '../download/download-file.ts';
-import { uploadArtifact } from '../runner/artifact.ts';
+import { uploadArtifact, uploadFileArtifact } from '../runner/artifact.ts';
 import { group, info } from '../runner/log.ts';
 import type { Inputs } from './inputs.ts';
 import { standingArchive } from './last-archive.ts';
@@ -47,6 +47,8 @@ export async function finishDataset(run: WrittenRun): Promise<Outcome> {
   const record = formatRecord(makeRecord(inputs, { archive: { name, ...facts }, sides, dataIdentity, zips, classes }));
   const { upload } = inputs;
   const archived = outcomeOf(run, written, { dataIdentity, archive: { ...archive, delivery: undefined } });
+  // Before anything deletes it. An archive that is on its server already needs no other place.
+  if (inputs.archiveInArtifact) await uploadFileArtifact(archive.path);
   if (!upload || !remote || !sending) {
     await writeRecord(archive.path, record);
     return archived;

@@ -90,6 +90,8 @@ export interface Inputs {
   readonly settings?: SettingsRecord | undefined;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
+  /** Whether the artifact holds the archive, too. */
+  readonly archiveInArtifact: boolean;
 }
 
 /**
@@ -137,6 +139,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     gate: textInput('check-gate'),
     settings: settingsRecord(DATA_SET_SETTINGS),
     artifactName: safeNameInput('artifact-name', ''),
+    archiveInArtifact: oneOfInput('artifact-content', PREPARE_DATA['artifact-content'].words) === 'archive',
   };
   const fileList = await fileListInput(workspace);
   requireSensibleSplit(inputs, fileList);

@@ -1,10 +1,11 @@
 import { readZipEntries } from '../archive/open-zip.ts';
 import type { FileListEntry } from '../dataset/file-list.ts';
-import { isImagePath, selectImages } from '../dataset/select-images.ts';
+import { selectImages } from '../dataset/select-images.ts';
 import { openRemoteFile } from '../download/remote-file.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { Inputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
+import { requireUsable } from './selected-zip.ts';
 
 /** A label that a zip has images of. */
 export interface FoundLabel {
@@ -16,7 +17,8 @@ export interface FoundLabel {
  * The labels of a zip, by its directory on the server.
  *
  * @returns `undefined` where the server does not show it, or it can't be read: the download then says why
- * @throws DiatomError `FILE_LIST` when the zip lacks a folder that the list asks for, or a folder can't be a label
+ * @throws DiatomError `FILE_LIST` when the zip lacks a folder that the list asks for, or a folder can't be a label; `ZIP` for
+ *   an image that can't be used
  */
 export async function labelsOfZip(
   { downloadedFileName: zipName, fileUrl }: FileListEntry,
@@ -24,15 +26,14 @@ export async function labelsOfZip(
   { http, signal }: Pick<RunContext, 'http' | 'signal'>,
 ): Promise<FoundLabel[] | undefined> {
   const extensions = new Set(imageExtensions);
-  const accept = (path: string) => isImagePath(path, extensions);
   const files = await openRemoteFile(fileUrl, { http, signal })
-    .then((content) => content && readZipEntries(content, { name: zipName, accept }))
+    .then((content) => content && readZipEntries(content, { name: zipName, accept: () => false }))
     .catch(() => {
       throwIfCancelled(signal);
       return undefined;
     });
   if (!files) return undefined;
   const entries = fileList.filter(({ downloadedFileName }) => downloadedFileName === zipName);
-  const { folders } = selectImages(files, entries, { zipName, extensions });
+  const { folders } = requireUsable(zipName, selectImages(files, entries, { zipName, extensions }));
   return folders.map(({ label, images }) => ({ label, images: images.length }));
 }

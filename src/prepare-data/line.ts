@@ -25,7 +25,15 @@ export function createLine(base: { readonly images: readonly KnownImage[] } | un
  * @throws DiatomError `DATA_SET` when that is to be an error
  */
 export function checkShrinking(line: Line | undefined, shrink: Inputs['shrink']): string[] {
-  const shrunk = line?.comparison?.shrunk() ?? [];
+  return allowed(line?.comparison?.shrunk() ?? [], shrink);
+}
+
+/** The same as far as labels and their numbers of images tell, before any image is known. */
+export function checkNumbers(line: Line, most: ReadonlyMap<string, number>, shrink: Inputs['shrink']): string[] {
+  return allowed(line.comparison?.fewer(most) ?? [], shrink);
+}
+
+function allowed(shrunk: string[], shrink: Inputs['shrink']): string[] {
   if (shrunk.length === 0 || shrink === 'warn') return shrunk;
   throw new DiatomError(
     'DATA_SET',

@@ -7,14 +7,14 @@ import { outOfTurn, startThreadPool, type ThreadPool } from '../thread-pool.ts';
 import type { FileBatch } from './file-batch.ts';
 import type { LookReply, LookRequest } from './look-thread.ts';
 
-/** Decoders of PNG and TIFF have many small objects. */
-const LIMITS = { maxOldGenerationSizeMb: 512 };
+/** Decoders of PNG and TIFF have many small objects. What is young is collected often: it holds memory outside of the heap. */
+const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 };
 
 /** More do not help: then the network is what everybody waits for. */
 const MAX_THREADS = 6;
 
 /** Images that wait to be looked at: with more of them, the run waits. */
-const MAX_WAITING_BYTES = 16 * 2 ** 20;
+const MAX_WAITING_BYTES = 4 * 2 ** 20;
 
 /** Looks at images, to find those that look alike. */
 export interface Looks {

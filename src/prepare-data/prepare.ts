@@ -13,6 +13,7 @@ import { type Comparison, compareSources, dropAll } from './compare-sources.ts';
 import { type DataDir, lockDataDir, openDataDir } from './data-dir.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs } from './inputs.ts';
+import { forgetDownloads } from './kept-downloads.ts';
 import { findLastArchive, type LastArchive, standingArchive, updateRecord } from './last-archive.ts';
 import { tidyAfter } from './local-archive.ts';
 import { requireHoles } from './low-disk.ts';
@@ -97,7 +98,10 @@ async function prepareIn(
   { remote, previous }: { readonly remote: Remote | undefined; readonly previous: Previous },
 ): Promise<Outcome> {
   const { mode } = inputs;
-  const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, { keepResults: mode === 'dry-run' });
+  const dataDir = await openDataDir(inputs.dataDir, inputs.workspace, {
+    keepResults: mode === 'dry-run',
+    keepDownloads: !inputs.lowDisk,
+  });
   const last =
     remote && mode === 'run' ? await findLastArchive(inputs, { remote, ...previous }, context.signal) : undefined;
   const compared =
@@ -115,7 +119,10 @@ async function prepareIn(
       same = undefined;
     }
   }
-  return makeDataset({ inputs, context, dataDir, remote, previous, same, here: compared?.here ?? new Map() });
+  const here = compared?.here ?? new Map();
+  const outcome = await makeDataset({ inputs, context, dataDir, remote, previous, same, here });
+  await forgetDownloads(dataDir.downloads);
+  return outcome;
 }
 
 async function compare(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
+import { zipFault } from '../archive/zip-fault.ts';
 import { isIncompleteNote, MAX_NOTE_BYTES, requireComplete, suspicion } from '../dataset/incomplete-notes.ts';
 import type { Selection } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
@@ -94,7 +95,7 @@ export async function selectZip(
   const entries = ahead?.entries ?? (await readEntries());
   const suspicions = await readNotes(entries, options, downloaded);
   const zipBytes = ahead?.zipBytes ?? (await file).bytes;
-  const selected = select(entries);
+  const selected = requireUsable(options.name, select(entries));
   const selection = { ...selected, warnings: [...suspicions, ...selected.warnings] };
   const directory = digestOf(entries);
   const imagesOf = ({ folders }: Selection<ZipEntry>) => folders.map(({ images }) => images);
@@ -144,6 +145,15 @@ export async function selectZip(
       return { images, path: () => here ?? part, reach, whole: () => (checked ??= check().then(downloaded)) };
     },
   };
+}
+
+/** @throws DiatomError `ZIP` for an image that was selected and can't be used; what else lies in the zip is nobody's matter */
+export function requireUsable(zipName: string, selection: Selection<ZipEntry>): Selection<ZipEntry> {
+  for (const { images } of selection.folders) {
+    const refused = images.find(({ fault }) => fault !== undefined);
+    if (refused?.fault !== undefined) throw zipFault(zipName, refused.path, refused.fault);
+  }
+  return selection;
 }
 
 /**

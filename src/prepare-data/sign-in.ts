@@ -1,6 +1,7 @@
 import { DiatomError } from '../errors.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { requireUsableFolder } from '../owncloud/folder.ts';
+import { markOf, removeLeftovers } from '../owncloud/leftovers.ts';
 import { info, warn } from '../runner/log.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
 import type { RunContext } from './prepare.ts';
@@ -9,11 +10,16 @@ import type { RunContext } from './prepare.ts';
 export async function signIn(
   { lowDisk, upload }: Pick<Inputs, 'lowDisk' | 'upload'>,
   server: UploadInputs,
-  { http, signal }: Pick<RunContext, 'http' | 'signal'>,
+  { http, signal, env, now }: Pick<RunContext, 'http' | 'signal' | 'env' | 'now'>,
 ): Promise<Remote> {
   // Loaded when it is needed: the library for WebDAV is a good part of the time that the action takes to start.
   const { connect } = await import('../owncloud/connect.ts');
-  const remote = await connect(server, { http, signal, onWarning: warn });
+  const remote = await connect(server, {
+    http,
+    signal,
+    onWarning: warn,
+    mark: markOf(env['GITHUB_REPOSITORY'], env['GITHUB_RUN_ID']),
+  });
   requireUsableFolder(remote, server.folder);
   if (lowDisk && upload && !remote.chunking) {
     throw new DiatomError(
@@ -22,5 +28,10 @@ export async function signIn(
     );
   }
   info(`Signed in: ${remote.description}.`);
+  if (upload) {
+    const place = { folder: upload.folder, repository: env['GITHUB_REPOSITORY'], now };
+    const removed = await removeLeftovers(remote, place, { signal, onWarning: info });
+    if (removed.length > 0) info(`Deleted there, left by runs that were cut short: ${removed.join(', ')}`);
+  }
   return remote;
 }

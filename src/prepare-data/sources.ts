@@ -7,7 +7,7 @@ import type { NTest } from '../dataset/n-test.ts';
 import { oncePerZip } from '../dataset/one-zip.ts';
 import type { PlanSource } from '../dataset/plan.ts';
 import { foldName } from '../dataset/safe-name.ts';
-import { extensionOf, isImagePath, type LeftOut, selectImages } from '../dataset/select-images.ts';
+import { extensionOf, type LeftOut, selectImages } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
 import type { DownloadingZip } from './download-zips.ts';
 import type { Line } from './line.ts';
@@ -67,7 +67,8 @@ export async function selectSources(
     if (!zip) throw new Error('A file list entry without a download');
     const entries = fileList.filter((entry) => nameOfZip(entry) === zipName);
     const { selection, open, ...later } = await selectZip(zip, {
-      open: { name: zipName, accept: (path: string) => isImagePath(path, extensions) },
+      // Which entries are wanted, the selection tells.
+      open: { name: zipName, accept: () => false },
       select: (files) => selectImages(files, entries, { zipName, extensions }),
       keepImages: options.keepImages,
       isPinned: sha256 !== undefined,

@@ -168,6 +168,10 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
     await kept.finish(manifest.path, gone);
     const changes = kept.changes();
     const found = await finder?.finish();
+    // Threads of one kind are done before those of the next begin: each has its own memory.
+    await looks.close();
+    const samples = await pictures.finish();
+    await pictures.close();
     const near = found && (await describeNear(found, { ...inputs, manifest: manifest.path, sources }));
     const warnings = [
       ...selections.warnings,
@@ -187,7 +191,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
         sources.map(async (source) => ({ ...source, sha256: (await source.downloaded()).sha256 })),
       );
       const { plan: options, imageExtensions, settings } = inputs;
-      const report = reportData(tally, downloaded, await pictures.finish(), {
+      const report = reportData(tally, downloaded, samples, {
         inputs,
         leftOut,
         warnings,

@@ -52,6 +52,11 @@ export interface RollBackTask {
   readonly rules: Rules | 'as-stored' | undefined;
 }
 
+/** Nothing is published, and no server asked; it is only told what the gate says of the model. */
+export interface DryRun extends Pick<PublishTask, 'source' | 'rules'> {
+  readonly modelName: string;
+}
+
 /** Nothing is published; it is only found out whether it could be. */
 export interface CheckTask {
   readonly kind: 'check';
@@ -81,10 +86,7 @@ export interface Inputs {
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
-  mask(textInput('owncloud-password'));
-  mask(textInput('models-password'));
-  mask(textInput('github-token'));
-  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
+  takeInputs();
   return {
     ...accounts(),
     modelsFolder: folderInput('models-folder'),
@@ -93,6 +95,26 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
     keepVersions: wholeNumberInput('keep-versions', PUBLISH_MODEL['keep-versions']),
     githubToken: textInput('github-token'),
   };
+}
+
+/**
+ * `undefined` when `dry-run` is false. It needs no server, and so none of the inputs that are about one.
+ *
+ * @throws DiatomError `INPUT`
+ */
+export function readDryRun(env: NodeJS.ProcessEnv): DryRun | undefined {
+  takeInputs();
+  if (!booleanInput('dry-run')) return undefined;
+  refuseBeside('dry-run', ['unpublished', 'promote-version', 'roll-back-to', 'judge-version', 'check-again']);
+  const { source } = sourceInput(env);
+  return { modelName: modelNameInput(), source, rules: rulesInput() };
+}
+
+function takeInputs(): void {
+  mask(textInput('owncloud-password'));
+  mask(textInput('models-password'));
+  mask(textInput('github-token'));
+  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
 }
 
 function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
@@ -173,13 +195,14 @@ function judgeTask(): JudgeTask {
   return { kind: 'judge', version, rules: rulesInput(), promote: booleanInput('promote') };
 }
 
-/** What is on the server comes from nowhere else. */
+/** What is on the server comes from nowhere else, and what asks no server can't be there. */
 function refuseBeside(input: string, others: readonly string[]): void {
   const contradiction = others.find((name) => textInput(name) !== '');
   if (contradiction === undefined) return;
+  const why = input === 'dry-run' ? 'asks no server' : 'takes a version that is on the server';
   throw new DiatomError(
     'INPUT',
-    `Inputs ${input} and ${contradiction} contradict each other: ${input} takes a version that is on the server. Leave ${contradiction} empty.`,
+    `Inputs ${input} and ${contradiction} contradict each other: ${input} ${why}. Leave ${contradiction} empty.`,
   );
 }
 

@@ -4,10 +4,10 @@ import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { info } from '../runner/log.ts';
 import { bringIn, tidied } from './bring-in.ts';
-import { type Checks, checkCandidate, classChange } from './checks.ts';
+import { type Checks, checkCandidate } from './checks.ts';
 import type { Inputs, JudgeTask } from './inputs.ts';
 import { keepRecord } from './keep-record.ts';
-import { describePlace, type Outcome } from './outcome.ts';
+import { judgedOutcome, type Outcome } from './outcome.ts';
 import { comparisonOf, readStoredVersion, type StoredVersion } from './stored-version.ts';
 import { type Judgement, judgementOf, parseRecord, type VersionRecord } from './version-record.ts';
 import type { Context, Workplace } from './workplace.ts';
@@ -34,16 +34,8 @@ export async function judgeVersion(
   }
   const stored = await readStoredVersion(place, version, 'judge-version');
   const { checks, model } = await judged(stored, task, place);
-  const outcome: Outcome = {
-    ...describePlace(inputs, place, version),
-    kind: 'publish',
-    decidedBy: 'checks',
-    sha256: stored.sha256,
-    checks,
-    model,
-    promotionWanted: task.promote,
-    classesDiffer: production !== undefined && classChange(stored.classes, production) !== undefined,
-  };
+  const { sha256, classes, files } = stored;
+  const outcome = judgedOutcome(inputs, place, task, { sha256, classes, checks, model });
   const judgement = judgementOf(checks, rules, production, context.now());
   const record = await recordOf(place, version);
   const known = whatIsKnown(outcome, record, judgement);
@@ -56,7 +48,7 @@ export async function judgeVersion(
   await keepRecord(place, version, (before) => ({ ...before, judged: judgement }));
   context.onStored(outcome);
   if (!checks.passed || !task.promote) return outcome;
-  return tidied(await bringIn(outcome, stored.files, place, context), inputs, place);
+  return tidied(await bringIn(outcome, files, place, context), inputs, place);
 }
 
 async function judged(

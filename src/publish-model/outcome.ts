@@ -1,7 +1,8 @@
-import { type Checks, refusalLines } from './checks.ts';
-import type { Inputs } from './inputs.ts';
+import { type Checks, classChange, refusalLines } from './checks.ts';
+import type { Inputs, JudgeTask } from './inputs.ts';
 import type { LocalModel } from './model-dir.ts';
 import type { PublishedModel } from './production.ts';
+import type { StoredVersion } from './stored-version.ts';
 import type { Workplace } from './workplace.ts';
 
 /** What a run did, for outputs and job summary. */
@@ -53,6 +54,23 @@ export function describePlace({ modelName }: Inputs, { remote, folder, productio
     promoted: false,
     replaced: undefined,
     removed: [],
+  };
+}
+
+/** What checks have said of a version, before anything is promoted. */
+export function judgedOutcome(
+  inputs: Inputs,
+  place: Workplace,
+  { version, promote }: Pick<JudgeTask, 'version' | 'promote'>,
+  { classes, ...judged }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model'>,
+): Outcome {
+  return {
+    ...describePlace(inputs, place, version),
+    kind: 'publish',
+    decidedBy: 'checks',
+    ...judged,
+    promotionWanted: promote,
+    classesDiffer: place.production !== undefined && classChange(classes, place.production) !== undefined,
   };
 }
 

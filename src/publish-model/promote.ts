@@ -1,4 +1,4 @@
-import { DiatomError } from '../errors.ts';
+import { DiatomError, messageOf } from '../errors.ts';
 import { nextName, PRODUCTION, previousName, VERSION_FILE } from '../model/model-folder.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { copyFolder } from '../owncloud/copy-folder.ts';
@@ -34,14 +34,15 @@ export async function promote(
   options: RemoteOptions,
 ): Promise<string | undefined> {
   const note = `${version}\n`;
-  const next = await copyFolder(remote, `${folder}/${version}`, () => `${folder}/${nextName()}`, options);
+  let next: string | undefined;
   try {
+    next = await copyFolder(remote, `${folder}/${version}`, () => `${folder}/${nextName()}`, options);
     await putVerified(remote, remotePath(next, VERSION_FILE), textContent(note), options);
     await verifyFolder(remote, next, [...files, digestText(VERSION_FILE, note)], options);
     await lock.requireHeld();
   } catch (error) {
-    await removeTemporary(remote, remoteFolder(next), options);
-    throw error;
+    if (next !== undefined) await removeTemporary(remote, remoteFolder(next), options);
+    throw notPromoted(`${folder}/${version}`, version, error);
   }
   const production = `${folder}/${PRODUCTION}`;
   const previous = previousName(now());
@@ -58,4 +59,14 @@ export async function promote(
     );
   }
   return replaced ? previous : undefined;
+}
+
+/** Until the swap, production is untouched, and what was stored need not be trained or stored again. */
+function notPromoted(place: string, version: string, error: unknown): DiatomError {
+  const code = error instanceof DiatomError ? error.code : 'OWNCLOUD';
+  return new DiatomError(
+    code,
+    `The version ${version} lies whole in “${place}”, but is not in production, which is as it was: ${messageOf(error)} Then run with promote-version: ${version}; nothing has to be trained again.`,
+    { cause: error },
+  );
 }

@@ -1,22 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { formatBytes } from '../format.ts';
-import { evaluateGate } from '../model/gate.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
-import { downloadArtifact } from '../runner/download-artifact.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { bringIn, tidied } from './bring-in.ts';
-import { checkCandidate, classChange, rulesFor } from './checks.ts';
+import { checkCandidate, rulesFor } from './checks.ts';
 import type { Inputs, PublishTask, Task } from './inputs.ts';
 import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
-import { type LocalModel, readModelDir } from './model-dir.ts';
-import { describePlace, type Outcome } from './outcome.ts';
+import type { LocalModel } from './model-dir.ts';
+import { judgedOutcome, type Outcome } from './outcome.ts';
+import { readModel } from './read-model.ts';
 import { rollBack } from './roll-back.ts';
 import { stillThere } from './still-there.ts';
 import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
@@ -31,7 +26,11 @@ import { atWork, type Context, type Workplace } from './workplace.ts';
 export async function publish(inputs: Inputs, task: Task, context: Context): Promise<Outcome> {
   if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
   if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
-  const { model, close } = await group('Check the model', () => readModel(inputs, task, context));
+  const { model, close } = await group('Check the model', () =>
+    readModel({ ...task, modelName: inputs.modelName }, context, (from, folder) =>
+      bringUnpublished(from, folder, inputs, context),
+    ),
+  );
   let isStored = false;
   const onStored = (outcome: Outcome) => {
     isStored = true;
@@ -45,32 +44,6 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
     throw isStored ? error : stillThere(error, task);
   } finally {
     await close();
-  }
-}
-
-async function readModel(inputs: Inputs, { source, rules }: PublishTask, context: Context) {
-  const { signal, env, onWarning } = context;
-  let folder: string;
-  let close = async () => {};
-  if ('folder' in source) folder = source.folder;
-  else {
-    const own = await mkdtemp(join(env['RUNNER_TEMP'] || tmpdir(), 'model-'));
-    folder = own;
-    close = () => rm(own, { recursive: true, force: true });
-  }
-  try {
-    if ('artifact' in source) await downloadArtifact(source.artifact, folder);
-    if ('unpublished' in source) await bringUnpublished(source.unpublished, folder, inputs, context);
-    const model = await readModelDir(folder, inputs.modelName, signal);
-    // A gate that asks for a class the model does not have should show before anything is uploaded.
-    evaluateGate(rules.gate, model.metrics, model.classes);
-    for (const warning of model.warnings) onWarning(warning);
-    const bytes = model.files.reduce((sum, file) => sum + file.bytes, 0);
-    info(`${model.files.length} files, ${formatBytes(bytes)}, ${model.classes.length} classes.`);
-    return { model, close };
-  } catch (error) {
-    await close();
-    throw error;
   }
 }
 
@@ -97,16 +70,8 @@ async function publishVersion(
   const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
-  const stored: Outcome = {
-    ...describePlace(inputs, place, version),
-    kind: 'publish',
-    decidedBy: 'checks',
-    sha256: model.sha256,
-    checks,
-    model,
-    promotionWanted: task.promote,
-    classesDiffer: production !== undefined && classChange(model.classes, production) !== undefined,
-  };
+  const { sha256, classes } = model;
+  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model });
   context.onStored(stored);
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {

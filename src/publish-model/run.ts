@@ -5,7 +5,8 @@ import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { check, checkMarkdown } from './check.ts';
-import { type Inputs, readInputs } from './inputs.ts';
+import { dryRun } from './dry-run.ts';
+import { type Inputs, readDryRun, readInputs } from './inputs.ts';
 import { type Outcome, refusalOf } from './outcome.ts';
 import { publish } from './publish.ts';
 import { summaryMarkdown } from './summary.ts';
@@ -22,6 +23,8 @@ export async function run(): Promise<void> {
   const warnings: string[] = [];
   let stored: Outcome | undefined;
   try {
+    const dry = readDryRun(env);
+    if (dry) return await dryRun(dry, { env, signal: cancel.signal });
     const now = () => new Date();
     const inputs = readInputs(env, now());
     const { task } = inputs;

@@ -33,6 +33,23 @@ export function summaryMarkdown(
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
+/** The job summary of a dry run: what the model is worth, and whether it would be promoted as a first one. */
+export function dryRunMarkdown(
+  modelName: string,
+  { model, checks }: Required<Pick<Outcome, 'model' | 'checks'>>,
+  { warnings, failure }: { readonly warnings: readonly string[]; readonly failure: string | undefined },
+): string {
+  const sections = [
+    `## ${escapeMarkdown(modelName)}: ${checks.passed ? 'fit for production' : 'not fit for production'}`,
+    failure === undefined ? '' : `> [!CAUTION]\n${quoted(failure)}`,
+    'A dry run: no server was asked, and nothing was stored.',
+    warnings.length === 0 ? '' : `### Warnings\n\n${markdownList(warnings)}`,
+    checksSection({ checks, production: undefined }),
+    figuresSection({ model, production: undefined }),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
 function headline({ kind, promoted, promotionWanted, checks }: Outcome): string {
   if (promoted) return kind === 'roll-back' ? 'rolled back' : 'in production';
   if (!checks.passed) return kind === 'roll-back' ? 'not rolled back' : 'stored, not promoted';
@@ -57,7 +74,7 @@ function factsTable(outcome: Outcome): string {
   return markdownTable(['Fact', 'Value'], rows);
 }
 
-function checksSection({ checks, production }: Outcome): string {
+function checksSection({ checks, production }: Pick<Outcome, 'checks' | 'production'>): string {
   const { verdicts, findings } = checks;
   const rows = verdicts.map(({ condition, value, passed }) => {
     const { figure, label, operator, limit } = condition;
@@ -79,7 +96,7 @@ function checksSection({ checks, production }: Outcome): string {
 }
 
 /** On the same images when the two were compared; else each on its own test images, which says less. */
-function figuresSection({ model, production }: Outcome): string {
+function figuresSection({ model, production }: Pick<Outcome, 'model' | 'production'>): string {
   if (!model) return '';
   const { comparison, metrics } = model;
   if (comparison?.scores) {

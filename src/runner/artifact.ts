@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
@@ -10,6 +11,8 @@ export interface Artifact {
   readonly root: string;
   /** After how many days GitHub deletes it; `undefined`: as the repository says. */
   readonly retentionDays?: number | undefined;
+  /** Not zipped: of one file, whose name is then the artifact's. */
+  readonly asItIs?: boolean | undefined;
 }
 
 /** How patiently an upload is tried. Milliseconds. */
@@ -42,6 +45,17 @@ export async function uploadArtifact(name: string, files: string[], root: string
   }
 }
 
+/** Uploads one file as a workflow artifact of its name, as it is; otherwise as `uploadArtifact`. */
+export async function uploadFileArtifact(path: string): Promise<boolean> {
+  try {
+    await upload({ name: basename(path), files: [path], root: dirname(path), asItIs: true });
+    return true;
+  } catch (error) {
+    warn(`Artifact “${basename(path)}” was not uploaded: ${sentence(messageOf(error))}`);
+    return false;
+  }
+}
+
 /**
  * Uploads files as a workflow artifact, and again when that fails, whatever the cause: GitHub counts its quota anew
  * from time to time. A later try has another name, as GitHub takes none twice, however far the try before has come.
@@ -59,10 +73,10 @@ export async function uploadPatiently(artifact: Artifact, { waitsMs, limitMs }: 
   }
 }
 
-async function upload({ name, files, root, retentionDays }: Artifact): Promise<void> {
+async function upload({ name, files, root, retentionDays, asItIs = false }: Artifact): Promise<void> {
   // The client brings the Azure SDK along, most of the code of this action: it is loaded only when it is needed.
   const { DefaultArtifactClient } = await import('@actions/artifact');
-  const options = retentionDays === undefined ? {} : { retentionDays };
+  const options = { skipArchive: asItIs, ...(retentionDays === undefined ? {} : { retentionDays }) };
   const { size } = await new DefaultArtifactClient().uploadArtifact(name, [...files], root, options);
   info(`Artifact “${name}”: ${files.length} files, ${size ?? 0} bytes.`);
 }

@@ -1,5 +1,5 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
-import { fail, info } from './log.ts';
+import { fail, info, warn } from './log.ts';
 import { escapeMarkdown, markdownTable } from './markdown.ts';
 import { writeSummary } from './outputs.ts';
 
@@ -7,13 +7,20 @@ import { writeSummary } from './outputs.ts';
 export interface Finding {
   readonly subject: string;
   readonly ok: boolean;
+  /** Whether somebody should know of it although it is `ok`. */
+  readonly isWarning?: boolean;
   readonly sentence: string;
 }
 
 /** Looks at something; what it throws is the finding, unless the run was cancelled. */
-export async function find(subject: string, signal: AbortSignal, look: () => Promise<string>): Promise<Finding> {
+export async function find(
+  subject: string,
+  signal: AbortSignal,
+  look: () => Promise<string | Pick<Finding, 'isWarning' | 'sentence'>>,
+): Promise<Finding> {
   try {
-    return { subject, ok: true, sentence: await look() };
+    const found = await look();
+    return { subject, ok: true, ...(typeof found === 'string' ? { sentence: found } : found) };
   } catch (error) {
     throwIfCancelled(signal);
     return { subject, ok: false, sentence: messageOf(error) };
@@ -22,8 +29,8 @@ export async function find(subject: string, signal: AbortSignal, look: () => Pro
 
 /** The findings as one table. */
 export function checkMarkdown(findings: readonly Finding[]): string {
-  const rows = findings.map(({ subject, ok, sentence }) => [
-    ok ? '✅' : '❌',
+  const rows = findings.map(({ subject, ok, isWarning, sentence }) => [
+    ok ? (isWarning ? '⚠️' : '✅') : '❌',
     escapeMarkdown(subject),
     escapeMarkdown(sentence),
   ]);
@@ -32,7 +39,10 @@ export function checkMarkdown(findings: readonly Finding[]): string {
 
 /** Shows what was found; the step is red when a run would fail. */
 export async function reportFindings(findings: readonly Finding[]): Promise<void> {
-  for (const { subject, ok, sentence } of findings) info(`${ok ? 'ok    ' : 'FAILED'} ${subject}: ${sentence}`);
+  for (const { subject, ok, isWarning, sentence } of findings) {
+    if (isWarning) warn(`${subject}: ${sentence}`);
+    else info(`${ok ? 'ok    ' : 'FAILED'} ${subject}: ${sentence}`);
+  }
   await writeSummary(checkMarkdown(findings));
   const faults = findings.filter(({ ok }) => !ok);
   if (faults.length > 0) fail(['A run would fail:', ...bySentence(faults)].join('\n'));

@@ -30,11 +30,18 @@ export function dataClashes(value: ValueOf): Clash[] {
     value('archive-content') === 'data' ? 'archive-content: data (its default; set results)' : '',
     value('keep-archive') === 'true' ? 'keep-archive: true' : '',
     value('near-duplicates') === 'together' ? 'near-duplicates: together, for which all zips have to be here' : '',
+    value('artifact-content') === 'archive' ? 'artifact-content: archive' : '',
   ].find((text) => text !== '');
   if (value('low-disk') === 'true' && against !== undefined) {
     clashes.push({
       input: 'low-disk',
       sentence: `true does not go with ${against}: nothing but the images goes to the server, and nothing stays here.`,
+    });
+  }
+  if (value('artifact-content') === 'archive' && value('artifact-name') === '') {
+    clashes.push({
+      input: 'artifact-content',
+      sentence: 'is archive, and artifact-name, which asks for artifacts, is not set: set it, too.',
     });
   }
   return clashes;

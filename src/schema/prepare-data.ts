@@ -45,6 +45,7 @@ export const PREPARE_DATA = {
   concurrency: whole(1, 32, '4'),
   cache: truth('true'),
   'artifact-name': safeName(),
+  'artifact-content': words(['descriptions', 'archive'], 'descriptions'),
   'dry-run': ofRun(truth('false')),
   check: ofRun(truth('false')),
   'check-gate': ofRun(text()),

@@ -32,6 +32,7 @@ export const PUBLISH_MODEL = {
   'check-again': ofRun(words(['as-stored', 'anew'])),
   'judge-version': ofRun(text()),
   'keep-versions': whole(1, 1_000_000),
+  'dry-run': ofRun(truth('false')),
   check: ofRun(truth('false')),
   // Its default is in action.yml: only there it can be an expression.
   'github-token': ofRun(text()),

@@ -1,0 +1,17 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startFileServer } from './demo/file-server.ts';
+import { createSample } from './demo/sample-zips.ts';
+
+/**
+ * Draws the sample’s images, packs them into zips, and serves these until it is ended. The file list appears in the folder
+ * last of all, and whole, so that its presence means that the zips can be fetched.
+ */
+const [folder, ...others] = process.argv.slice(2);
+if (folder === undefined || others.length > 0) throw new Error('Usage: npm run sample -- FOLDER');
+const zips = join(folder, 'zips');
+await mkdir(zips, { recursive: true });
+const sample = await createSample(zips);
+const files = await startFileServer(zips);
+await writeFile(join(folder, 'file-list.json.part'), JSON.stringify(sample.fileList(files.url)));
+await rename(join(folder, 'file-list.json.part'), join(folder, 'file-list.json'));

@@ -1,0 +1,60 @@
+import { messageOf, throwIfCancelled } from '../errors.ts';
+import type { Remote } from './connect.ts';
+import type { Endpoint } from './endpoint.ts';
+import { listFolder, type RemoteEntry } from './list-folder.ts';
+import type { RemoteOptions } from './options.ts';
+import { remotePath } from './remote-path.ts';
+import { removeLeftover } from './store.ts';
+
+/** Whoever still works on something that is older has run for longer than an upload takes. */
+const LEAST_AGE_MS = 24 * 3_600_000;
+
+/** What names of unfinished uploads hold: the repository, as far as names allow, and the run. `undefined` outside of GitHub. */
+export function markOf(repository: string | undefined, run: string | undefined): string | undefined {
+  return repository && run && /^\d+$/.test(run) ? `${ownerMark(repository)}${run}` : undefined;
+}
+
+function ownerMark(repository: string): string {
+  return `${repository.replaceAll(/[^A-Za-z0-9.]+/g, '-').slice(0, 40)}-`;
+}
+
+/** The folder in which a server collects the pieces of an upload. */
+export function chunkFolder(mark: string | undefined, random: string): string {
+  return `diatom-actions-${mark === undefined ? '' : `${mark}-`}${random}`;
+}
+
+/**
+ * Deletes what killed runs of a repository have left on the server: pieces of uploads, and files under temporary names in
+ * `folder`. Nothing younger than 24 hours, nothing whose age the server does not tell. What fails is no reason to fail.
+ *
+ * @returns names of what was deleted
+ */
+export async function removeLeftovers(
+  remote: Remote,
+  { folder, repository, now }: { readonly folder: string; readonly repository: string | undefined; readonly now: Date },
+  options: RemoteOptions,
+): Promise<string[]> {
+  if (!repository || remote.access !== 'full') return [];
+  const own = ownerMark(repository).replaceAll('.', '\\.');
+  const pieces = new RegExp(`^diatom-actions-${own}\\d+-[0-9a-f]{32}$`);
+  const files = new RegExp(`\\.uploading-${own}\\d+-[0-9a-f]{8}$`);
+  const isOld = ({ modified }: RemoteEntry) =>
+    modified !== undefined && now.getTime() - modified.getTime() > LEAST_AGE_MS;
+  const removed: string[] = [];
+  const clean = async (place: Endpoint, below: string, pattern: RegExp, type: RemoteEntry['type']) => {
+    for (const entry of (await listFolder(place, below, options)) ?? []) {
+      if (entry.type !== type || !pattern.test(entry.name) || !isOld(entry)) continue;
+      if (await removeLeftover(place, remotePath(below, entry.name))) removed.push(entry.name);
+    }
+  };
+  try {
+    await clean(remote, folder, files, 'file');
+    if (remote.chunking) await clean(remote.chunking.uploads, '', pieces, 'directory');
+  } catch (error) {
+    throwIfCancelled(options.signal);
+    options.onWarning?.(
+      `What earlier runs may have left at ${remote.rootUrl.host} was not looked for: ${messageOf(error)}`,
+    );
+  }
+  return removed;
+}
