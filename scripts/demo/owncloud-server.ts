@@ -332,7 +332,8 @@ function requestHandler(context: Context) {
         members.push(await describe(member, `${self}${name}${slash}`, place, withSums));
       }
     }
-    if (depth === 1 && place.uploads && local !== uploadsDirectory) members.push(await describe(local, `${self}${FUTURE_FILE}`, place, false));
+    if (depth === 1 && place.uploads && local !== uploadsDirectory)
+      members.push(await describe(local, `${self}${FUTURE_FILE}`, place, false));
     return multistatus(members);
   }
 
