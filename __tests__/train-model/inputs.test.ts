@@ -109,6 +109,17 @@ test('a line of env that is wrong is never quoted: it may hold a secret', async 
   expect(error.message).not.toContain('4711');
 });
 
+test.each(['check', 'decide'])(
+  'with %s, nothing is pulled, so that a user of the settings needs no password',
+  (mode) => {
+    expect(
+      read({ 'registry-username': 'lab', 'compare-with': 'models/diatoms/production', [mode]: 'true' }),
+    ).toMatchObject({
+      registry: undefined,
+    });
+  },
+);
+
 test('passwords, and addresses that may hold one, are hidden from the log', () => {
   setEnvironment({ GITHUB_ACTIONS: 'true' });
   const output = captureOutput();

@@ -79,7 +79,8 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     dataset: datasetInput(),
     datasetSha256: sha256Input('dataset-sha256'),
     owncloud: textInput('owncloud-url') === '' ? undefined : owncloudInputs('it is needed to sign in'),
-    registry: registryInputs(),
+    // A check and a decision pull nothing: their settings name a user, and their jobs have no password.
+    registry: booleanInput('check') || booleanInput('decide') ? undefined : registryInputs(),
     engine: oneOfInput('engine', TRAIN_MODEL.engine.words),
     gpus: gpusInput(),
     trainCommand: commandInput('train-command'),
