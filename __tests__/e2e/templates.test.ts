@@ -11,7 +11,8 @@ import { type Registry, startRegistry } from '../helpers/registry.ts';
 import { SETTINGS_PATH, settingsFile } from '../helpers/settings-file.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 
-const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates');
+const ROOT = join(import.meta.dirname, '..', '..');
+const TEMPLATES = join(ROOT, 'templates');
 const IMAGE = 'lab/template-model';
 
 let data: TestData;
@@ -94,4 +95,31 @@ test('the templates for data only, and for training and publishing in one job of
   }
   const provenance = JSON.parse(await readFile(stored('models', 'diatoms', version, 'provenance.json'), 'utf8'));
   expect(provenance).toMatchObject({ dataset: { seed: expect.stringMatching(/^\d+$/) } });
+});
+
+test('the trial goes the whole way on one runner, and leaves the data set and the model as artifacts', async () => {
+  const artifacts = await startArtifactServer();
+  const template = await readFile(join(TEMPLATES, 'workflows', 'try-it.yml'), 'utf8');
+  // What can't be fetched here, GitHub’s registry and its token; and one epoch, as nobody looks at the model.
+  const workflow = template
+    .replace('npm ci --no-audit --no-fund', `ln -s ${ROOT}/node_modules node_modules`)
+    .replace('REGISTRY: ghcr.io', `REGISTRY: ${registry.host}`)
+    .replace(
+      /BUILD_ARGS: .*/,
+      `BUILD_ARGS: ${[`BASE_IMAGE=${base}`, 'REQUIREMENTS=none', 'IMAGENET_WEIGHTS_URL=none'].map((arg) => `--build-arg ${arg}`).join(' ')}`,
+    )
+    .replaceAll(/\$\{\{ github\.actor \}\}/g, registry.username)
+    .replaceAll(/\$\{\{ github\.token \}\}/g, '$${{ secrets.REGISTRY_PASSWORD }}')
+    .replace('EPOCHS=6', 'EPOCHS=1\n            INITIAL_WEIGHTS=none')
+    .replace('accuracy >= 0.2', 'accuracy >= 0');
+  const result = await runWorkflow(workflow, {
+    secrets: { REGISTRY_PASSWORD: registry.password },
+    environment: artifacts.environment,
+  });
+  expect(result.exitCode, result.log).toBe(0);
+  expect(result.log).not.toContain(registry.password);
+  expect(result.log).toContain('The model would be promoted. Nothing was stored: this was a dry run.');
+  expect([...artifacts.artifacts.keys()]).toEqual(['data-set', expect.stringMatching(/^diatom_set-.*\.zip$/), 'model']);
+  const images = await run('docker', ['images', '--quiet', `${registry.host}/example/diatoms/try-it`]);
+  await run('docker', ['image', 'rm', '--force', ...new Set(images.trim().split('\n'))]);
 });

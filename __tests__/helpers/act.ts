@@ -27,6 +27,8 @@ const SHIPPED = [
   'dist',
   '.github',
   'templates',
+  'scripts',
+  'package.json',
 ];
 
 export interface RunOptions {
