@@ -10,7 +10,7 @@ import { buildZip } from '../helpers/zip-builder.ts';
 const LEAVE_OUT = { 'broken-images': 'leave-out', upload: 'false' };
 
 /** Of the tiny data set, one image is a text. */
-const FAULT = 'is no image: it begins with none of the marks of PNG or another format';
+const FAULT = 'is a text (“no picture”)';
 
 test('a broken image is in neither results nor archive, and is listed in summary, report and manifest', async () => {
   const { run, workspace } = await prepareDataFixture();

@@ -384,13 +384,19 @@ async function dropFixture(link: { readonly token: string; readonly permissions:
 
 describe('runs beside each other', () => {
   test('of two that follow on the same archive, one ends red and takes back what it stored', async () => {
-    let listings = 0;
+    let [isHeld, mine, others] = [false, 0, 0];
     const both = Promise.withResolvers<void>();
     const { run, start, uploaded } = await lineFixture(async ({ method, headers, path }) => {
-      if (method === 'PROPFIND' && headers['depth'] === '1' && path.endsWith('/sets/') && ++listings >= 2)
-        both.resolve();
+      if (method === 'PROPFIND' && headers['depth'] === '1' && path.endsWith('/sets/')) {
+        // While the first one is held, only the second one lists; it does so as often as the first one did.
+        if (!isHeld) mine++;
+        else if (++others >= mine) both.resolve();
+      }
       // Neither goes on to its end before both have seen the folder.
-      if (method === 'PUT') await both.promise;
+      if (method === 'PUT') {
+        isHeld = true;
+        await both.promise;
+      }
       return undefined;
     });
     const other = temporaryFolder();

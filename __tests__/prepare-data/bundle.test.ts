@@ -100,7 +100,7 @@ describe('the shipped bundle, started as a runner does', () => {
     expect(summary).toMatch(/\| not an image \| 1 \| hannaea-1\.zip: Hannaea\/readme\.txt \|/);
     expect(summary).toMatch(/\| outside the folder \| 1 \| gomphonema\.zip: export\/other\/99\.bmp \|/);
     expect(summary).toContain(
-      '1 broken image is in the data set all the same (broken-images: keep). gomphonema.zip: export/Gomphonema/s1\\_broken.png is no image',
+      '1 broken image is in the data set all the same (broken-images: keep). gomphonema.zip: export/Gomphonema/s1\\_broken.png is a text',
     );
     expect(summary).toContain('Fewer than 30 training images');
     for (const stage of ['Sign in', 'Plan', 'Download, organise and archive', 'Upload']) {

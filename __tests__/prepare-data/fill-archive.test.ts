@@ -166,7 +166,7 @@ test('an image has its own split, file name and group, and the archive may have 
       group: 'of “these”',
       // Of the letter x.
       crc32: '8cdc1683',
-      fault: 'is no image: it begins with none of the marks of PNG or another format',
+      fault: 'is a text (“x”)',
     },
   ]);
   expect(filled).toMatchObject([{ unreadable: [], broken: [{ index: 0 }] }]);
