@@ -170,13 +170,15 @@ test('low-disk deletes the zip when its last folder is in the archive, which is 
   expect(filesBelow(workspace).filter((path) => path.endsWith('.zip'))).toEqual([]);
 });
 
-test('a check asks for the zip once', async () => {
+test('a check asks for the zip once, and for its directory: in the end of it, and whole', async () => {
   const { run, listed, every, sources } = await oneZipFixture();
   const checked = await run(listed, { check: 'true' });
   expect(checked.exitCode, checked.stdout).toBe(0);
-  expect(sources).toHaveLength(1);
+  expect(sources).toHaveLength(3);
   expect(checked.stdout).toContain('1 zip, 4 labels');
-  expect((await run(every, { check: 'true' })).stdout).toContain('1 zip, a label for each of the folders of 1 zip');
+  expect((await run(every, { check: 'true' })).stdout).toContain(
+    'Its folders: Cymbella (5 images), Hannaea (5 images)',
+  );
 });
 
 test('a second folder is organised while the zip is still on its way', async () => {
