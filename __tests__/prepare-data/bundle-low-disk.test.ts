@@ -92,9 +92,9 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
   });
 
   test.each([
-    [{ 'archive-content': 'data' }, /^Input low-disk is true, which does not go with archive-content: data/],
-    [{ 'keep-archive': 'true' }, /^Input low-disk is true, which does not go with keep-archive: true/],
-    [{ upload: 'false' }, /^Input low-disk is true, which does not go with upload: false/],
+    [{ 'archive-content': 'data' }, /^Input low-disk: true does not go with archive-content: data/],
+    [{ 'keep-archive': 'true' }, /^Input low-disk: true does not go with keep-archive: true/],
+    [{ upload: 'false' }, /^Input low-disk: true does not go with upload: false/],
   ])('does not go with %o', async (inputs, message) => {
     const { run, workspace } = await prepareDataFixture();
     expect(errorOf(await run({ ...RESULTS, 'low-disk': 'true', ...inputs }))).toMatch(message);
