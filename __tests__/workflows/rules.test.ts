@@ -58,8 +58,9 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'train-model/start': { actions: 'read', 'id-token': 'write' },
   'train-model/train': { packages: 'read' },
   'train-model/stop': { actions: 'read', 'id-token': 'write' },
-  'publish-model/store': {},
-  'publish-model/promote': {},
+  // Whether the run that holds the model’s folder has ended.
+  'publish-model/store': { actions: 'read' },
+  'publish-model/promote': { actions: 'read' },
   'check/check': { contents: 'read', packages: 'write' },
   'check/training': {},
   'pipeline/decide': {},
@@ -67,11 +68,11 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
-  'train-and-publish/train-and-publish': { packages: 'read' },
+  'train-and-publish/train-and-publish': { packages: 'read', actions: 'read' },
   // Which runs are over.
   'gpu-reaper/reap': { actions: 'read' },
   'train-on-gpu-server/start': { actions: 'read' },
-  'train-on-gpu-server/train-and-publish': { packages: 'read' },
+  'train-on-gpu-server/train-and-publish': { packages: 'read', actions: 'read' },
   'train-on-gpu-server/stop': { actions: 'read' },
 };
 
