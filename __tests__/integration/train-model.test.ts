@@ -157,7 +157,7 @@ describe('a training with its data set in ownCloud', () => {
       accuracy: '0.9',
       'macro-f1': '0.85',
       'image-digest': '',
-      'artifact-name': 'none',
+      'artifact-name': '',
     });
     expect(JSON.parse(result.outputs['metrics'] ?? '')).toMatchObject({ accuracy: 0.9, n_test: 40 });
   });
