@@ -77,7 +77,7 @@ async function pipeline(): Promise<string> {
   return withInputs(await readFile(join(TEMPLATES, 'pipeline.yml'), 'utf8'), { image: IMAGE, publish: 'false' });
 }
 
-const NO_OWNCLOUD = { owncloud: undefined };
+const NO_OWNCLOUD = { owncloud: undefined, publish: undefined };
 
 /** Serves the data set, and looks around when it is asked for: then the training has begun. */
 async function dataset(onAsked: () => Promise<void> = async () => {}): Promise<string> {

@@ -20,10 +20,15 @@ export async function freeOnServer(
   const parts = folderParts(folder);
   for (let depth = parts.length; depth >= 0; depth--) {
     const path = remoteFolder(parts.slice(0, depth).join('/'));
-    const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
+    const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal)).catch(unlessRefused);
     if (found) return found.freeBytes;
   }
   return undefined;
+}
+
+/** What can’t be used, such as a file in the place of a folder, is told of by what is to use it. */
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof DiatomError && error.code === 'OWNCLOUD')) throw error;
 }
 
 /**
