@@ -20,7 +20,9 @@ export async function freeOnServer(
   const parts = folderParts(folder);
   for (let depth = parts.length; depth >= 0; depth--) {
     const path = remoteFolder(parts.slice(0, depth).join('/'));
-    const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal)).catch(unlessRefused);
+    const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal)).catch(
+      unlessRefused,
+    );
     if (found) return found.freeBytes;
   }
   return undefined;
