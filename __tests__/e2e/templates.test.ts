@@ -14,6 +14,8 @@ import { type TestData, testData } from '../helpers/test-data.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const TEMPLATES = join(ROOT, 'templates');
 const IMAGE = 'lab/template-model';
+/** The trial’s image in act’s repository. */
+const TRIAL = 'example/diatoms/try-it';
 
 let data: TestData;
 let docker: DockerEngine;
@@ -30,8 +32,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const images = registry && (await run('docker', ['images', '--quiet', `${registry.host}/${IMAGE}`]));
-  if (images) await run('docker', ['image', 'rm', '--force', ...new Set(images.trim().split('\n'))]);
+  // The trial's last: the other's layers lie upon its own.
+  for (const name of registry ? [IMAGE, TRIAL] : []) {
+    const images = await run('docker', ['images', '--quiet', `${registry.host}/${name}`]);
+    if (images) await run('docker', ['image', 'rm', '--force', ...new Set(images.trim().split('\n'))]);
+  }
   await registry?.close();
   await apache?.close();
   await docker?.close();
@@ -120,6 +125,4 @@ test('the trial goes the whole way on one runner, and leaves the data set and th
   expect(result.log).not.toContain(registry.password);
   expect(result.log).toContain('The model would be promoted. Nothing was stored: this was a dry run.');
   expect([...artifacts.artifacts.keys()]).toEqual(['data-set', expect.stringMatching(/^diatom_set-.*\.zip$/), 'model']);
-  const images = await run('docker', ['images', '--quiet', `${registry.host}/example/diatoms/try-it`]);
-  await run('docker', ['image', 'rm', '--force', ...new Set(images.trim().split('\n'))]);
 });

@@ -201,7 +201,8 @@ def evaluate(
     matrix = scores.confusion_matrix(predictions.true, predictions.predicted, len(model.classes))
     result = scores.score(matrix)
     level = options.confidence_level
-    hits, predicted = np.diag(matrix), matrix.sum(axis=0)
+    # A class without test images has no precision either: what was predicted as it is of other classes.
+    hits, predicted = np.diag(matrix), np.where(result.support > 0, matrix.sum(axis=0), 0)
     seen = sum(was_seen(model, example) for example in predictions.examples)
     if seen:
         warn(f"{seen} of the test images, or of their groups, were seen in training: the figures are too good.")

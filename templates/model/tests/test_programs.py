@@ -202,7 +202,8 @@ class Trained(unittest.TestCase):
         shutil.rmtree(data / "test" / "navicula")
         log = run_well("test.py", data, output, WEIGHTS=self.output / "model.pth")
         metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-        figures = {"precision": None, "recall": None, "f1": None, "support": 0}
+        nothing = dict.fromkeys(("precision", "recall", "f1", "recall_ci", "precision_ci"))
+        figures = {**nothing, "support": 0}
         self.assertEqual(metrics["per_class"]["navicula"], figures)
         self.assertIn("No test images of the class(es) navicula", log)
 
