@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
+import { jsonOf } from '../json.ts';
 
 /** All that changes what comes out of a training. What is `undefined` is not known. */
 export interface Training {
@@ -74,12 +75,4 @@ export function settingsSum(env: ReadonlyMap<string, string>): string {
 
 function sha256(content: string): string {
   return createHash('sha256').update(content).digest('hex');
-}
-
-function jsonOf(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { DiatomError } from '../errors.ts';
 import { type HttpClient, headerOf } from '../http/client.ts';
+import { jsonOf } from '../json.ts';
 import { redirectTarget } from './webdav-client.ts';
 import { adviceForRedirect, WebdavError } from './webdav-error.ts';
 
@@ -74,10 +75,6 @@ function interpret(text: string): ServerStatus | undefined {
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonOf(text);
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
 }

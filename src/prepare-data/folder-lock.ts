@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { DiatomError, systemCodeOf } from '../errors.ts';
+import { jsonOf } from '../json.ts';
 import { isAlive, type ProcessId, thisProcess } from './process-id.ts';
 
 /** What the lock's file, and those that become it, are called. */
@@ -172,12 +173,4 @@ function taken(folder: string, note: Note | undefined): DiatomError {
     'INPUT',
     `Input data-dir: another run${begun} uses this folder (${folder}).${who} Wait until it has ended, or give each run a folder of its own.`,
   );
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

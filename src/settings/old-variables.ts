@@ -1,4 +1,5 @@
 import { isScalar, parseDocument, Scalar, visit } from 'yaml';
+import { jsonOf } from '../json.ts';
 import { SECTIONS } from '../schema/sections.ts';
 
 /** Variables of a repository whose names don’t follow from a key’s: where each belongs in the settings file. */
@@ -79,11 +80,7 @@ function runnerOf(json: string): unknown {
 }
 
 function objectOf(json: string): Record<string, string> {
-  try {
-    const parsed: unknown = JSON.parse(json || '{}');
-    if (typeof parsed !== 'object' || parsed === null) return {};
-    return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]));
-  } catch {
-    return {};
-  }
+  const parsed = jsonOf(json);
+  if (typeof parsed !== 'object' || parsed === null) return {};
+  return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]));
 }

@@ -10,6 +10,7 @@ import { hashOfFile } from '../download/part-file.ts';
 import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
+import { jsonOf } from '../json.ts';
 import type { OwncloudSettings, Remote } from '../owncloud/connect.ts';
 import { retrying } from '../owncloud/options.ts';
 import { lookUp } from '../owncloud/remote-file.ts';
@@ -242,6 +243,7 @@ async function classesIn(folder: string): Promise<string[]> {
 
 const descriptionSchema = z.object({ seed: z.string() });
 
+/** A description is for people: one that can’t be read is no reason not to train. */
 async function describe(folder: string, name: string, sha256: string | undefined): Promise<Dataset> {
   const text = await readFile(join(folder, 'dataset.json'), 'utf8').catch(() => 'null');
   const description = descriptionSchema.safeParse(jsonOf(text));
@@ -253,13 +255,4 @@ async function describe(folder: string, name: string, sha256: string | undefined
 async function identityOf(manifest: string): Promise<string | undefined> {
   const isThere = (await stat(manifest).catch(() => undefined))?.isFile() ?? false;
   return isThere ? (await hashOfFile(manifest, undefined)).digest('hex') : undefined;
-}
-
-/** A description is for people: one that can’t be read is no reason not to train. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

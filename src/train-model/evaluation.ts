@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { parseCsv } from '../dataset/csv.ts';
 import { DiatomError } from '../errors.ts';
+import { jsonOf } from '../json.ts';
 import { type Metrics as ModelMetrics, parseMetrics } from '../model/metrics.ts';
 import { isRegularFile } from './output-dir.ts';
 
@@ -87,14 +88,6 @@ async function readDescription(folder: string, name: string, by: string): Promis
   }
   if ((await stat(path)).size > MAX_BYTES) throw invalid(name, `at most ${MAX_BYTES} bytes`, 'it is larger');
   return readFile(path, 'utf8');
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function invalid(name: string, expected: string, found: string): DiatomError {

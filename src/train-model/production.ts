@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, systemCodeOf } from '../errors.ts';
+import { jsonOf } from '../json.ts';
 import type { Remote } from '../owncloud/connect.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { readText, saveRemote } from '../owncloud/read-file.ts';
@@ -125,10 +126,6 @@ function sumsIn(text: string): Map<string, string> {
 }
 
 function labelsIn(text: string | undefined): string[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    return Array.isArray(value) && value.every((label) => typeof label === 'string') ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonOf(text ?? '');
+  return Array.isArray(value) && value.every((label) => typeof label === 'string') ? value : undefined;
 }
