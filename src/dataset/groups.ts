@@ -1,4 +1,5 @@
 import { DiatomError } from '../errors.ts';
+import { createUnions } from './unions.ts';
 
 /** What grouping needs to know of an image. */
 export interface GroupableImage {
@@ -35,31 +36,22 @@ export function groupImages<Image extends GroupableImage>(
   const keys = images.map((image) => groupOf(image, groupBy));
   if (groupBy) requireMatches(images, keys, groupBy);
 
-  // Union-find over the images: every key and every content leads to the first image that has it.
-  const parent = images.map((_, index) => index);
-  const rootOf = (index: number): number => {
-    let root = index;
-    for (let next = parent[root]; next !== undefined && next !== root; next = parent[root]) root = next;
-    parent[index] = root;
-    return root;
-  };
+  // Every key and every content leads to the first image that has it.
+  const unions = createUnions(images.length);
   const first = new Map<string | number, number>();
   images.forEach((image, index) => {
     const key = keys[index];
     for (const name of [image.content, ...(key === undefined ? [] : [key])]) {
       const earlier = first.get(name);
       if (earlier === undefined) first.set(name, index);
-      else {
-        // The lower root wins, so that groups come out in the order of their first images.
-        const [low, high] = [rootOf(earlier), rootOf(index)].sort((a, b) => a - b);
-        if (low !== undefined && high !== undefined) parent[high] = low;
-      }
+      else unions.unite(earlier, index);
     }
   });
 
   const groups = new Map<number, { images: Image[]; keys: string[] }>();
   images.forEach((image, index) => {
-    const root = rootOf(index);
+    // Roots are the lowest, so that groups come out in the order of their first images.
+    const root = unions.rootOf(index);
     const group = groups.get(root);
     const key = keys[index];
     const name = key === undefined ? `image ${image.fingerprint}` : `group ${key}`;

@@ -1,5 +1,6 @@
 import { HASH_WORDS } from '../image/perceptual-hash.ts';
 import { createNearIndex, type Hashes } from './near-index.ts';
+import { createUnions } from './unions.ts';
 
 /** A test image, and the training image that looks most like it, as places in a list of hashes. */
 export interface NearPair {
@@ -30,20 +31,14 @@ export function nearPairs(hashes: Hashes, isTest: Uint8Array): NearPair[] {
  */
 export function nearGroups(hashes: Hashes, isKnown: Uint8Array): Uint32Array {
   const count = hashes.length / HASH_WORDS;
-  const first = Uint32Array.from({ length: count }, (_, image) => image);
-  const rootOf = (image: number): number => {
-    let root = image;
-    for (let next = first[root] ?? root; next !== root; next = first[root] ?? root) root = next;
-    first[image] = root;
-    return root;
-  };
-  const index = createNearIndex(hashes, first.slice());
+  const images = Uint32Array.from({ length: count }, (_, image) => image);
+  const unions = createUnions(count);
+  const index = createNearIndex(hashes, images);
   for (let image = 0; image < count; image++) {
     index.visit(image, (other) => {
       if (other >= image || (isKnown[image] === 1 && isKnown[other] === 1)) return;
-      const [low, high] = [rootOf(other), rootOf(image)].sort((a, b) => a - b);
-      if (low !== undefined && high !== undefined) first[high] = low;
+      unions.unite(other, image);
     });
   }
-  return first.map((_, image) => rootOf(image));
+  return images.map(unions.rootOf);
 }

@@ -1,6 +1,7 @@
 import type { Group } from './groups.ts';
 import { type KnownSide, sideOfAll, together } from './known-images.ts';
 import type { Split } from './split.ts';
+import { createUnions } from './unions.ts';
 
 /** Groups of images, with the sides that known ones among them call for. */
 interface Grouped<Image> {
@@ -19,28 +20,26 @@ export function joinNear<Image>(
   nearOf: (image: Image) => number | undefined,
 ): Grouped<Image> {
   const classesOf = groups.map(({ images }) => [...new Set(images.flatMap((image) => nearOf(image) ?? []))]);
-  const parent = new Map<number, number>();
-  const rootOf = (near: number): number => {
-    let root = near;
-    for (let next = parent.get(root); next !== undefined && next !== root; next = parent.get(root)) root = next;
-    return root;
-  };
+  const unions = createUnions(1 + classesOf.flat().reduce((most, near) => Math.max(most, near), -1));
   // A new group whose images look like several others brings these together.
   for (const [at, [first, ...others]] of classesOf.entries()) {
     if (first === undefined || sides[at] !== undefined) continue;
-    for (const other of others) parent.set(rootOf(other), rootOf(first));
+    for (const other of others) unions.unite(first, other);
   }
   const calledFor = new Map<number, KnownSide>();
   for (const [at, classes] of classesOf.entries()) {
     const side = sides[at];
     if (side === undefined) continue;
-    for (const near of classes) calledFor.set(rootOf(near), together(calledFor.get(rootOf(near)), side) ?? side);
+    for (const near of classes) {
+      const root = unions.rootOf(near);
+      calledFor.set(root, together(calledFor.get(root), side) ?? side);
+    }
   }
   const joined: { group: Group<Image>; side: Split | undefined }[] = [];
   const places = new Map<number, number>();
   for (const [at, group] of groups.entries()) {
     const near = sides[at] === undefined ? classesOf[at]?.[0] : undefined;
-    const root = near === undefined ? undefined : rootOf(near);
+    const root = near === undefined ? undefined : unions.rootOf(near);
     const place = root === undefined ? undefined : places.get(root);
     const before = place === undefined ? undefined : joined[place];
     if (place !== undefined && before) joined[place] = { ...before, group: unite(before.group, group) };
