@@ -1,4 +1,4 @@
-import type { Pixels } from './pixels.ts';
+import { type Pixels, requireFewPixels } from './pixels.ts';
 import { readProgram, refuse } from './wasm-program.ts';
 
 /** What of libjpeg-turbo's own interface (turbojpeg.h) is called, in WebAssembly. Zero is a null pointer, or success. */
@@ -35,9 +35,6 @@ const GREY = 6;
 
 /** Eighths of its size in which an image can be decoded: of the frequencies that these do not need, none is computed. */
 const SCALES = [1, 2, 4, 8];
-
-/** More takes too much memory where the file is a progressive one. */
-const MAX_PIXELS = 64_000_000;
 
 /** Memory that an image once took stays taken. */
 const MAX_KEPT_BYTES = 20 * 2 ** 20;
@@ -104,7 +101,7 @@ function decode(turbo: Turbo, file: Uint8Array, side: number): Pixels {
   const header = take(16);
   check(turbo.tjDecompressHeader3(handle, input, file.length, header, header + 4, header + 8, header + 12));
   const [fullWidth = 0, fullHeight = 0] = new Uint32Array(turbo.memory.buffer, header, 2);
-  if (fullWidth * fullHeight > MAX_PIXELS) throw new Error('it has too many pixels');
+  requireFewPixels(fullWidth, fullHeight);
   const scale = SCALES.find((eighths) => (Math.min(fullWidth, fullHeight) * eighths) / 8 >= side) ?? 8;
   const width = Math.ceil((fullWidth * scale) / 8);
   const height = Math.ceil((fullHeight * scale) / 8);

@@ -3,7 +3,7 @@ import { decodeImage } from './decode-image.ts';
 import { greyGrid } from './grey-grid.ts';
 import { JPEG_SIGNATURE } from './jpeg.ts';
 import { createGreyDecoder, type DecodeGrey } from './jpeg-grey.ts';
-import { NotShown, type Pixels } from './pixels.ts';
+import { type Pixels, requireFewPixels } from './pixels.ts';
 
 /** Of a hash: 255 signs, and the image's shape. */
 export const HASH_WORDS = 9;
@@ -16,9 +16,6 @@ const GRID = 32;
 
 /** Decoded JPEGs are at least so large: two pixels for one of the grid. */
 const DECODED_SIDE = 2 * GRID;
-
-/** Decoding other formats takes memory of their full size, several times. */
-const MAX_PIXELS = 64_000_000;
 
 /** Standard deviation of the grey values of an image in which nothing is seen, of 256. */
 const MIN_CONTRAST = 1;
@@ -50,7 +47,7 @@ function decode(file: Buffer, decodeGrey: DecodeGrey): Pixels {
   const isJpeg = file.subarray(0, JPEG_SIGNATURE.length).equals(JPEG_SIGNATURE);
   if (isJpeg) return decodeGrey(file);
   const { width, height } = imageSize(file);
-  if (width * height > MAX_PIXELS) throw new NotShown('too many pixels');
+  requireFewPixels(width, height);
   return decodeImage(file);
 }
 

@@ -16,6 +16,14 @@ export interface Pixels {
 /** Why an image can't be shown: the rest of “not shown: …”. */
 export class NotShown extends Error {}
 
+/** Decoding takes memory of an image's full size, several times; so does that of a progressive JPEG, however small it gets. */
+const MAX_PIXELS = 64_000_000;
+
+/** @throws NotShown for an image whose decoding would take too much memory */
+export function requireFewPixels(width: number, height: number): void {
+  if (width * height > MAX_PIXELS) throw new NotShown(`${Math.round((width * height) / 1e6)} megapixels`);
+}
+
 export function channelsOf(count: number): Pixels['channels'] {
   if (count === 1 || count === 2 || count === 3 || count === 4) return count;
   throw new NotShown(`${count} channels`);

@@ -1,7 +1,7 @@
 import { imageSize } from 'image-size';
 import jpeg from 'jpeg-js';
 import { decodeImage } from './decode-image.ts';
-import { NotShown, type Pixels } from './pixels.ts';
+import { NotShown, type Pixels, requireFewPixels } from './pixels.ts';
 import { shrink } from './shrink.ts';
 
 /** A small picture that every browser shows. */
@@ -9,9 +9,6 @@ export interface Thumbnail {
   readonly mediaType: string;
   readonly data: Uint8Array;
 }
-
-/** More takes too much memory. */
-const MAX_PIXELS = 64_000_000;
 
 /** The longer side of a picture: the largest is taken with which it has few enough bytes. */
 const SIDES = [192, 160, 128, 112, 96, 80, 64, 48, 32];
@@ -39,7 +36,7 @@ export function thumbnailOf(file: Buffer, maxBytes: number): Thumbnail {
   const { width, height, type } = imageSize(file);
   const mediaType = SHOWN_AS_THEY_ARE.get(type ?? '');
   if (mediaType !== undefined && file.length <= maxBytes) return { mediaType, data: Uint8Array.from(file) };
-  if (width * height > MAX_PIXELS) throw new NotShown(`${Math.round((width * height) / 1e6)} megapixels`);
+  requireFewPixels(width, height);
   // Its decoder takes more than all other parts of the action.
   if (mediaType === 'image/avif') throw new NotShown('an AVIF of this size');
   const data = largestFitting(decodeImage(file), maxBytes);

@@ -9,8 +9,8 @@ export interface OtherContent {
 /** So much is looked at for the beginning of a text. */
 const HEAD_BYTES = 512;
 
-/** Brands of ISO media files (ISO/IEC 14496-12, 4.3) that are pictures: HEIF's (23008-12, annex B) and AVIF's. */
-const HEIF_BRANDS: Readonly<Record<string, readonly [kind: string, isNeverAnImage: boolean]>> = {
+/** Brands of ISO media files (ISO/IEC 14496-12, 4.3) that are pictures, such as HEIF's (23008-12, annex B). */
+const PICTURE_BRANDS: Readonly<Record<string, readonly [kind: string, isNeverAnImage: boolean]>> = {
   ...brandsOf('a HEIC image', ['heic', 'heix', 'hevc', 'heim', 'heis']),
   ...brandsOf('a HEIF image', ['mif1', 'msf1']),
   ...brandsOf('an AVIF image', ['avif', 'avis']),
@@ -73,7 +73,7 @@ export function whatElse(data: Buffer): OtherContent | undefined {
   if (/^<\?xml/i.test(text) && /<svg/i.test(text)) return named('an SVG drawing', false);
   if (/^(<\?xml|\{")/i.test(text)) return named('a text', true);
   if (head.slice(128, 132) === 'DICM') return named('a DICOM file', false);
-  if (head.slice(4, 8) === 'ftyp') return named(...(HEIF_BRANDS[head.slice(8, 12)] ?? ['a video', true]));
+  if (head.slice(4, 8) === 'ftyp') return named(...(PICTURE_BRANDS[head.slice(8, 12)] ?? ['a video', true]));
   const known = SIGNATURES.find(([signature]) => head.startsWith(signature));
   if (known) return named(known[1], known[2]);
   const [quoted] = /^[ -~]{1,40}/.exec(text) ?? [];

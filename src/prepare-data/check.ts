@@ -24,9 +24,9 @@ import type { Base } from './previous.ts';
 const SHOWN_LABELS = 20;
 
 /**
- * Finds out in seconds whether a run would succeed: every address by its first bytes,
- * folders and labels by the zips' directories where servers show these, sign-in, writing and deleting on
- * the server, the data folder, free disk. The file list and all inputs were checked when they were read.
+ * Finds out in seconds whether a run would succeed: every address by its first bytes, folders and labels by the zips'
+ * directories where servers show these, sign-in, writing and deleting on the server, the data folder, free disk. The file
+ * list and all inputs were checked when they were read.
  */
 export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
   const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);

@@ -27,7 +27,6 @@ import { createKeptSides, type KeptSides } from './kept-sides.ts';
 import type { Line } from './line.ts';
 import { createLooks } from './looks.ts';
 import { createDiskSaver, type DiskSaver } from './low-disk.ts';
-
 import { createNearFinder } from './near-finder.ts';
 import { organise } from './organise.ts';
 import { createPictures } from './pictures.ts';
