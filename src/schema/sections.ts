@@ -41,6 +41,9 @@ export const SECTIONS = {
 } as const satisfies Readonly<Record<string, Section>>;
 export type SectionName = keyof typeof SECTIONS;
 
+/** All that a settings file may have at its top, in the order in which they are written. */
+export const SECTION_NAMES: readonly string[] = [...Object.keys(SECTIONS), 'runners'];
+
 /** What the file says to a part when its section does not; the actions alone have other defaults. */
 export const FILE_DEFAULTS: Readonly<Partial<Record<SectionName, Readonly<Record<string, string>>>>> = {
   // What is run month after month has to be comparable over time, and new samples have to reach test.

@@ -63,7 +63,8 @@ export function readYaml(text: string): YamlText {
   };
 }
 
-function isNode(value: unknown): value is Node {
+/** Whether an item of the syntax tree has a place. */
+export function isNode(value: unknown): value is Node {
   return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value);
 }
 

@@ -1,7 +1,7 @@
 import { isSeq } from 'yaml';
 import { parseFileList } from '../dataset/file-list.ts';
 import { messageOf } from '../errors.ts';
-import { type Fault, type Pair, textOf, type YamlText } from '../schema/yaml-map.ts';
+import { type Fault, isNode, type Pair, textOf, type YamlText } from '../schema/yaml-map.ts';
 import { secretName, whyNoSecret } from './secrets.ts';
 
 /** What `files` of the section `data` says, as inputs of the action; neither for a secret. */
@@ -47,10 +47,6 @@ export function readFiles(pair: Pair, yaml: YamlText, options: FilesOptions): { 
   }
   const faults = content === undefined ? [] : faultsOfList(content, path, pair, [], options);
   return { files: { 'file-list-path': path }, faults };
-}
-
-function isNode(value: unknown): value is NonNullable<Pair['value']> {
-  return typeof value === 'object' && value !== null && 'range' in value;
 }
 
 /** All that is wrong with a list, where its entry stands. */

@@ -1,6 +1,6 @@
 import { isScalar, parseDocument, Scalar, visit } from 'yaml';
 import { jsonOf } from '../json.ts';
-import { SECTIONS } from '../schema/sections.ts';
+import { PARTS, SECTION_NAMES, SECTIONS } from '../schema/sections.ts';
 
 /** Variables of a repository whose names don’t follow from a key’s: where each belongs in the settings file. */
 const RENAMED: Readonly<Record<string, string>> = {
@@ -26,9 +26,6 @@ const RENAMED: Readonly<Record<string, string>> = {
   SERVER_RUNS_ON: 'runners.server',
 };
 
-/** Names that are too general to be ours: a repository has them for other reasons. */
-const ORDER = ['owncloud', 'data', 'image', 'train', 'gpu-server', 'publish', 'runners'];
-
 /**
  * For a repository that still has the variables of before: the lines that say the same in a settings file.
  *
@@ -42,7 +39,7 @@ export function linesInstead(variables: string, path: string): string {
   });
   if (found.length === 0) return '';
   const document = parseDocument('{}');
-  for (const section of ORDER) {
+  for (const section of SECTION_NAMES) {
     for (const { place, value } of found.filter(({ place: [first] }) => first === section)) {
       document.setIn(place, section === 'runners' ? runnerOf(value) : document.createNode(value));
     }
@@ -65,9 +62,7 @@ function placeOf(variable: string): string[] | undefined {
   if (renamed !== undefined) return renamed.split('.');
   const key = variable.toLowerCase().replaceAll('_', '-');
   // The account of the data sets stands above, and what several sections have was one stage’s variable only.
-  const section = ['data', 'image', 'train', 'gpu-server', 'publish'].find((name) =>
-    Object.entries(SECTIONS).some(([known, keys]) => known === name && keys.has(key)),
-  );
+  const section = PARTS.find((name) => SECTIONS[name].has(key));
   return section === undefined ? undefined : [section, key];
 }
 

@@ -1,11 +1,20 @@
 import { DiatomError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import { FILE_DEFAULTS, type PARTS, type PartName, SECTIONS, type SectionName } from '../schema/sections.ts';
+import type { Kind } from '../schema/kinds.ts';
+import {
+  FILE_DEFAULTS,
+  type PartName,
+  SECTION_NAMES,
+  SECTIONS,
+  type Section,
+  type SectionName,
+} from '../schema/sections.ts';
 import { type Fault, type Pair, type Place, readYaml, textOf, type Value, type YamlText } from '../schema/yaml-map.ts';
 import { clashesOf } from './clashes.ts';
 import { type FilesOptions, readFiles } from './list-of-files.ts';
 import { type Runners, readRunners } from './runners.ts';
 import { secretName, whyNoSecret } from './secrets.ts';
+import { unknownKey } from './unknown-key.ts';
 
 export interface SettingsOptions extends FilesOptions {
   /** How errors name the file. */
@@ -33,8 +42,6 @@ export interface Settings {
   readonly secrets: ReadonlyMap<string, string>;
 }
 
-const NAMES = [...Object.keys(SECTIONS), 'runners'];
-
 /**
  * Reads a settings file.
  *
@@ -44,10 +51,15 @@ export function readSettings(text: string, options: SettingsOptions): Settings {
   const yaml = readYaml(text);
   const faults: Fault[] = [...yaml.faults];
   const found = sectionsOf(yaml, faults);
-  const sections = Object.fromEntries(
-    Object.keys(SECTIONS).map((name) => [name, readSection(name, found.get(name), yaml, options, faults)]),
-  );
-  const all = complete(sections);
+  const section = (name: SectionName) => readSection(name, found.get(name), yaml, options, faults);
+  const all: Sections = {
+    owncloud: section('owncloud'),
+    data: section('data'),
+    image: section('image'),
+    train: section('train'),
+    'gpu-server': section('gpu-server'),
+    publish: section('publish'),
+  };
   const { runners, faults: wrongRunners } = readRunners(found.get('runners')?.value, yaml);
   faults.push(...wrongRunners, ...clashesOf(all));
   refuse(faults, options.where);
@@ -71,12 +83,12 @@ function sectionsOf(yaml: YamlText, faults: Fault[]): Map<string, Pair> {
   const pairs = yaml.pairsOf(yaml.root);
   const sections = new Map<string, Pair>();
   if (pairs === undefined && faults.length === 0) {
-    faults.push({ line: 1, column: 1, sentence: `there is no section. Allowed are ${NAMES.join(', ')}.` });
+    faults.push({ line: 1, column: 1, sentence: `there is no section. Allowed are ${SECTION_NAMES.join(', ')}.` });
   }
   for (const pair of pairs ?? []) {
     const { key, keyPlace, value, valuePlace } = pair;
-    if (!NAMES.includes(key)) {
-      const sentence = `there is no section ${key}. Did you mean ${nearest(key, NAMES)}? Allowed are ${NAMES.join(', ')}.`;
+    if (!SECTION_NAMES.includes(key)) {
+      const sentence = `there is no section ${key}. Did you mean ${nearest(key, SECTION_NAMES)}? Allowed are ${SECTION_NAMES.join(', ')}.`;
       faults.push({ ...keyPlace, sentence });
     } else if (yaml.pairsOf(value) === undefined) {
       faults.push({ ...valuePlace, sentence: `${key} has to be a map: keys with values, below it and indented.` });
@@ -85,21 +97,14 @@ function sectionsOf(yaml: YamlText, faults: Fault[]): Map<string, Pair> {
   return sections;
 }
 
-const EMPTY: SectionValues = { inputs: new Map(), secrets: new Map(), places: new Map() };
-
-function complete(sections: Readonly<Record<string, SectionValues>>): Sections {
-  const { owncloud = EMPTY, data = EMPTY, image = EMPTY, train = EMPTY, publish = EMPTY } = sections;
-  return { owncloud, data, image, train, 'gpu-server': sections['gpu-server'] ?? EMPTY, publish };
-}
-
 function readSection(
-  name: string,
+  name: SectionName,
   section: Pair | undefined,
   yaml: YamlText,
   options: SettingsOptions,
   faults: Fault[],
 ): SectionValues {
-  const keys = Object.entries(SECTIONS).find(([known]) => known === name)?.[1] ?? new Map<string, never>();
+  const keys: Section = SECTIONS[name];
   const [inputs, secrets] = [new Map<string, string>(), new Map<string, string>()];
   const places = new Map<string, Place & { key: string }>();
   for (const pair of (section && yaml.pairsOf(section.value)) ?? []) {
@@ -134,19 +139,9 @@ function nameIn(value: Value): string | undefined {
   return 'text' in found ? secretName(found.text) : undefined;
 }
 
-function unknownKey(section: string, key: string, allowed: readonly string[]): string {
-  return `${section}.${key}: there is no such key. Did you mean ${nearest(key, allowed)}? Allowed are ${allowed.join(', ')}.`;
-}
-
-function whyWrong(
-  value: string,
-  kind: { readonly giver: unknown; readonly allowed: string; accepts(text: string): boolean },
-  { inWorkflow }: SettingsOptions,
-): string | undefined {
+function whyWrong(value: string, kind: Kind, { inWorkflow }: SettingsOptions): string | undefined {
   const { giver } = kind;
-  if (typeof giver === 'object' && giver !== null && 'secret' in giver) {
-    return whyNoSecret(value, String(giver.secret), inWorkflow);
-  }
+  if (typeof giver === 'object') return whyNoSecret(value, giver.secret, inWorkflow);
   const name = secretName(value);
   if (name !== undefined)
     return `is no secret here, and can’t come from ${name}: write the value itself; allowed is ${kind.allowed}.`;
@@ -162,7 +157,7 @@ function partsOf(sections: Sections, commit: string | undefined): Settings['part
   const user = image.inputs.get('registry-username');
   const model = publish.inputs.get('model-name');
   const production = [publish.inputs.get('models-folder') ?? 'models', model, 'production'].join('/');
-  const parts = {
+  return {
     data: { ...server, ...FILE_DEFAULTS.data, ...Object.fromEntries(data.inputs), ...provenance },
     image: Object.fromEntries(image.inputs),
     train: {
@@ -176,6 +171,5 @@ function partsOf(sections: Sections, commit: string | undefined): Settings['part
     },
     'gpu-server': Object.fromEntries(sections['gpu-server'].inputs),
     publish: { ...account, ...Object.fromEntries(publish.inputs), ...provenance },
-  } satisfies Record<(typeof PARTS)[number], Record<string, string>>;
-  return parts;
+  };
 }

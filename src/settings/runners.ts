@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq } from 'yaml';
-import { nearest } from '../nearest.ts';
 import type { Fault, Value, YamlText } from '../schema/yaml-map.ts';
+import { unknownKey } from './unknown-key.ts';
 
 /** Each is JSON for `fromJSON` in `runs-on`. */
 export interface Runners {
@@ -19,8 +19,7 @@ export function readRunners(section: Value | undefined, yaml: YamlText): { runne
   const given = new Map<string, string>();
   for (const { key, keyPlace, value, valuePlace } of (section && yaml.pairsOf(section)) ?? []) {
     if (!RUNNERS.some((name) => name === key)) {
-      const sentence = `runners.${key}: there is no such key. Did you mean ${nearest(key, RUNNERS)}? Allowed are ${RUNNERS.join(', ')}.`;
-      faults.push({ ...keyPlace, sentence });
+      faults.push({ ...keyPlace, sentence: unknownKey('runners', key, RUNNERS) });
     } else if (isRunner(value)) given.set(key, JSON.stringify(value?.toJSON()));
     else faults.push({ ...valuePlace, sentence: `runners.${key}: allowed is ${ALLOWED}.` });
   }
