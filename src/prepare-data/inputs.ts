@@ -100,7 +100,6 @@ export interface Inputs {
  * @throws DiatomError `INPUT` or `FILE_LIST`, naming the input, the value found and what is allowed
  */
 export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
-  mask(textInput('owncloud-password'));
   takeSettings(PREPARE_DATA, BESIDES['prepare-data']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
   refuseClashes(dataClashes(textInput));
@@ -240,18 +239,13 @@ function groupByInput(): RegExp | undefined {
 }
 
 function imageExtensionsInput(): string[] {
-  const text = textInput('image-extensions');
+  const kind = PREPARE_DATA['image-extensions'];
+  const text = checkedInput('image-extensions', kind);
   const extensions = text
     .split(/[\s,]+/)
     .filter((word) => word !== '')
     .map((word) => word.replace(/^\./, '').toLowerCase());
-  if (extensions.length === 0 || extensions.some((extension) => !/^[a-z0-9]+$/.test(extension))) {
-    throw invalidInput(
-      'image-extensions',
-      text,
-      'endings of file names separated by commas or spaces, such as jpg, png',
-    );
-  }
+  if (extensions.length === 0) throw invalidInput('image-extensions', text, kind.allowed);
   return [...new Set(extensions)];
 }
 

@@ -79,14 +79,19 @@ export interface Inputs {
   readonly githubToken: string;
 }
 
+/** Takes the inputs, and hides the secret ones from the log before anything else can show them: comes first. */
+export function takeInputs(): void {
+  mask(textInput('github-token'));
+  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
+}
+
 /**
- * Reads and checks all inputs, and hides the password from the log before anything else can show it.
+ * Reads and checks all inputs.
  *
  * @param now names a version that got no name
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
-  takeInputs();
   return {
     ...accounts(),
     modelsFolder: folderInput('models-folder'),
@@ -103,18 +108,10 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
  * @throws DiatomError `INPUT`
  */
 export function readDryRun(env: NodeJS.ProcessEnv): DryRun | undefined {
-  takeInputs();
   if (!booleanInput('dry-run')) return undefined;
   refuseBeside('dry-run', ['unpublished', 'promote-version', 'roll-back-to', 'judge-version', 'check-again']);
   const { source } = sourceInput(env);
   return { modelName: modelNameInput(), source, rules: rulesInput() };
-}
-
-function takeInputs(): void {
-  mask(textInput('owncloud-password'));
-  mask(textInput('models-password'));
-  mask(textInput('github-token'));
-  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
 }
 
 function accounts(): Pick<Inputs, 'owncloud' | 'training'> {

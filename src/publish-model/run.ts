@@ -6,7 +6,7 @@ import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { check, checkMarkdown } from './check.ts';
 import { dryRun } from './dry-run.ts';
-import { type Inputs, readDryRun, readInputs } from './inputs.ts';
+import { type Inputs, readDryRun, readInputs, takeInputs } from './inputs.ts';
 import { type Outcome, refusalOf } from './outcome.ts';
 import { publish } from './publish.ts';
 import { summaryMarkdown } from './summary.ts';
@@ -23,6 +23,7 @@ export async function run(): Promise<void> {
   const warnings: string[] = [];
   let stored: Outcome | undefined;
   try {
+    takeInputs();
     const dry = readDryRun(env);
     if (dry) return await dryRun(dry, { env, signal: cancel.signal });
     const now = () => new Date();

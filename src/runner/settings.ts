@@ -2,18 +2,21 @@ import { getInput } from '@actions/core';
 import { DiatomError } from '../errors.ts';
 import type { Inputs } from '../schema/kinds.ts';
 import { readPart } from '../schema/part.ts';
+import { mask } from './log.ts';
 
 let settings: ReadonlyMap<string, string> = new Map();
 let inputs: Inputs = {};
 
 /**
- * Takes what the input `settings` says: an input that is set wins over it, and it wins over the defaults.
+ * Hides the secrets among an action's inputs from the log. Then takes what the input `settings` says: an input that is set
+ * wins over it, and it wins over the defaults.
  *
  * @param declared the inputs of this action
  * @param besides what its part of the settings may hold in addition
  * @throws DiatomError `INPUT`
  */
 export function takeSettings(declared: Inputs, besides: Inputs): void {
+  for (const [name, { giver }] of Object.entries(declared)) if (typeof giver === 'object') mask(getInput(name));
   [inputs, settings] = [declared, new Map()];
   const [text, expected] = [getInput('settings'), getInput('settings-keys')];
   const part = readPart(text, { ...declared, ...besides });

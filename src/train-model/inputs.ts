@@ -68,8 +68,6 @@ export interface Inputs {
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
-  mask(textInput('owncloud-password'));
-  mask(textInput('registry-password'));
   takeSettings(TRAIN_MODEL, BESIDES['train-model']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
   const artifactName = artifactNameInput();
