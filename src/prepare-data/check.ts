@@ -12,7 +12,7 @@ import { mapParallel } from '../parallel.ts';
 import { type Finding, find } from '../runner/findings.ts';
 import { checkGate } from './check-gate.ts';
 import { checkDataDir } from './data-dir.ts';
-import { bytesNeeded, diskAdvice, spaceSentence } from './disk-space.ts';
+import { archiveBytes, bytesNeeded, type DiskSizes, diskAdvice, spaceSentence } from './disk-space.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
 import { type FoundLabel, labelsOfZip } from './labels-of-zip.ts';
@@ -160,16 +160,15 @@ async function checkWriting(
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
 }
 
-/** The archive is about as large as the zips: their images are compressed mostly. */
 async function checkSpace(
   { remote, folder }: { readonly remote: Remote; readonly folder: string },
-  { archiveContent }: Inputs,
+  inputs: Inputs,
   sizes: readonly (number | undefined)[],
   signal: AbortSignal,
 ): Promise<string> {
-  const zips = sizes.reduce((sum: number, size = 0) => sum + size, 0);
-  const bytes = archiveContent === 'data' ? 2 * zips : zips;
-  const what = archiveContent === 'data' ? 'an archive of these zips with their images' : 'an archive of these images';
+  const bytes = archiveBytes(sizesOfZips(sizes), inputs);
+  const what =
+    inputs.archiveContent === 'data' ? 'an archive of these zips with their images' : 'an archive of these images';
   const free = await requireSpaceOnServer(remote, { folder, bytes, what }, { signal });
   if (free === undefined) return '';
   return `${formatBytes(free)} left for this account, about ${formatBytes(bytes)} needed`;
@@ -202,12 +201,17 @@ function checkClasses(
   return { sentence: 'all classes of the data set before are there' };
 }
 
-async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {
+/** Images, which are mostly compressed, are hardly smaller in a zip. */
+function sizesOfZips(sizes: readonly (number | undefined)[]): DiskSizes {
   const zips = sizes.filter((size) => size !== undefined);
-  // Images are hardly smaller in a zip.
-  const need = bytesNeeded({ zips, images: zips.reduce((sum, size) => sum + size, 0) }, inputs);
+  return { zips, images: zips.reduce((sum, size) => sum + size, 0) };
+}
+
+async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {
+  const known = sizesOfZips(sizes);
+  const need = bytesNeeded(known, inputs);
   const free = await freeBytes(inputs.workspace);
-  const some = zips.length < count ? ' (at least: not every size is known)' : '';
+  const some = known.zips.length < count ? ' (at least: not every size is known)' : '';
   const sentence = `${spaceSentence(need, free, inputs.workspace)}${some}`;
   if (need > free) throw new Error(`${sentence}. ${diskAdvice(inputs)}`);
   return sentence;

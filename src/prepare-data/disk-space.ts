@@ -18,16 +18,30 @@ export interface DiskSizes {
   readonly images: number;
 }
 
+/** What selected sources take. */
+export function sizesOf(sources: readonly Pick<Source, 'zipBytes' | 'isLastOfZip' | 'imageBytes'>[]): DiskSizes {
+  return {
+    zips: sources.flatMap(({ zipBytes = 0, isLastOfZip }) => (isLastOfZip ? [zipBytes] : [])),
+    images: sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0),
+  };
+}
+
+/** How large an archive is whose images don't get smaller. */
+export function archiveBytes({ zips, images }: DiskSizes, { archiveContent }: Pick<Inputs, 'archiveContent'>): number {
+  return images + (archiveContent === 'data' ? sum(zips) : 0);
+}
+
 /** How much disk a run takes at its height. */
-export function bytesNeeded(
-  { zips, images }: DiskSizes,
-  { mode, archiveContent, keepData, lowDisk }: DiskInputs,
-): number {
-  const all = zips.reduce((sum, bytes) => sum + bytes, 0);
-  if (mode === 'dry-run') return all;
+export function bytesNeeded(sizes: DiskSizes, inputs: DiskInputs): number {
+  const { zips, images } = sizes;
+  const { mode, keepData, lowDisk } = inputs;
+  if (mode === 'dry-run') return sum(zips);
   if (lowDisk) return Math.max(0, ...zips) + LOW_DISK_BYTES;
-  const archive = images + (archiveContent === 'data' ? all : 0);
-  return all + (keepData ? images : 0) + archive;
+  return sum(zips) + (keepData ? images : 0) + archiveBytes(sizes, inputs);
+}
+
+function sum(bytes: readonly number[]): number {
+  return bytes.reduce((all, more) => all + more, 0);
 }
 
 /** What can be done about a disk that is too small. */
@@ -53,9 +67,7 @@ export async function requireFree(path: string): Promise<void> {
 
 /** @throws DiatomError `DISK` before anything is archived, when the disk is too small for it */
 export async function requireSpace(sources: readonly Source[], inputs: Inputs): Promise<void> {
-  const zips = sources.flatMap(({ zipBytes = 0, isLastOfZip }) => (isLastOfZip ? [zipBytes] : []));
-  const images = sources.reduce((bytes, { imageBytes }) => bytes + imageBytes, 0);
-  const need = bytesNeeded({ zips, images }, inputs);
+  const need = bytesNeeded(sizesOf(sources), inputs);
   // What of the zips has come is no longer free, and no longer needed.
   const free = (await freeBytes(inputs.workspace)) + (await bytesBelow(join(inputs.dataDir, 'downloads')));
   if (need <= free) return;
@@ -68,5 +80,5 @@ export async function requireSpace(sources: readonly Source[], inputs: Inputs): 
 async function bytesBelow(folder: string): Promise<number> {
   const names = await readdir(folder);
   const sizes = names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0);
-  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+  return sum(await Promise.all(sizes));
 }

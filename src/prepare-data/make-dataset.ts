@@ -7,6 +7,7 @@ import type { Remote } from '../owncloud/connect.ts';
 import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import { group, info, warn } from '../runner/log.ts';
 import type { DataDir } from './data-dir.ts';
+import { archiveBytes, sizesOf } from './disk-space.ts';
 import { type Downloads, startDownloads } from './download-zips.ts';
 import { startFillThreads, threadsFor } from './fill-threads.ts';
 import type { Previous } from './find-previous.ts';
@@ -19,7 +20,7 @@ import { removeArchive } from './local-archive.ts';
 import { createLooks } from './looks.ts';
 import { createPlanning } from './plan-sources.ts';
 import type { Outcome, RunContext } from './prepare.ts';
-import { type Selections, type Source, selectSources } from './sources.ts';
+import { type Selections, selectSources } from './sources.ts';
 import { beginSending, type Sending } from './upload.ts';
 import { type BegunArchive, writeDataset } from './write-dataset.ts';
 
@@ -133,12 +134,10 @@ async function select(downloads: Downloads, inputs: Inputs, line: Line | undefin
 
 /** Images that are compressed are in the archive as they are; of others nobody knows how small they get. */
 async function requireRoom({ sources }: Selections, { inputs, remote }: MakeRun, signal: AbortSignal): Promise<void> {
-  const { upload, archiveContent } = inputs;
+  const { upload } = inputs;
   if (!remote || !upload) return;
-  const sum = (of: (source: Source) => number) => sources.reduce((bytes, source) => bytes + of(source), 0);
-  const zips = archiveContent === 'data' ? sum(({ isLastOfZip, zipBytes = 0 }) => (isLastOfZip ? zipBytes : 0)) : 0;
-  const most = zips + sum(({ imageBytes }) => imageBytes);
-  const bytes = most - sum(({ looseBytes }) => looseBytes);
+  const most = archiveBytes(sizesOf(sources), inputs);
+  const bytes = sources.reduce((least, { looseBytes }) => least - looseBytes, most);
   const free = await requireSpaceOnServer(remote, { folder: upload.folder, bytes, what: 'the archive' }, { signal });
   if (free !== undefined && free < most) {
     warn(
