@@ -84,22 +84,18 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   /** Those that have answered in TLS. */
   const proven = new Set<string>();
 
-  /** Whether a server of https, which has never answered in TLS, is one of http. */
-  async function isPlainHttp(url: URL, proxy: URL | undefined): Promise<boolean> {
-    return url.protocol === 'https:' && !proxy && !proven.has(url.origin) && speaksPlainHttp(url);
-  }
-
   return {
     async send({ method, url, headers, body, signal: wanted, answerTimeoutMs }) {
       const proxy = proxyFor?.(url);
       const inVain = new AbortController();
-      const isNew = url.protocol === 'https:' && !proxy && !proven.has(url.origin);
-      const doubt = isNew
+      const isUnproven = () => url.protocol === 'https:' && !proxy && !proven.has(url.origin);
+      const isPlainHttp = async () => isUnproven() && (await speaksPlainHttp(url));
+      const doubt = isUnproven()
         ? setTimeout(async () => {
-            if ((await isPlainHttp(url, proxy)) && !proven.has(url.origin)) inVain.abort();
+            if ((await isPlainHttp()) && isUnproven()) inVain.abort();
           }, options.doubtMs ?? 5_000)
         : undefined;
-      const signal = isNew ? AbortSignal.any([inVain.signal, ...(wanted ? [wanted] : [])]) : wanted;
+      const signal = doubt ? AbortSignal.any([inVain.signal, ...(wanted ? [wanted] : [])]) : wanted;
       try {
         const answer = await dispatcherFor(url, proxy).request({
           origin: url.origin,
@@ -123,7 +119,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         const isBroken = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'].includes(
           systemCodeOf(error) ?? '',
         );
-        if (inVain.signal.aborted || (isBroken && (await isPlainHttp(url, proxy)))) throw notTls(url, error);
+        if (inVain.signal.aborted || (isBroken && (await isPlainHttp()))) throw notTls(url, error);
         throw asNetworkError(error, url, wanted, proxy);
       } finally {
         clearTimeout(doubt);
