@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod/mini';
+import type { Inputs } from '../src/schema/kinds.ts';
 import { ACTION_INPUTS, type ActionName } from '../src/schema/sections.ts';
 
 /** The checkout. */
@@ -38,8 +39,9 @@ function actionFile(action: string): string {
 /** The same with the defaults that the action itself has; its `action.yml` says them in words only. */
 export function documentedMetadata(action: ActionName): ActionMetadata {
   const metadata = readActionMetadata(action);
+  const declared: Inputs = ACTION_INPUTS[action];
   const inputs = Object.entries(metadata.inputs).map(([name, input]) => {
-    const fallback = Object.entries(ACTION_INPUTS[action]).find(([known]) => known === name)?.[1].fallback ?? '';
+    const fallback = declared[name]?.fallback ?? '';
     const description = input.description.trim().replace(/\s+/g, ' ');
     if (fallback === '') return [name, { ...input, description }] as const;
     const said = ` Default: \`${fallback}\`.`;

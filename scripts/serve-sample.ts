@@ -1,5 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeWhole } from '../src/whole-file.ts';
 import { startFileServer } from './demo/file-server.ts';
 import { createSample } from './demo/sample-zips.ts';
 
@@ -13,5 +14,4 @@ const zips = join(folder, 'zips');
 await mkdir(zips, { recursive: true });
 const sample = await createSample(zips);
 const files = await startFileServer(zips);
-await writeFile(join(folder, 'file-list.json.part'), JSON.stringify(sample.fileList(files.url)));
-await rename(join(folder, 'file-list.json.part'), join(folder, 'file-list.json'));
+await writeWhole(join(folder, 'file-list.json'), JSON.stringify(sample.fileList(files.url)));

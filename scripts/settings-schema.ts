@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { fileListJsonSchema } from '../src/dataset/file-list.ts';
 import type { JsonSchema, Kind } from '../src/schema/kinds.ts';
-import { type ActionName, FILE_DEFAULTS, SECTIONS, type SectionName } from '../src/schema/sections.ts';
+import { type ActionName, FILE_DEFAULTS, INPUT_SECTIONS, SECTIONS, type SectionName } from '../src/schema/sections.ts';
 import { documentedMetadata } from './action-metadata.ts';
 
 /** Whose `action.yml` describes the keys of a section. */
@@ -33,17 +33,7 @@ const RUNNER = {
 
 /** The JSON Schema of a settings file, for editors: from what the actions know, and what their action.yml says of it. */
 export function settingsJsonSchema(): JsonSchema {
-  const sections = Object.entries(SECTIONS).map(([name, section]) => [
-    name,
-    {
-      type: 'object',
-      additionalProperties: false,
-      ...aboutSection(name),
-      properties: Object.fromEntries(
-        [...section].map(([key, { input, kind }]) => [key, propertyOf(name, key, input, kind)]),
-      ),
-    },
-  ]);
+  const sections = INPUT_SECTIONS.map((name) => [name, sectionSchema(name)]);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Settings of diatom workflows',
@@ -65,26 +55,32 @@ export function settingsJsonSchema(): JsonSchema {
   };
 }
 
-function aboutSection(name: string): JsonSchema {
-  const description = Object.entries(ABOUT).find(([known]) => known === name)?.[1];
-  if (description === undefined) throw new Error(`Nothing is said about the section ${name}`);
-  return { description };
+function sectionSchema(name: SectionName): JsonSchema {
+  const action = ACTIONS[name];
+  const described = action ? documentedMetadata(action).inputs : {};
+  const properties = [...SECTIONS[name]].map(([key, { input, kind }]) => {
+    const description = kind.description ?? described[input]?.description;
+    if (description === undefined) throw new Error(`Nothing describes the key ${key} of the section ${name}`);
+    return [key, { description, ...propertyOf(input, kind, FILE_DEFAULTS[name]?.[key]) }];
+  });
+  return {
+    type: 'object',
+    additionalProperties: false,
+    description: ABOUT[name],
+    properties: Object.fromEntries(properties),
+  };
 }
 
-function propertyOf(section: string, key: string, input: string, kind: Kind): JsonSchema {
-  const description = kind.description ?? descriptionOf(section, input);
-  if (input === 'file-list') return { description, anyOf: [{ type: 'string' }, listSchema()] };
+function propertyOf(input: string, kind: Kind, fallback = kind.fallback): JsonSchema {
+  if (input === 'file-list') return { anyOf: [{ type: 'string' }, listSchema()] };
   if (typeof kind.giver === 'object') {
     return {
-      description,
       type: 'string',
       pattern: '^secret [A-Za-z_][A-Za-z0-9_]*$',
       default: `secret ${kind.giver.secret}`,
     };
   }
-  const defaults = Object.entries(FILE_DEFAULTS).find(([name]) => name === section)?.[1] ?? {};
-  const fallback = Object.entries(defaults).find(([name]) => name === key)?.[1] ?? kind.fallback;
-  return { description, ...(fallback === '' ? {} : { default: typed(fallback, kind) }), ...shapeOf(kind) };
+  return { ...(fallback === '' ? {} : { default: typed(fallback, kind) }), ...shapeOf(kind) };
 }
 
 /** A default as it is written without quotation marks. */
@@ -102,11 +98,4 @@ function shapeOf({ json, form }: Kind): JsonSchema {
 function listSchema(): JsonSchema {
   const { $schema: _, ...list } = z.record(z.string(), z.unknown()).parse(fileListJsonSchema());
   return list;
-}
-
-function descriptionOf(section: string, input: string): string {
-  const action = Object.entries(ACTIONS).find(([name]) => name === section)?.[1];
-  const found = action && documentedMetadata(action).inputs[input]?.description;
-  if (found === undefined) throw new Error(`Nothing describes the key ${input} of the section ${section}`);
-  return found;
 }

@@ -28,6 +28,7 @@ const SHIPPED = [
   '.github',
   'templates',
   'scripts',
+  'src',
   'package.json',
 ];
 

@@ -108,11 +108,9 @@ export function groupEverything<Image extends PlanImage>(
     }),
   );
   // Groups are made before copies are dropped: what a dropped copy ties together stays together.
-  const alike = groupImages(everyImage, options.groupBy);
-  const { groups, sides } = joinNear(
-    { groups: alike, sides: known ? sidesOfGroups(alike, sidesOfGone(known, images)) : [] },
-    ({ near }) => near,
-  );
+  const own = groupImages(everyImage, options.groupBy);
+  const grouped = { groups: own, sides: known ? sidesOfGroups(own, sidesOfGone(known, images)) : [] };
+  const { groups, sides } = nearOf ? joinNear(grouped, ({ near }) => near) : grouped;
   const tokens = images.map((of) => new Int32Array(of.length));
   const totals = { images: sources.map(() => 0), test: sources.map(() => 0) };
   // The stable split looks at dropped copies too: which of several is dropped changes when a data set grows.

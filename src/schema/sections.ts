@@ -10,6 +10,10 @@ import { TRAIN_MODEL } from './train-model.ts';
 export const PARTS = ['data', 'image', 'train', 'gpu-server', 'publish'] as const;
 export type PartName = (typeof PARTS)[number];
 
+/** The sections of the settings file whose keys stand for inputs. */
+export const INPUT_SECTIONS = ['owncloud', ...PARTS] as const;
+export type SectionName = (typeof INPUT_SECTIONS)[number];
+
 /** The actions, and what they take. */
 export const ACTION_INPUTS = {
   'prepare-data': PREPARE_DATA,
@@ -22,7 +26,7 @@ export type ActionName = keyof typeof ACTION_INPUTS;
 /** The keys of a section, each with the input that it stands for. */
 export type Section = ReadonlyMap<string, { readonly input: string; readonly kind: Kind }>;
 
-/** The sections of the settings file but `runners`, by their keys. */
+/** Those sections by their keys. */
 export const SECTIONS = {
   owncloud: sectionOf({ ...OWNCLOUD, 'owncloud-folder': folder() }, (input) => input.replace('owncloud-', '')),
   data: sectionOf({ ...PREPARE_DATA, ...BESIDES['prepare-data'] }, (input) =>
@@ -38,11 +42,10 @@ export const SECTIONS = {
   publish: sectionOf({ ...PUBLISH_MODEL, ...BESIDES['publish-model'] }, (input) =>
     input === 'job-timeout-minutes' ? 'timeout-minutes' : ofStage(input)?.replace('models-', ''),
   ),
-} as const satisfies Readonly<Record<string, Section>>;
-export type SectionName = keyof typeof SECTIONS;
+} as const satisfies Readonly<Record<SectionName, Section>>;
 
 /** All that a settings file may have at its top, in the order in which they are written. */
-export const SECTION_NAMES: readonly string[] = [...Object.keys(SECTIONS), 'runners'];
+export const SECTION_NAMES: readonly string[] = [...INPUT_SECTIONS, 'runners'];
 
 /** What the file says to a part when its section does not; the actions alone have other defaults. */
 export const FILE_DEFAULTS: Readonly<Partial<Record<SectionName, Readonly<Record<string, string>>>>> = {

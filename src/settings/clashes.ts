@@ -1,4 +1,5 @@
 import { type Clash, dataClashes, serverClashes, type ValueOf } from '../schema/clashes.ts';
+import type { Inputs } from '../schema/kinds.ts';
 import { ACTION_INPUTS, type ActionName, FILE_DEFAULTS } from '../schema/sections.ts';
 import type { Fault } from '../schema/yaml-map.ts';
 import type { Sections, SectionValues } from './read-settings.ts';
@@ -20,9 +21,9 @@ function valuesOf(
   action: ActionName,
   defaults: Readonly<Record<string, string>> = {},
 ): ValueOf {
-  const inputs = new Map(Object.entries(ACTION_INPUTS[action]));
+  const declared: Inputs = ACTION_INPUTS[action];
   return (input) =>
-    section.inputs.get(input) ?? section.secrets.get(input) ?? defaults[input] ?? inputs.get(input)?.fallback ?? '';
+    section.inputs.get(input) ?? section.secrets.get(input) ?? defaults[input] ?? declared[input]?.fallback ?? '';
 }
 
 /** A clash stands where its input does; one about something that is missing, where its section begins. */
