@@ -3,14 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod/mini';
-import { ROOT, readActionMetadata } from '../scripts/action-metadata.ts';
-import { generatedFiles } from '../scripts/docs.ts';
+import { ROOT, readCheckout as read, readActionMetadata } from '../scripts/action-metadata.ts';
+import { generatedFiles, headingsOf, whatDiffers } from '../scripts/docs.ts';
 
 const readme = read('README.md');
-
-function read(path: string): string {
-  return readFileSync(join(ROOT, path), 'utf8').replaceAll('\r\n', '\n');
-}
 
 function filesBelow(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
@@ -18,8 +14,75 @@ function filesBelow(folder: string): string[] {
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 }
 
-test.each(generatedFiles())('$path says what its source says (else: npm run docs)', ({ path, text }) => {
-  expect(read(path)).toBe(text);
+describe('what npm run docs writes', () => {
+  test.each(generatedFiles())('is what $path has', (file) => {
+    expect(whatDiffers(file)).toBeUndefined();
+  });
+
+  test.each([
+    ['one\ntwo\n', 'one\nno\n', 'line 2: found “two⏎”, expected “no⏎”'],
+    [`${'a'.repeat(500)}b`, `${'a'.repeat(500)}c`, `line 1: found “${'a'.repeat(40)}b”, expected “${'a'.repeat(40)}c”`],
+    ['one\n', 'one\ntwo\n', 'line 2: found “”, expected “two⏎”'],
+    ['one\ntwo\n', 'one\n', 'line 2: found “two⏎”, expected “”'],
+  ])('is named by what differs and by the command when a file has %j instead of %j', (found, text, difference) => {
+    expect(whatDiffers({ path: 'a.md', text }, () => found)).toBe(
+      `a.md differs from its sources in ${difference}. Run “npm run docs” and commit what it writes.`,
+    );
+  });
+
+  test('is all there after one run, whatever was changed', () => {
+    const files = new Map<string, string>();
+    const readChanged = (path: string) => files.get(path) ?? read(path);
+    const change = (path: string, from: string, to: string) => {
+      expect(read(path)).toContain(from);
+      files.set(path, read(path).replace(from, to));
+    };
+    const stale = () => generatedFiles(readChanged).filter((file) => whatDiffers(file, readChanged) !== undefined);
+    change('action.yml', '  n-test:\n    description: >-\n', '  n-test:\n    description: >-\n      Changed first.\n');
+    change('docs/gpu-server.md', '\n## Inputs\n', '\n## Changed second\n\n## Inputs\n');
+    const written = stale();
+    for (const { path, text } of written) files.set(path, text);
+
+    expect(written.map(({ path }) => path)).toEqual([
+      'README.md',
+      'docs/gpu-server.md',
+      'prepare-data/action.yml',
+      'docs/diatoms.schema.json',
+    ]);
+    for (const { text } of written) expect(text).toMatch(/Changed first|#changed-second/);
+    expect(stale()).toEqual([]);
+  });
+});
+
+test('every page of docs with more than 200 lines has a table of contents', () => {
+  const long = readdirSync(join(ROOT, 'docs')).filter(
+    (name) => name.endsWith('.md') && read(`docs/${name}`).split('\n').length > 200,
+  );
+  expect(long.length).toBeGreaterThan(0);
+  // Where a page has these two comments, npm run docs writes its contents between them.
+  for (const name of long)
+    expect(read(`docs/${name}`), name).toMatch(/<!-- contents:start -->\n[\s\S]*\n<!-- contents:end -->/);
+});
+
+test('every link to a heading leads to one', () => {
+  const pages = [
+    'README.md',
+    'templates/model/README.md',
+    ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ];
+  const links = pages
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((path) =>
+      [...read(path).matchAll(/\]\(([\w./-]*)#([^)]+)\)/g)].map(([, to = '', anchor]) => ({
+        path,
+        to: to === '' ? path : join(path, '..', to),
+        anchor,
+      })),
+    );
+  expect(links.length).toBeGreaterThan(50);
+  const isDead = ({ to, anchor }: (typeof links)[number]) =>
+    !headingsOf(read(to)).some((found) => found.anchor === anchor);
+  expect(links.filter(isDead)).toEqual([]);
 });
 
 describe('the two action.yml', () => {

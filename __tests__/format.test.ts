@@ -31,7 +31,7 @@ test.each([
   expect(formatDuration(seconds)).toBe(text);
 });
 
-test('a size is never shown with four digits before its unit, but for the last', () => {
+test('a size is never shown with four digits before its unit, except for the last', () => {
   fc.assert(
     fc.property(fc.nat(2 ** 31 - 1), (bytes) => {
       expect(formatBytes(bytes)).toMatch(/^(\d{1,3}|\d{1,2}\.\d) (B|kB|MB|GB)$/);

@@ -6,7 +6,7 @@ import { bundleOf, readActionMetadata } from './action-metadata.ts';
 
 export interface RunActionOptions {
   /** The action's folder in the checkout. */
-  readonly action: 'gpu-server' | 'prepare-data' | 'publish-model' | 'train-model';
+  readonly action: 'gpu-server' | 'prepare-data' | 'publish-model' | 'settings' | 'train-model';
   /** What a workflow would write under `with:`. */
   readonly inputs: Readonly<Record<string, string>>;
   /** The job's workspace; must exist. */

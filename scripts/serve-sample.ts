@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '../src/whole-file.ts';
-import { startFileServer } from './demo/file-server.ts';
-import { createSample } from './demo/sample-zips.ts';
+import { writeWhole } from '../src/files/whole-file.ts';
+import { createSample } from './sample/sample-zips.ts';
+import { startFileServer } from './stand-ins/file-server.ts';
 
 /**
  * Draws the sample’s images, packs them into zips, and serves these until it is ended. The file list appears in the folder

@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, posix, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startFileServer } from './demo/file-server.ts';
-import { startOwncloudServer } from './demo/owncloud-server.ts';
+import { startFileServer } from './stand-ins/file-server.ts';
+import { startOwncloudServer } from './stand-ins/owncloud-server.ts';
 
 /**
  * Serves the zips of a folder of test data, and an embedded ownCloud to upload to, until it is ended. In WORKSPACE it writes

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { fileListJsonSchema } from '../src/dataset/file-list.ts';
 import type { JsonSchema, Kind } from '../src/schema/kinds.ts';
 import { type ActionName, FILE_DEFAULTS, INPUT_SECTIONS, SECTIONS, type SectionName } from '../src/schema/sections.ts';
-import { documentedMetadata } from './action-metadata.ts';
+import { documentedMetadata, type ReadText } from './action-metadata.ts';
 
 /** Whose `action.yml` describes the keys of a section. */
 const ACTIONS: Readonly<Partial<Record<SectionName, ActionName>>> = {
@@ -22,18 +22,26 @@ const ABOUT: Readonly<Record<SectionName, string>> = {
   publish: 'The model, its gate, and where it is published.',
 };
 
-const LABELS = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }] };
+/** Several labels are a list, and no text with commas. */
+const LABEL = { type: 'string', pattern: '^[^\\[\\]{}"“”,]+$' };
+
+const LABELS = { anyOf: [LABEL, { type: 'array', items: LABEL, minItems: 1 }] };
 
 const RUNNER = {
   anyOf: [
     ...LABELS.anyOf,
-    { type: 'object', additionalProperties: false, properties: { group: { type: 'string' }, labels: LABELS } },
+    {
+      type: 'object',
+      additionalProperties: false,
+      minProperties: 1,
+      properties: { group: LABEL, labels: LABELS },
+    },
   ],
 };
 
-/** The JSON Schema of a settings file, for editors: from what the actions know, and what their action.yml says of it. */
-export function settingsJsonSchema(): JsonSchema {
-  const sections = INPUT_SECTIONS.map((name) => [name, sectionSchema(name)]);
+/** The JSON Schema of a settings file, for editors: from what the actions know, and what their action.yml says about it. */
+export function settingsJsonSchema(read?: ReadText): JsonSchema {
+  const sections = INPUT_SECTIONS.map((name) => [name, sectionSchema(name, read)]);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Settings of diatom workflows',
@@ -48,16 +56,16 @@ export function settingsJsonSchema(): JsonSchema {
         properties: {
           default: { description: 'All jobs but those below.', default: 'ubuntu-latest', ...RUNNER },
           train: { description: 'A runner with a GPU, where no server is started.', ...RUNNER },
-          server: { description: 'The jobs that start and stop a GPU server. Else as default.', ...RUNNER },
+          server: { description: 'The jobs that start and stop a GPU server. Otherwise as default.', ...RUNNER },
         },
       },
     },
   };
 }
 
-function sectionSchema(name: SectionName): JsonSchema {
+function sectionSchema(name: SectionName, read: ReadText | undefined): JsonSchema {
   const action = ACTIONS[name];
-  const described = action ? documentedMetadata(action).inputs : {};
+  const described = action ? documentedMetadata(action, read).inputs : {};
   const properties = [...SECTIONS[name]].map(([key, { input, kind }]) => {
     const description = kind.description ?? described[input]?.description;
     if (description === undefined) throw new Error(`Nothing describes the key ${key} of the section ${name}`);

@@ -3,15 +3,16 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { messageOf } from '../src/errors.ts';
 import { documentedMetadata, ROOT } from './action-metadata.ts';
-import { startFileServer } from './demo/file-server.ts';
-import { startOwncloudServer } from './demo/owncloud-server.ts';
-import { createSample } from './demo/sample-zips.ts';
 import { type ActionResult, type RunActionOptions, startAction } from './run-action.ts';
+import { createSample } from './sample/sample-zips.ts';
+import { startFileServer } from './stand-ins/file-server.ts';
+import { startOwncloudServer } from './stand-ins/owncloud-server.ts';
 import { askPassword } from './start/ask-password.ts';
-import { type Ask, makeSettings } from './start/new.ts';
+import { makeSettings } from './start/new.ts';
 import { helpText, parseOptions, UsageError } from './start/options.ts';
 import { callersFolder, type OwnSettings, readOwnSettings } from './start/own-settings.ts';
 import { packFileList } from './start/pack.ts';
+import type { Ask } from './start/questions.ts';
 
 /** What the action also gets from the caller's environment when it works for a person: the way to the internet. */
 const NETWORK_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
@@ -47,7 +48,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${note}\n`);
     return 0;
   }
-  const settings = options.inputs['settings'] === undefined ? undefined : readOwnSettings(options.inputs['settings']);
+  const { settings: path, 'file-list-path': ownList } = options.inputs;
+  const settings = path === undefined ? undefined : readOwnSettings(path, ownList !== undefined);
   const password = await passwordFor({ ...settings?.data, ...options.inputs }, settings?.passwordVariable);
   if (password === undefined) return 130;
   if (settings !== undefined) return runSettings(settings, options.inputs, password);
@@ -109,6 +111,9 @@ async function runSettings(
     toolCache: OWN_CACHE,
     isSample: false,
   };
+  if (given['check'] === 'true' && settings.refusedOnGithub !== undefined) {
+    process.stdout.write(`On GitHub, these settings would be refused. ${settings.refusedOnGithub}\n\n`);
+  }
   const result = await run(prepared);
   if (given['check'] === 'true' && settings.publish !== undefined) {
     process.stdout.write('\nPublishing\n');
@@ -232,7 +237,7 @@ function farewell({ owncloudDirectory, isSample, inputs }: Prepared, { outputs }
       ? ['  Your own images:  npm start -- --file-list my-list.csv      (README.md says what it holds)']
       : []),
     ...(isSample ? ['  All options:      npm start -- --help'] : []),
-    '  On GitHub:        copy the workflow in README.md',
+    '  On GitHub:        npm start -- --new                             (docs/from-zero.md leads through it)',
     '',
   ].join('\n');
 }

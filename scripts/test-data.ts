@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openPromise } from 'yauzl';
-import { createSample } from './demo/sample-zips.ts';
+import { createSample } from './sample/sample-zips.ts';
 
 /**
- * Makes a folder of test data for the integration tests where the project's real images are not at hand: the zips of the
+ * Makes a folder of test data for the integration tests where the project's real images are not available: the zips of the
  * sample, their file list, and how many images must come out of them with 10 test images a zip.
  */
 const [folder, ...more] = parseArgs({ allowPositionals: true }).positionals;

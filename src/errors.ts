@@ -5,7 +5,7 @@
  * - `FILE_LIST`  the file list is not valid
  * - `DATA_SET`   the images do not allow the data set that was asked for (conflicting labels, no training image …)
  * - `ZIP`        a zip is damaged or not safe to read
- * - `DOWNLOAD`   a file can't be had from its address
+ * - `DOWNLOAD`   a file can't be downloaded from its address
  * - `CONTAINER`  the container engine refuses, or a command in the container fails
  * - `MODEL`      a model's files are incomplete or contradict each other
  * - `GATE`       a model may not go to production: its figures or its classes don't allow it

@@ -16,7 +16,7 @@ test('classes with few training or few test images are named with their numbers'
   ]);
 });
 
-test('a strong imbalance is told by its two ends', () => {
+test('a strong imbalance is described by its two ends', () => {
   expect(advise({ Hannaea: [301, 10], Gomphonema: [30, 10], Navicula: [100, 10] })).toEqual([
     'Strong imbalance: Hannaea has 301 training images, Gomphonema only 30. Train with class weights or a balanced sampler, or add images.',
   ]);

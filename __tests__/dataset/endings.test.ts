@@ -26,7 +26,7 @@ describe('files that are left out because of their ending', () => {
     expect(warnings(96, { jp2: 4 })).toEqual([]);
   });
 
-  test('are none when they accompany images', () => {
+  test('are not given for what accompanies images', () => {
     expect(warnings(10, { txt: 3, xml: 10, csv: 1 })).toEqual([]);
     expect(warnings(10, { txt: 3, avif: 1 })[0]).toContain(
       '1 of its 11 files are left out because of their ending. Found: 1 file that ends with .avif (',

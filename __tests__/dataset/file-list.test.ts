@@ -42,6 +42,34 @@ function faultOf(changes: object): string {
   return faults[0] ?? '';
 }
 
+describe('the password of a public link', () => {
+  const url = 'https://cloud.example.org/s/SECRET';
+  const locked = { ...ENTRY, file_url: url, password: 'pä:ss/%41@' };
+  const address = 'https://public:p%C3%A4%3Ass%2F%2541%40@cloud.example.org/s/SECRET';
+
+  test('becomes the sign-in of its address, in JSON and in CSV', () => {
+    expect(parse([locked])[0]?.fileUrl).toBe(address);
+    const csv = `file_url,password,downloaded_file_name,exploded_folder_name,species_label\n${url},pä:ss/%41@,a.zip,a,a\n`;
+    expect(parseFileList(csv, 'input file-list')[0]?.fileUrl).toBe(address);
+  });
+
+  test('counts for all entries with that zip', () => {
+    const list = [locked, { ...ENTRY, file_url: url, exploded_folder_name: 'b', species_label: 'b' }];
+    expect(parse(list).map(({ fileUrl }) => fileUrl)).toEqual([address, address]);
+  });
+
+  test.each([
+    [[{ ...locked, password: '' }], /^entry 1, password: is empty/],
+    [[{ ...locked, password: 4 }], /^entry 1, password: is a number, expected a text/],
+    [[locked, { ...locked, password: 'other' }], /^entry 1, password: is another than in a later entry/],
+    [[{ ...locked, file_url: 'https://a:b@cloud.example.org/a.zip' }], /^entry 1, password: file_url has a user name/],
+  ])('%#: a fault is named, and nothing quoted', (list, fault) => {
+    const faults = faultsOf(list);
+    expect(faults).toEqual([expect.stringMatching(fault)]);
+    expect(faults.join()).not.toMatch(/pä:ss|SECRET/);
+  });
+});
+
 describe('what is read', () => {
   test('the four keys, and the two optional ones', () => {
     expect(parse([ENTRY])).toEqual([
@@ -124,7 +152,7 @@ describe('what is read', () => {
       expect(parseFileList(text, 'list.csv')).toEqual(parse([{ ...ENTRY, n_test: '20%', sha256: 'AB'.repeat(32) }]));
     });
 
-    test('its faults are told like those of JSON', () => {
+    test('its faults are reported like those of JSON', () => {
       expect(refusalOf(table(',', ['x', 'a/b.zip', 'Hannaea', 'Hannaea']))).toContain('entry 1, downloaded_file_name:');
       expect(refusalOf(table(',', [...cells, '5']).replace('n_test', 'ntest'))).toContain('unknown key “ntest”');
       expect(refusalOf(table(',', cells).replace('n_test', 'file_url'))).toContain('has the column file_url twice');
@@ -203,6 +231,14 @@ describe('what is read', () => {
   ])('n_test %j', (value, nTest) => {
     expect(parse([{ ...ENTRY, n_test: value }])[0]?.nTest).toEqual(nTest);
   });
+
+  test.each([
+    [0.25, 0.25],
+    ['0.25', 0.25],
+    [1, 1],
+  ])('um_per_pixel %j', (value, umPerPixel) => {
+    expect(parse([{ ...ENTRY, um_per_pixel: value }])[0]?.umPerPixel).toBe(umPerPixel);
+  });
 });
 
 describe('what is refused', () => {
@@ -221,7 +257,7 @@ describe('what is refused', () => {
         'entry 1, file_url: is missing',
         'entry 1, downloaded_file_name: “a/b.zip” is not a safe name: it holds the character /',
         'entry 1, sha256: is not a SHA-256 of 64 hexadecimal digits',
-        'entry 2: unknown key “species_labell”; allowed are file_url, downloaded_file_name, exploded_folder_name, species_label, classes, sha256, n_test',
+        'entry 2: unknown key “species_labell”; allowed are file_url, password, downloaded_file_name, exploded_folder_name, species_label, classes, sha256, n_test, um_per_pixel',
         'entry 2, species_label: “CON” is not a safe name: it is reserved on Windows',
         'entry 2, n_test: is “-1”, allowed is a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)',
         'entry 3, downloaded_file_name: “Hannaea.zip” is taken by entry 2; each zip needs its own',
@@ -245,6 +281,12 @@ describe('what is refused', () => {
 
   test.each(['abc', '1.5', 1.5, -1, '-1', '120%', '', '5 images', '٣'])('n_test %j', (value) => {
     expect(faultOf({ n_test: value })).toMatch(/^entry 1, n_test: is “.*”, allowed is a whole number from 0 /);
+  });
+
+  test.each([0, -1, 1001, '0,25', '0.25 µm', '1e-3', '0x1', ''])('um_per_pixel %j', (value) => {
+    expect(faultOf({ um_per_pixel: value })).toMatch(
+      /^entry 1, um_per_pixel: is “.*”, allowed is a number from 0.001 /,
+    );
   });
 
   test.each([
@@ -400,7 +442,7 @@ describe('a message never shows an address', () => {
   ];
 
   test.each(addresses)('under whatever key it stands: %s', (address) => {
-    for (const key of Object.keys({ ...ENTRY, sha256: 0, n_test: 0 })) {
+    for (const key of Object.keys({ ...ENTRY, sha256: 0, n_test: 0, um_per_pixel: 0 })) {
       for (const value of [address, [address], { [address]: address }]) {
         const list = [{ ...ENTRY, [key]: value, n_tset: address }, ENTRY];
         expect(refusalOf(JSON.stringify(list))).not.toContain('SECRET');
@@ -442,7 +484,7 @@ describe('the JSON Schema', () => {
       n_test: fc.oneof(fc.constant(undefined), fc.constant(10), values),
       other: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: values }),
     });
-    // What only the validator knows: names, folders and n-test that are text of the right kind and wrong all the same.
+    // What only the validator knows: names, folders and n-test that are text of the right kind and still wrong.
     const inWords = /is not an address|is taken by|n_test: is “|exploded_folder_name (takes|names)|classes: goes/;
     fc.assert(
       fc.property(entries, (entry) => {

@@ -10,7 +10,7 @@ describe('a zip that says what it lacks is refused with its own words', () => {
     const note = { '/Diatoms/a.png': 'File could not be opened.', '/Diatoms/b.png': 'Read 60 out of 312 bytes.' };
     expect(await missing('missing_files.json', JSON.stringify(note))).toBe(
       [
-        'The zip “h.zip” is not complete: its missing_files.json, written by Nextcloud, tells of 2 files that it lacks.',
+        'The zip “h.zip” is not complete: its missing_files.json, written by Nextcloud, names 2 files that it lacks.',
         '  /Diatoms/a.png: File could not be opened.',
         '  /Diatoms/b.png: Read 60 out of 312 bytes.',
         'Download or make it again, in smaller parts if it is too large for its server, until nothing is missing. If it is right without these files, zip the folder again without that note.',
@@ -30,7 +30,7 @@ describe('a zip that says what it lacks is refused with its own words', () => {
     const restricted = 'c.png IS RESTRICTED AND CANNOT BE DOWNLOADED';
     const text = ['a.png (image/png) 19 bytes.', skipped, restricted, ''].join('\r\n');
     expect(await missing('MANIFEST.TXT', text)).toContain(
-      `tells of 2 files that it lacks.\n  ${skipped}\n  ${restricted}\nDownload`,
+      `names 2 files that it lacks.\n  ${skipped}\n  ${restricted}\nDownload`,
     );
   });
 
@@ -47,19 +47,19 @@ describe('a zip that says what it lacks is refused with its own words', () => {
   });
 });
 
-test('a note that tells of nothing missing is fine', () => {
+test('a note that names nothing missing is fine', () => {
   expect(() => requireComplete('h.zip', 'MANIFEST.TXT', 'a.png (image/png) 19 bytes.\r\n')).not.toThrow();
   expect(() => requireComplete('h.zip', 'missing_files.json', '{}')).not.toThrow();
   expect(() => requireComplete('h.zip', 'bag/fetch.txt', '')).not.toThrow();
 });
 
-describe('a file of an unknown writer whose name tells of missing files is quoted in a warning', () => {
+describe('a file of an unknown writer whose name suggests missing files is quoted in a warning', () => {
   test.each(['missing_files.txt', 'download_errors.txt', 'Errors.txt', 'set/failed files.csv', 'not-downloaded.log'])(
     '%s',
     (path) => {
       expect(isIncompleteNote(path)).toBe(true);
       expect(() => requireComplete('h.zip', path, 'a.png')).not.toThrow();
-      expect(suspicion('h.zip', path, '\n a.png: timed out\nb.png')).toMatch(/may tell of .* with “a.png: timed out”/);
+      expect(suspicion('h.zip', path, '\n a.png: timed out\nb.png')).toMatch(/may name .* with “a.png: timed out”/);
       expect(suspicion('h.zip', path, ' \n')).toBeUndefined();
     },
   );

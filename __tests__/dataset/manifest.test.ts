@@ -98,7 +98,14 @@ describe('dataset.json', () => {
     options: { ...OPTIONS, groupBy: /^([^_]+)_/u },
     imageExtensions: ['jpg', 'png'],
     sources: [
-      { zipName: 'h.zip', sha256: 'cd'.repeat(32), folder: 'export/H', label: 'Hannaea', nTest: count(10) },
+      {
+        zipName: 'h.zip',
+        sha256: 'cd'.repeat(32),
+        folder: 'export/H',
+        label: 'Hannaea',
+        nTest: count(10),
+        umPerPixel: 0.25,
+      },
       { zipName: 'p.zip', sha256: 'ef'.repeat(32), folder: '', label: '__proto__', nTest: percent(20) },
     ],
     classes: countClasses([IMAGE, { ...IMAGE, split: 'test' }, { ...IMAGE, label: '__proto__' }]),
@@ -119,7 +126,10 @@ describe('dataset.json', () => {
         image_extensions: ['jpg', 'png'],
       },
       sources: [
-        { file_name: 'h.zip', sha256: 'cd'.repeat(32), folder: 'export/H', label: 'Hannaea', n_test: '10' },
+        {
+          ...{ file_name: 'h.zip', sha256: 'cd'.repeat(32), folder: 'export/H', label: 'Hannaea', n_test: '10' },
+          um_per_pixel: 0.25,
+        },
         { file_name: 'p.zip', sha256: 'ef'.repeat(32), folder: '', label: '__proto__', n_test: '20%' },
       ],
       counts: {

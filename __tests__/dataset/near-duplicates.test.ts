@@ -15,7 +15,7 @@ function hash(number: number, shape = SQUARE): number[] {
   return [((words[0] ?? 0) & ~1) >>> 0, ...words.slice(1), shape];
 }
 
-/** The same but for so many signs. */
+/** The same except for so many signs. */
 function altered(words: readonly number[], signs: Iterable<number>): number[] {
   const result = [...words];
   for (const sign of signs) result[sign >>> 5] = ((result[sign >>> 5] ?? 0) ^ (1 << (sign & 31))) >>> 0;
@@ -38,7 +38,7 @@ describe('pairs across train and test', () => {
     );
   });
 
-  test('are none beyond the largest distance, with another shape, on one side, or of what can’t be compared', () => {
+  test('are not found beyond the largest distance, with another shape, on one side, or of what can’t be compared', () => {
     const far = altered(
       hash(1),
       Array.from({ length: MAX_DISTANCE + 1 }, (_, sign) => sign * 7 + 1),

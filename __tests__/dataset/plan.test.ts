@@ -100,7 +100,7 @@ describe('a label without a training image', () => {
     );
   });
 
-  test('is none when another zip of the label has one', () => {
+  test('is no fault when another zip of the label has one', () => {
     const sources = [
       source('a.zip', 'Hannaea', distinct(3), count(10)),
       source('b.zip', 'Hannaea', distinct(12, 10), count(10)),

@@ -44,7 +44,7 @@ describe('the images of an entry', () => {
     expect(images).toEqual(['H/1.jpg', 'H/H/1.jpg', 'H/H/H/1.jpg']);
   });
 
-  test('are told from everything else, which is counted with its reason', () => {
+  test('are told apart from everything else, which is counted with its reason', () => {
     const paths = [
       'H/1.jpg',
       'H/.DS_Store',
@@ -213,9 +213,7 @@ describe('“*” takes every folder as a class', () => {
   test('a folder whose name can’t be a label is an error with what to write, and does as it says', async () => {
     const paths = ['Navicula sp./1.jpg', 'cf. lanceolata?/1.jpg', 'C/1.jpg'];
     const message = await refusal(paths);
-    expect(message).toMatch(
-      /^h\.zip: 2 folders have names that are no safe name for a class:\n- “Navicula sp\.” begins/m,
-    );
+    expect(message).toMatch(/^h\.zip: 2 folders have names that are not safe for a class:\n- “Navicula sp\.” begins/m);
     const proposed: unknown = JSON.parse(/"classes": (\{.*?\})/.exec(message)?.[1] ?? '');
     expect(proposed).toEqual({ 'Navicula sp.': 'Navicula sp', 'cf. lanceolata?': 'cf. lanceolata_' });
     expect(labels(paths, { ...(typeof proposed === 'object' && proposed) })).toEqual([

@@ -86,7 +86,7 @@ describe('the directory of an archive', () => {
   test('without images where a data set has them is refused', async () => {
     const { code, message } = await failureOf(() => sidesOfEntries([file('Hannaea/1.png')], 'other.zip'));
     expect(code).toBe('DATA_SET');
-    expect(message).toContain('other.zip is no archive of a data set');
+    expect(message).toContain('other.zip is not an archive of a data set');
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PlanOptions } from '../../src/dataset/plan.ts';
+import type { PlanOptions } from '../../src/dataset/plan-types.ts';
 import { failureOf } from '../helpers/failure.ts';
 import {
   anySources,

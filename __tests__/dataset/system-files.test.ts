@@ -4,7 +4,7 @@ import { isSystemFile, SYSTEM_NAMES } from '../../src/dataset/system-files.ts';
 
 describe('a file that a system or program hides is left out and counted as a system file', () => {
   test.each(SYSTEM_NAMES.map((known) => [known.example, known] as const))('%s', (example, { name, madeBy }) => {
-    expect(example.split('/').some((part) => new RegExp(`^(?:${name.source})$`).test(part))).toBe(true);
+    expect(new RegExp(`(?:^|/)(?:${name.source})(?:/|$)`).test(example)).toBe(true);
     expect(madeBy).not.toBe('');
     const files = [example, example.toUpperCase(), 'Hannaea/a.png'].map((path) => ({ path, bytes: 9, crc32: 1 }));
     const extensions = new Set(['png']);
@@ -24,6 +24,10 @@ describe('a file that a system or program hides is left out and counted as a sys
     'Hannaea/ehthumbs.db',
     'lost+found/a.png',
     'System Volume Information/a.png',
+    'Hannaea/.BridgeCache/a.png',
+    'Hannaea/.picasaoriginals/a.png',
+    'Hannaea/CaptureOne/Settings166/a.png',
+    '@Recently-Snapshot/GMT+01_2026-01-01_0000/Hannaea/a.png',
   ])('%s', (path) => expect(isSystemFile(path)).toBe(true));
 });
 
@@ -38,6 +42,21 @@ describe('a file with a name that only resembles a hidden one is an image like a
     'Hannaea/@40x/a.png',
     'Hannaea/Icon.png',
     'Hannaea/thumbs.png',
+    'Thumbs/a.png',
+    'thumbnails/Hannaea/a.png',
+    'CaptureOne/a.png',
+    'Captures/CaptureOne/Output/a.tif',
+    'Settings1/a.png',
+    'data/3/a.jpg',
+    'Hannaea/thumbnail.jpg',
+    'Hannaea/a_thumb.tif',
+    'Hannaea/a_thumbnail-0001.tif',
+    'Photos Library.photoslibrary/originals/1/a.jpeg',
+    'Hannaea/~a.png',
+    'pycache/a.png',
+    'Recycle/a.png',
+    'Cache/a.png',
+    'files/a.png',
     'Hannaea/found.png',
     'Originals/a.png',
     'Hannaea/m:n.png',

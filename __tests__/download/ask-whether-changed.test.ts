@@ -57,8 +57,8 @@ describe('a file is', () => {
   test.each<[string, Serve, typeof SEEN | typeof UNSEEN]>([
     ['the ETag is another', telling({ etag: '"v2"', 'content-length': '5' }), SEEN],
     ['the ETag is weak', telling({ etag: 'W/"v1"', 'content-length': '5' }), SEEN],
-    ['nothing was told before', telling({ etag: '"v1"', 'content-length': '5' }), UNSEEN],
-    ['nothing is told', telling({}), SEEN],
+    ['the server said nothing before', telling({ etag: '"v1"', 'content-length': '5' }), UNSEEN],
+    ['the server says nothing', telling({}), SEEN],
     ['it is packed on the way', telling({ etag: '"v1"', 'content-length': '5', 'content-encoding': 'gzip' }), SEEN],
     ['HEAD is refused', telling(403), SEEN],
     ['it is gone', telling(404), SEEN],

@@ -60,7 +60,7 @@ describe('a download arrives', () => {
     ['packed with Brotli', packed('br', brotliCompressSync(ZIP)), [undefined]],
     ['said to be packed, but is not', packed('gzip', ZIP), [undefined]],
     [
-      'packed with gzip, after a cut: anew',
+      'packed with gzip, after a cut: from the beginning',
       (_, response, number) =>
         sendPacked(response, 'gzip', number === 1 ? gzipSync(ZIP).subarray(0, 9_000) : gzipSync(ZIP)),
       [undefined, undefined],
@@ -420,7 +420,7 @@ describe('a download fails, and says why', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('a server that sends more than the whole it has told of', async () => {
+  test('a server that sends more than the whole that it has announced', async () => {
     const { options, url, files, progress } = await downloadFixture((request, response, number) => {
       if (number === 1) return sendFile(request, response, ZIP, { ...RESUMABLE, cutAfter: 20_000 });
       if (!request.headers.range) return void response.writeHead(500).end();

@@ -42,7 +42,7 @@ describe('probeDownload', () => {
     ['an empty file', (_, response) => void response.writeHead(200).end()],
     ['another kind of file', (_, response) => void response.end('%PDF-1.7')],
     ['a circle', (request, response) => void response.writeHead(302, { location: request.url }).end()],
-  ])('%s: says what the download would say, but for the name', async (_, serve) => {
+  ])('%s: says what the download would say, except for the name', async (_, serve) => {
     const { options, url, server } = await downloadFixture(serve);
     const error = await failureOf(probeDownload(url, options));
     expect(server.requests).toHaveLength(1);

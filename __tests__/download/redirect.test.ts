@@ -41,9 +41,9 @@ describe('redirectTarget', () => {
 
   test.each([
     ['http://a.example.org/secret', /from https to http \(a\.example\.org\)/],
-    ['ftp://a.example.org/secret', /no web address/],
-    ['javascript:secret', /no web address/],
-    ['https://[secret', /no web address/],
+    ['ftp://a.example.org/secret', /not a web address/],
+    ['javascript:secret', /not a web address/],
+    ['https://[secret', /not a web address/],
   ])('%s is refused', async (location, says) => {
     const error = await failureOf(() => redirectTarget(from, location));
     expect(error).toMatchObject({ code: 'DOWNLOAD', message: expect.stringMatching(says) });

@@ -120,7 +120,7 @@ describe('the next run', () => {
     expect(await files()).toEqual(['a.zip']);
   });
 
-  test('begins anew when a part looks whole, but the file has changed to one of the same length', async () => {
+  test('starts from the beginning when a part looks whole, but the file has changed to one of the same length', async () => {
     const now = zipLike(60_000, 'new');
     const { options, url, server } = await secondRun((request, response) => {
       delete request.headers['if-range'];
@@ -137,17 +137,20 @@ describe('the next run', () => {
     ['a note of another kind', (url: string) => ({ url, note: '[]' })],
     ['a part that is longer than the file', (url: string) => ({ url, part: Buffer.alloc(90_000) })],
     ['an empty part', (url: string) => ({ url, part: Buffer.alloc(0) })],
-  ])('begins anew with %s', async (_, change: (url: string) => { url: string; note?: string; part?: Buffer }) => {
-    const { options, url: firstUrl, server, files } = await secondRun(good);
-    const { url, note, part } = change(firstUrl);
-    if (note !== undefined) await writeFile(join(options.directory, 'a.zip.part.json'), note);
-    if (part !== undefined) await writeFile(join(options.directory, 'a.zip.part'), part);
-    expect((await downloadFile({ url, fileName: 'a.zip' }, options)).sha256).toBe(sha256(ZIP));
-    expect(server.requests.slice(1).map(({ headers }) => headers.range)).toEqual([undefined]);
-    expect(await files()).toEqual(['a.zip']);
-  });
+  ])(
+    'starts from the beginning with %s',
+    async (_, change: (url: string) => { url: string; note?: string; part?: Buffer }) => {
+      const { options, url: firstUrl, server, files } = await secondRun(good);
+      const { url, note, part } = change(firstUrl);
+      if (note !== undefined) await writeFile(join(options.directory, 'a.zip.part.json'), note);
+      if (part !== undefined) await writeFile(join(options.directory, 'a.zip.part'), part);
+      expect((await downloadFile({ url, fileName: 'a.zip' }, options)).sha256).toBe(sha256(ZIP));
+      expect(server.requests.slice(1).map(({ headers }) => headers.range)).toEqual([undefined]);
+      expect(await files()).toEqual(['a.zip']);
+    },
+  );
 
-  test('begins anew when the part was damaged on the disk, and only the expected sum tells', async () => {
+  test('starts from the beginning when the part was damaged on the disk, and only the expected sum tells', async () => {
     const { options, url, server } = await secondRun(good);
     await writeFile(join(options.directory, 'a.zip.part'), Buffer.alloc(20_000));
     const done = await downloadFile({ url, fileName: 'a.zip', sha256: sha256(ZIP) }, options);

@@ -228,7 +228,7 @@ describe('downloadAddressOf', () => {
     'refuses %j without repeating it',
     async (text) => {
       const error = await failureOf(() => downloadAddressOf(text));
-      expect(error).toMatchObject({ code: 'DOWNLOAD', message: expect.stringMatching(/no web address/) });
+      expect(error).toMatchObject({ code: 'DOWNLOAD', message: expect.stringMatching(/not a web address/) });
       expectNowhere(error, 'secret');
     },
   );

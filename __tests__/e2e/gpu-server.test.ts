@@ -16,7 +16,7 @@ import { sendFile } from '../helpers/served-zip.ts';
 import { SETTINGS_PATH, settingsFile, withInputs } from '../helpers/settings-file.ts';
 import { type SlurmCluster, startSlurm } from '../helpers/slurm.ts';
 import { type SshServer, startSshd } from '../helpers/sshd.ts';
-import { workflowFiles } from '../helpers/workflow-files.ts';
+import { bmp } from '../helpers/tiny-data-set.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
 const TEMPLATES = join(import.meta.dirname, '..', '..', 'templates', 'workflows');
@@ -28,7 +28,10 @@ const SOON = { timeout: 60_000, interval: 500 };
 /** “Images” are texts: nothing here looks at them. */
 const ZIP = buildZip({
   entries: ['train', 'test'].flatMap((split) =>
-    ['Gomphonema', 'Hannaea'].map((label) => ({ name: `results/${split}/${label}/1.png`, data: `${split} ${label}` })),
+    ['Gomphonema', 'Hannaea'].map((label, kind) => ({
+      name: `results/${split}/${label}/1.bmp`,
+      data: bmp(2 * Number(split === 'test') + kind),
+    })),
   ),
 });
 
@@ -116,6 +119,18 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
     if (work) await rm(work, { recursive: true });
   });
 
+  const onSlurm = () => ({
+    ...settings,
+    'gpu-server.driver': 'slurm',
+    'gpu-server.ssh-host': ssh.host,
+    'gpu-server.ssh-port': ssh.port,
+    'gpu-server.ssh-user': ssh.user,
+    'gpu-server.ssh-key': 'secret SSH_KEY',
+    'gpu-server.ssh-known-hosts': ssh.knownHosts,
+    'gpu-server.slurm-partition': 'gpu',
+    'gpu-server.slurm-work-dir': work,
+  });
+
   async function train(
     runId: string,
     workflow: string,
@@ -139,18 +154,7 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
         ...options.secrets,
       },
       files: {
-        [SETTINGS_PATH]: settingsFile({
-          ...settings,
-          'gpu-server.driver': 'slurm',
-          'gpu-server.ssh-host': ssh.host,
-          'gpu-server.ssh-port': ssh.port,
-          'gpu-server.ssh-user': ssh.user,
-          'gpu-server.ssh-key': 'secret SSH_KEY',
-          'gpu-server.ssh-known-hosts': ssh.knownHosts,
-          'gpu-server.slurm-partition': 'gpu',
-          'gpu-server.slurm-work-dir': work,
-          ...more,
-        }),
+        [SETTINGS_PATH]: settingsFile({ ...onSlurm(), ...more }),
       },
       environment: await environmentOf(runId),
     });
@@ -176,6 +180,45 @@ describe('with slurm, a job with a runner in it stands in the cluster while the 
     const { exitCode, log } = await train('101', await pipeline(), failing);
     expect(exitCode).toBe(1);
     expect(log).toContain('no such class');
+  });
+
+  test('in the pipeline, and a second one goes on from the checkpoint when the time of the first is up', async () => {
+    const apache = await startApache();
+    onTestFinished(() => apache.close());
+    const kept = '$OUTPUT_DIR/checkpoint/checkpoint.pt';
+    const stopped = `mkdir -p $OUTPUT_DIR/checkpoint; trap 'echo state >${kept}; exit 143' TERM; while true; do sleep 0.1; done`;
+    const { exitCode, log } = await runWorkflow(await pipeline(), {
+      inputs: { dataset: await dataset() },
+      secrets: {
+        GITHUB_TOKEN: api.jobToken,
+        RUNNER_APP_KEY: api.app.privateKey,
+        SSH_KEY: ssh.key,
+        OWNCLOUD_PASSWORD: apache.password,
+      },
+      files: {
+        [SETTINGS_PATH]: settingsFile({
+          ...onSlurm(),
+          publish: undefined,
+          'owncloud.url': apache.url,
+          'owncloud.username': apache.username,
+          'train.retries': 1,
+          'train.timeout-minutes': 0.2,
+          'train.train-command': `if [ -e ${kept} ]; then echo going "on"; ${TRAIN}; exit 0; fi; ${stopped}`,
+        }),
+      },
+      environment: await environmentOf('103'),
+    });
+    for (const name of ['diatom-103-1-model', 'diatom-103-1-model-retry-2']) expect(log).toContain(`${name} is gone.`);
+    expect(log.match(/\| going on$/gm), log).toHaveLength(1);
+    expect(log).toMatch(
+      /another attempt of this run goes on from it[\s\S]*An earlier attempt of this training was cut/,
+    );
+    expect(exitCode, log).toBe(0);
+    expect(await cluster.jobs()).toEqual([]);
+    expect([...api.runners.values()]).toEqual([]);
+    const [folder = ''] = await readdir(join(apache.directory, 'data sets', 'unpublished'));
+    expect(await readdir(join(apache.directory, 'data sets', 'unpublished', folder))).toContain('model.pth');
+    expect(await readdir(join(apache.directory, 'data sets', 'checkpoints'))).toEqual([]);
   });
 
   test('in jobs of one’s own, by the template, which also publishes the model', async () => {
@@ -205,8 +248,6 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
     AWS_ACCESS_KEY_ID: AWS_ACCESS_KEY_ID ?? '',
     AWS_SECRET_ACCESS_KEY: AWS_SECRET_ACCESS_KEY ?? '',
   };
-  const keys = Object.keys(secrets).filter((name) => name.startsWith('AWS_'));
-
   onTestFinished(async () => {
     // The machine that died had its containers in it; here, they are in ours.
     for (const name of await containersNamed('diatom-200-1-')) await run('docker', ['rm', '--force', name]);
@@ -223,31 +264,22 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
       ...more,
     }),
   });
-  const workflow = await pipeline();
-  const killed = await runWorkflow(
-    workflow.replace(
-      /^ +SSH_KEY: .*\n/m,
-      (line) => line + keys.map((name) => `      ${name}: \${{ secrets.${name} }}\n`).join(''),
-    ),
-    {
-      inputs: { dataset: await dataset() },
-      secrets,
-      files: files({ 'train.train-command': 'echo epoch 1; sleep 600' }),
-      environment: { ...awsEnvironment, ...(await environmentOf('200')) },
-      onOutput: (text) => {
-        if (/\| epoch 1$/m.test(text)) death.abort();
-      },
-      death: death.signal,
+  const killed = await runWorkflow(await pipeline(), {
+    inputs: { dataset: await dataset() },
+    secrets,
+    files: files({ 'train.train-command': 'echo epoch 1; sleep 600' }),
+    environment: { ...awsEnvironment, ...(await environmentOf('200')) },
+    onOutput: (text) => {
+      if (/\| epoch 1$/m.test(text)) death.abort();
     },
-  );
+    death: death.signal,
+  });
   expect(death.signal.aborted, killed.log).toBe(true);
   expect(await states()).toEqual(['running']);
   expect(api.runnerNamed('diatom-200-1-model')).toMatchObject({ status: 'online' });
 
   api.runs.set('200', { status: 'completed', run_attempt: 1 });
-  const template = await readFile(join(TEMPLATES, 'gpu-reaper.yml'), 'utf8');
-  const reaper = template.replace(/^( +)(- uses: .*\/gpu-server@)/m, `$1${signInToAws()}\n$1$2`);
-  const reaped = await runWorkflow(reaper, {
+  const reaped = await runWorkflow(await readFile(join(TEMPLATES, 'gpu-reaper.yml'), 'utf8'), {
     secrets,
     files: files(),
     environment: { ...awsEnvironment, ...(await environmentOf('201')) },
@@ -258,16 +290,3 @@ test('with ec2, what a run leaves behind that was ended by force while it traine
   expect([...api.runners.values()]).toEqual([]);
   expect(reaped.leftovers).toEqual([]);
 });
-
-/** A step, as the reusable workflow has it. */
-function signInToAws(): string {
-  const text = workflowFiles('.github/workflows').find(({ name }) => name === 'train-model')?.text ?? '';
-  const [, uses] = /uses: (aws-actions\/\S+)/.exec(text) ?? [];
-  if (uses === undefined) throw new Error('train-model.yml does not sign in to AWS');
-  const input = (name: string) => `\${{ secrets.${name} }}`;
-  return `- uses: ${uses}
-        with:
-          aws-region: ${REGION}
-          aws-access-key-id: ${input('AWS_ACCESS_KEY_ID')}
-          aws-secret-access-key: ${input('AWS_SECRET_ACCESS_KEY')}`;
-}

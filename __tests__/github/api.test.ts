@@ -130,7 +130,7 @@ test('a limit that ends too late is said at once, with the time', async () => {
   expect(server.requests).toHaveLength(1);
 });
 
-test('an answer that is not JSON is said to be none', async () => {
+test('an answer that is not JSON is named as such', async () => {
   const { ask } = await api((_, response) => void response.end('<html>'));
   expect((await failureOf(ask)).message).toContain('something that is not JSON');
 });

@@ -51,7 +51,7 @@ test.each(['start', 'stop', 'status', 'reap'])(
 test('without the permission, or an answer, it says that instead of a subject', async () => {
   const silent = { ACTIONS_ID_TOKEN_REQUEST_URL: '', ACTIONS_ID_TOKEN_REQUEST_TOKEN: '' };
   expect((await runWith('start', silent)).stdout).toContain('need the permission “id-token: write”');
-  expect((await runWith('start', await issuer(403))).stdout).toContain('can’t be had at the moment');
+  expect((await runWith('start', await issuer(403))).stdout).toContain('can’t be read at the moment');
 });
 
 test('what is no outcome of a step is refused', async () => {

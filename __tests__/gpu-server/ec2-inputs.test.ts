@@ -52,6 +52,16 @@ test('a launch template has a version, the default one if none is said', () => {
   expect(template('gpu-runner:12')).toEqual({ nameOrId: 'gpu-runner', version: '12' });
 });
 
+test('the name of a GPU stands for the instance types that have it, the smallest first', () => {
+  const types = (gpu: string) => read({ gpu, 'ec2-instance-types': '' }).ephemeral.instanceTypes;
+  expect(types('L4')).toEqual(['g6.xlarge', 'g6.2xlarge', 'g6.4xlarge']);
+  expect(types('NVIDIA l40s')).toEqual(['g6e.xlarge', 'g6e.2xlarge', 'g6e.4xlarge']);
+  expect(types('A100')).toEqual(['p4d.24xlarge', 'p4de.24xlarge']);
+  expect(types('A100, at least 80 GB')).toEqual(['p4de.24xlarge']);
+  expect(types('any').slice(0, 4)).toEqual(['g4dn.xlarge', 'g4dn.2xlarge', 'g4dn.4xlarge', 'g6.xlarge']);
+  expect(types('any, at least 80GB')).toEqual(['p5.4xlarge', 'g7e.2xlarge', 'g7e.4xlarge', 'g7e.8xlarge']);
+});
+
 test('spot-then-on-demand are two markets, the cheaper first', () => {
   expect(read({ 'ec2-market': 'spot-then-on-demand' }).ephemeral.markets).toEqual(['spot', 'on-demand']);
 });
@@ -79,7 +89,12 @@ describe('refused, with the input, the value and what is allowed', () => {
     [{ 'ec2-ami': 'ami-0a' }, 'Input ec2-ami names none for eu-west-1'],
     [{ 'ec2-ami': 'us-east-1:ami-0a' }, 'only what is in ec2-regions (eu-central-1, eu-west-1)'],
     [{ 'ec2-instance-types': 'big' }, 'Input ec2-instance-types is “big”'],
-    [{ 'ec2-instance-types': '' }, 'Input ec2-instance-types is missing'],
+    [{ 'ec2-instance-types': '' }, 'Input gpu is missing: which GPU, such as L4; or name types in ec2-instance-types'],
+    [
+      { gpu: 'L5', 'ec2-instance-types': '' },
+      'Input gpu is “L5”, allowed is any or T4 (16 GB) or L4 (24 GB) or A10G (24 GB)',
+    ],
+    [{ gpu: 'L4, at least 48 GB', 'ec2-instance-types': '' }, 'Input gpu is “L4, at least 48 GB”'],
     [{ 'ec2-subnets': 'vpc-1' }, 'Input ec2-subnets is “vpc-1”, allowed is subnets (subnet-…) or zones'],
     [{ 'ec2-subnets': 'us-east-1a' }, 'Input ec2-subnets is “us-east-1a”, allowed is only what is in ec2-regions'],
     [{ 'ec2-security-groups': 'sg-1' }, 'Input ec2-security-groups names none for eu-west-1'],

@@ -38,9 +38,14 @@ test('the defaults are those of action.yml', () => {
     apiUrl: 'https://api.github.com',
     maxMinutes: 720,
     pricePerHour: undefined,
+    maxPrice: undefined,
+    monthlyBudget: undefined,
+    hoursPlace: undefined,
     currency: 'EUR',
     startTimeoutMs: 30 * 60_000,
     stopTimeoutMs: 15 * 60_000,
+    watchMs: (15 * 60_000) / 8,
+    limits: { answerMs: 120_000, stopMs: 5 * 60_000, startMs: 24 * 60_000 },
     pickUpMinutes: 15,
     githubToken: 'TOKEN',
     runnerAuth: undefined,
@@ -108,6 +113,7 @@ test.each([
   [{ 'max-hours': '500' }, 'a number above 0 and up to 120'],
   [{ 'lifetime-hours': '1h' }, 'Input lifetime-hours is “1h”'],
   [{ 'price-per-hour': '-1' }, 'Input price-per-hour is “-1”'],
+  [{ 'max-price': '10' }, 'max-price: is for servers that are started, and driver is local'],
   [{ currency: '| x' }, 'Input currency is “| x”'],
   [{ 'pick-up-minutes': 'soon' }, 'Input pick-up-minutes is “soon”'],
   [{ 'runner-labels': 'a b' }, 'Input runner-labels is “a b”'],
@@ -130,6 +136,21 @@ test.each([
   const error = await failureOf(() => read(inputs));
   expect(error).toMatchObject({ code: 'INPUT' });
   expect(error.message).toContain(message);
+});
+
+test('a GPU is chosen by its name at Amazon only, and nothing else may choose besides', async () => {
+  const said = async (inputs: Readonly<Record<string, string>>) =>
+    (await failureOf(() => read({ gpu: 'L4', ...inputs }))).message;
+  const ec2 = { driver: 'ec2', 'ec2-regions': 'eu-central-1', 'ec2-ami': 'ami-0a' };
+  expect(read({ gpu: 'L4', ...ec2 }).driver).toMatchObject({ kind: 'ec2' });
+  expect(await said({ ...ec2, 'ec2-instance-types': 'g5.xlarge' })).toContain(
+    'Input gpu: does not go with ec2-instance-types, which chooses, too: set one of them.',
+  );
+  expect(await said({ ...ec2, 'ec2-mode': 'existing' })).toContain('does not go with ec2-mode: existing');
+  expect(await said({ ...ec2, 'runner-architecture': 'arm64' })).toContain('all that it chooses from are x64');
+  expect(await said({ driver: 'openstack' })).toContain('name those with that GPU in openstack-flavors');
+  expect(await said({ driver: 'slurm' })).toContain('ask for that GPU with slurm-gres');
+  expect(await said({ driver: 'local' })).toContain('is for ec2, and driver is local');
 });
 
 test('outside of a job it says what is missing', async () => {

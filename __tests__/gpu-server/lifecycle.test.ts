@@ -4,8 +4,8 @@ import { DiatomError } from '../../src/errors.ts';
 import { type Driver, type ServerState, ServerTaken, type StartRequest } from '../../src/gpu-server/driver.ts';
 import { openGithub } from '../../src/gpu-server/github.ts';
 import { readInputs } from '../../src/gpu-server/inputs.ts';
+import type { ModeContext } from '../../src/gpu-server/mode-context.ts';
 import { reap, reapRegistrations } from '../../src/gpu-server/reap.ts';
-import type { Session } from '../../src/gpu-server/session.ts';
 import { start } from '../../src/gpu-server/start.ts';
 import { checkStatus } from '../../src/gpu-server/status-mode.ts';
 import { stopRun, stopServer } from '../../src/gpu-server/stop.ts';
@@ -82,10 +82,15 @@ function session(
   driver: Driver,
   inputs: Readonly<Record<string, string>> = {},
   { runId = '1', attempt = 1, warnings = [] as string[], signal = new AbortController().signal } = {},
-): Session {
+): ModeContext {
   const declared = Object.entries(readActionMetadata('gpu-server').inputs);
   const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
-  setInputs({ ...defaults, mode: 'start', driver: 'slurm', ...api.inputs, ...inputs });
+  setInputs({
+    ...defaults,
+    ...{ mode: 'start', driver: 'slurm', 'stop-timeout-minutes': '0.3' },
+    ...api.inputs,
+    ...inputs,
+  });
   const read = readInputs({
     GITHUB_REPOSITORY: REPOSITORY,
     GITHUB_RUN_ID: runId,
@@ -96,6 +101,7 @@ function session(
     inputs: read,
     driver,
     github: openGithub(read, http, signal, () => {}),
+    http,
     signal,
     onWarning: (message) => void warnings.push(message),
     close: async () => {},
@@ -139,6 +145,17 @@ describe('a start', () => {
     await start({ ...made, github }, () => {});
     expect(seen).toEqual(['ghs_installation']);
     expect(driver.servers.get('diatom-1-1')).toBe('running');
+  });
+
+  test('that may cost more than max-price is refused before it makes anything', async () => {
+    const driver = cloud();
+    const dear = session(driver, { 'price-per-hour': '2', 'max-price': '20' });
+    const { message } = await failureOf(start(dear, () => expect.unreachable()));
+    expect(message).toContain('12 h × 2.00 EUR = 24.00 EUR');
+    expect(driver.requests).toEqual([]);
+    expect(api.requests).toEqual([]);
+    const { checks } = await checkStatus(dear);
+    expect(checks).toContainEqual({ name: 'What it may cost (max-price)', ok: false, result: message });
   });
 
   test('without anything that may register a runner is refused before it makes anything', async () => {
@@ -293,7 +310,7 @@ describe('a stop', () => {
     expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1' }]);
     expect(driver.servers.size).toBe(0);
     expect(api.runners.size).toBe(0);
-    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1', existed: false, hours: 0 }]);
+    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1', hours: 0 }]);
   });
 
   test('stops earlier attempts of the run, and no later one nor another run’s', async () => {
@@ -334,7 +351,7 @@ describe('a stop', () => {
     expect(error.message).toContain('If you don’t: the test ends, at its deadline.');
   });
 
-  test('of several goes on after one that fails, and is red all the same', async () => {
+  test('of several goes on after one that fails, and is red in the end', async () => {
     const driver = cloud();
     driver.servers.set('diatom-1-1', 'running');
     driver.servers.set('diatom-1-2', 'running');
@@ -347,15 +364,96 @@ describe('a stop', () => {
   test('warns when the registration can’t be removed: a runner that never comes costs nothing', async () => {
     const driver = cloud();
     const warnings: string[] = [];
-    api.failNext({ path: '/actions/runners', status: 401 });
+    api.failNext({ path: '/actions/runners', status: 401 }, { path: '/actions/runners', status: 401 });
     await stopRun(session(driver, {}, { warnings }));
     expect(warnings).toEqual([
+      expect.stringContaining('Whether GitHub still sees the runner of diatom-1-1, nobody can say'),
       expect.stringContaining('The registration of the runner diatom-1-1 could not be removed'),
     ]);
   });
 });
 
+describe('a stop that finds nothing', () => {
+  /** Of what is not there, there is nothing to be said. */
+  function silentCloud(): Cloud {
+    const driver = cloud();
+    const { status } = driver;
+    driver.status = async (name) => ({
+      ...(await status.call(driver, name)),
+      ...(driver.servers.has(name) ? {} : { detail: '' }),
+    });
+    return driver;
+  }
+
+  test('is red while GitHub shows the runner of that server online, and says what to check', async () => {
+    const driver = silentCloud();
+    // Of a server somewhere else it knows nothing.
+    driver.stop = async () => {};
+    api.addRunner({ name: 'diatom-1-1', labels: [], status: 'online', busy: true });
+    const error = await failureOf(stopRun(session(driver, { 'stop-timeout-minutes': '0.05' })));
+    expect(error).toMatchObject({ code: 'SERVER' });
+    expect(error.message).toContain('GitHub shows its runner diatom-1-1 online and busy');
+    expect(error.message).toContain('Check ssh-host and ssh-user');
+    expect(api.runnerNamed('diatom-1-1')).toBeDefined();
+  });
+
+  test('is green when GitHub notices a moment later that the runner is gone', async () => {
+    const driver = silentCloud();
+    driver.stop = async () => {};
+    api.addRunner({ name: 'diatom-1-1', labels: [], status: 'online' });
+    setTimeout(() => Object.assign(api.runnerNamed('diatom-1-1') ?? {}, { status: 'offline' }), 2_000);
+    expect(await stopRun(session(driver))).toMatchObject([{ name: 'diatom-1-1' }]);
+    expect(api.runners.size).toBe(0);
+  });
+
+  test.each(['unseen', 'always'] as const)(
+    '(%s) stops again what a start that was cut short still brings',
+    async (watch) => {
+      const driver = silentCloud();
+      setTimeout(() => driver.servers.set('diatom-1-1', 'running'), 1_500);
+      await stopRun(session(driver), watch);
+      expect(driver.servers.size).toBe(0);
+      expect(driver.stops.length).toBeGreaterThan(1);
+    },
+  );
+
+  test('is not held up by a GitHub that does not answer', async () => {
+    const driver = silentCloud();
+    const warnings: string[] = [];
+    const made = session(driver, {}, { warnings });
+    const never = () => new Promise<never>(() => {});
+    const runners = made.github.runners && { ...made.github.runners, list: never, remove: never };
+    await stopRun({ ...made, github: { ...made.github, runners } });
+    expect(warnings).toEqual([
+      expect.stringContaining('GitHub did not answer within 15 s'),
+      expect.stringContaining('GitHub did not answer within 15 s'),
+    ]);
+  });
+});
+
+test('a start waits for a server that is not listed yet, and not for one that has ended', async () => {
+  const driver = cloud();
+  const { status } = driver;
+  let asked = 0;
+  driver.status = async (name) =>
+    asked++ < 2
+      ? { state: 'gone', detail: '', runningSince: undefined, lastLines: async () => '' }
+      : status.call(driver, name);
+  await start(session(driver), () => {});
+  expect(driver.servers.get('diatom-1-1')).toBe('running');
+});
+
 describe('a reaper', () => {
+  test('leaves a server alone whose run it can’t find while its runner has a job', async () => {
+    const driver = cloud();
+    driver.servers.set('diatom-7-1', 'running');
+    api.addRunner({ name: 'diatom-7-1', labels: [], status: 'online', busy: true });
+    expect(await reap(session(driver), { nameless: true })).toMatchObject([
+      { outcome: 'kept', why: 'its run is not found, but its runner has a job' },
+    ]);
+    expect(driver.stops).toEqual([]);
+  });
+
   test('knows the servers of trainings with a key, and those from before there were keys', async () => {
     const driver = cloud();
     for (const name of ['diatom-5-1', 'diatom-5-1-lake', 'diatom-6-1-lake']) driver.servers.set(name, 'running');

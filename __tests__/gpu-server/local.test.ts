@@ -80,6 +80,22 @@ test('a status says who is online, and is red when GitHub refuses', async () => 
   expect(bad.summary).toMatch(/❌ \| Workflow runs can be read.*github-token is wrong/);
 });
 
+test('two trainings of one run share the machine: the stop of one, and a reaper, leave it to the other', async () => {
+  api.addRunner({ name: 'lab-1', labels: ['self-hosted', 'gpu'], status: 'online' });
+  const keys = ['forest', 'lake'];
+  const started = await Promise.all(keys.map((key) => local('start', { key })));
+  expect(started.map(({ outputs }) => outputs['runs-on'])).toEqual(Array(2).fill('["self-hosted","gpu"]'));
+  for (const [mode, key] of [
+    ['stop', 'forest'],
+    ['reap', ''],
+    ['start', 'forest'],
+    ['stop', 'lake'],
+  ]) {
+    expect(await local(mode ?? '', { key: key ?? '' })).toMatchObject({ exitCode: 0 });
+    expect(api.runnerNamed('lab-1')?.status).toBe('online');
+  }
+});
+
 test('a reaper finds nothing', async () => {
   const result = await local('reap');
   expect(result).toMatchObject({ exitCode: 0 });

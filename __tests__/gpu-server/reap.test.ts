@@ -9,6 +9,12 @@ const FUTURE = new Date('2026-11-22T12:00:01Z');
 describe('what may be stopped', () => {
   const live = (attempt = 1) => ({ isOver: false, attempt });
   test.each<{ what: string; owner: Ownership; deadline?: Date; stop: boolean; why: string }>([
+    {
+      what: 'its run is not found, and its runner is at work',
+      owner: { run: undefined, attempt: 1, busy: true },
+      stop: false,
+      why: 'has a job',
+    },
     { what: 'its run was deleted', owner: { run: undefined, attempt: 1, busy: undefined }, stop: true, why: 'deleted' },
     {
       what: 'its run is over',

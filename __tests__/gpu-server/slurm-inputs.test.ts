@@ -71,12 +71,33 @@ describe('the inputs of Slurm', () => {
     expect(message).toContain(`Input ${name} is “`);
   });
 
-  it.each(['--time=99:00:00', '--tim=5', '--job-name=mine', '--array=1-9', '--wrap=id', '--uid=root', '--export=ALL'])(
-    'can’t change what the guarantee of a stop rests on: %s',
-    async (option) => {
-      setInputs({ ...DEFAULTS, 'slurm-options': option });
-      const { message } = await failureOf(() => slurmInputs());
-      expect(message).toContain('any option but those that this action sets itself');
-    },
-  );
+  it.each([
+    ['--gres=gpu:2', {}],
+    ['--partition=cpu', { 'slurm-partition': 'gpu' }],
+    ['--mem=1G', { 'slurm-memory': '32G' }],
+  ])('can’t contradict an input of its own: %s', async (option, inputs) => {
+    setInputs({ ...DEFAULTS, ...inputs, 'slurm-options': option });
+    expect((await failureOf(() => slurmInputs())).message).toContain('no option that contradicts another input');
+  });
+
+  it('may say what no input says', () => {
+    setInputs({ ...DEFAULTS, 'slurm-gres': 'none', 'slurm-options': '--gpus=2\n--mem=1G' });
+    expect(slurmInputs().options).toEqual(['--gpus=2', '--mem=1G']);
+  });
+
+  it.each([
+    '--nodes=2',
+    '--ntasks=4',
+    '--time=99:00:00',
+    '--tim=5',
+    '--job-name=mine',
+    '--array=1-9',
+    '--wrap=id',
+    '--uid=root',
+    '--export=ALL',
+  ])('can’t change what the guarantee of a stop rests on: %s', async (option) => {
+    setInputs({ ...DEFAULTS, 'slurm-options': option });
+    const { message } = await failureOf(() => slurmInputs());
+    expect(message).toContain('any option but those that this action sets itself');
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeJob, parseJobs, type SlurmJob } from '../../src/gpu-server/slurm-queue.ts';
+import { describeJob, parseFolders, parseJobs, type SlurmJob } from '../../src/gpu-server/slurm-queue.ts';
 
 function only(line: string): SlurmJob {
   const [job, ...others] = parseJobs(`${line}\n`);
@@ -30,26 +30,53 @@ describe('a line of squeue', () => {
     expect(only('17|x|RUNNING|N/A|N/A|gpu1|None|a|b').comment).toBe('a|b');
   });
 
+  // All words that job_state_string has in Slurm's sources, from 20.11 to 26.05, and those of squeue(1) that it hasn't.
   it.each([
     ['PENDING', 'waiting'],
     ['CONFIGURING', 'waiting'],
+    ['EXPEDITING', 'waiting'],
+    ['POWER_UP_NODE', 'waiting'],
+    ['REQUEUED', 'waiting'],
+    ['REQUEUE_FED', 'waiting'],
+    ['REQUEUE_HOLD', 'waiting'],
+    ['RESV_DEL_HOLD', 'waiting'],
+    ['SPECIAL_EXIT', 'waiting'],
+    ['UPDATE_DB', 'running'],
     ['RUNNING', 'running'],
+    ['RESIZING', 'running'],
+    ['SIGNALING', 'running'],
+    ['STAGE_OUT', 'running'],
+    ['STOPPED', 'running'],
     ['SUSPENDED', 'running'],
     ['COMPLETING', 'stopping'],
+    ['BOOT_FAIL', 'gone'],
     ['COMPLETED', 'gone'],
     ['CANCELLED', 'gone'],
     ['CANCELLED by 1000', 'gone'],
-    ['TIMEOUT', 'gone'],
-    ['NODE_FAIL', 'gone'],
     ['DEADLINE', 'gone'],
+    ['FAILED', 'gone'],
+    ['NODE_FAIL', 'gone'],
+    ['OUT_OF_MEMORY', 'gone'],
+    ['PREEMPTED', 'gone'],
+    ['REVOKED', 'gone'],
+    ['TIMEOUT', 'gone'],
+    ['LAUNCH_FAILED', 'unknown'],
+    ['?', 'unknown'],
+    // Of 20.11 alone, for jobs of scrontab.
+    ['REQUEUED_CRON', 'unknown'],
     ['SOMETHING_NEW', 'unknown'],
   ])('with %s is %s', (word, state) => {
     expect(only(`1|x|${word}|N/A|N/A||None|`).state).toBe(state);
   });
 
-  it('that is none is no job', () => {
+  it('that is something else is no job', () => {
     expect(parseJobs('\nslurm_load_jobs: something\n')).toEqual([]);
   });
+});
+
+it('a folder says whose server it is', () => {
+  const text = 'FOLDER|diatom-1-1|a/b\nFOLDER|diatom-2-1|a/c\n1|diatom-3-1|RUNNING|N/A|N/A||None|a/b\n';
+  expect(parseFolders(text, 'a/b')).toEqual(['diatom-1-1']);
 });
 
 describe('a job in words', () => {

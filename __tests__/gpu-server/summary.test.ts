@@ -13,37 +13,41 @@ const SERVER = { name: 'diatom-1-1', state: 'running', detail: 'i-1 | <b>', dead
 
 test('a start shows the server, its deadline and the most that it can cost', () => {
   const text = startedSection(
-    { deadline: DEADLINE, runsOn: ['self-hosted', 'diatom-1-1'], reaped: [] },
+    { deadline: DEADLINE, runsOn: ['self-hosted', 'diatom-1-1'], pricePerHour: 1.5, reaped: [] },
     'an EC2 instance',
-    { name: 'diatom-1-1', maxMinutes: 360, ...PRICE },
+    { name: 'diatom-1-1', maxMinutes: 360, currency: 'EUR' },
   );
   expect(text).toContain('| Server | `diatom-1-1` |');
   expect(text).toContain('`2026-11-22T12:00:00.000Z`, after 6 h');
-  expect(text).toContain('| Costs at most | 9.00 EUR |');
+  expect(text).toContain('| Costs at most | 6 h × 1.50 EUR = 9.00 EUR |');
   expect(text).toContain('`self-hosted`, `diatom-1-1`');
 });
 
 test('a stop shows hours and cost, says what it does not know, and lists what else is there', () => {
   const text = stoppedSection(
     [
-      { name: 'diatom-2-2', existed: true, detail: '', hours: 2.5 },
-      { name: 'diatom-2-1', existed: undefined, detail: '', hours: undefined },
-      { name: 'diatom-2-3', existed: false, detail: '', hours: 0 },
+      { name: 'diatom-2-2', existed: true, detail: '', hours: 2.5, pricePerHour: undefined },
+      { name: 'diatom-2-1', existed: undefined, detail: '', hours: undefined, pricePerHour: undefined },
+      { name: 'diatom-2-3', existed: false, detail: '', hours: 0, pricePerHour: undefined },
     ],
     [SERVER],
     PRICE,
   );
-  expect(text).toContain('| `diatom-2-2` | gone | 2.5 h | 3.75 EUR |');
+  expect(text).toContain('| `diatom-2-2` | gone | 2.5 h | 2.5 h × 1.50 EUR = 3.75 EUR |');
   expect(text).toContain('| `diatom-2-1` | gone | not known | not known |');
   expect(text).toContain('| `diatom-2-3` | there was none |');
   expect(text).toContain('### Other servers of this repository');
   expect(text).toContain('i-1 \\| &lt;b&gt;');
-  expect(
-    stoppedSection([{ name: 'x', existed: true, detail: '', hours: 1 }], [], {
+});
+
+test('a stop takes the price of the cloud where the settings have none', () => {
+  const stopped = (pricePerHour: number | undefined) =>
+    stoppedSection([{ name: 'x', existed: true, detail: '', hours: 1, pricePerHour }], [], {
       pricePerHour: undefined,
-      currency: 'EUR',
-    }),
-  ).toContain('| 1 h | not known |');
+      currency: 'USD',
+    });
+  expect(stopped(0.4)).toContain('| 1 h | 1 h × 0.40 USD = 0.40 USD |');
+  expect(stopped(undefined)).toContain('| 1 h | not known |');
 });
 
 test('a status shows every check', () => {

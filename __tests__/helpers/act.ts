@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** What the user’s repository has beside the workflow, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** What stands in for files of our repository, by path. */
+  readonly replaced?: Readonly<Record<string, string>>;
   /** A folder that holds actions of others as `owner/name@ref`, which are then executed instead of the stand-ins. */
   readonly actions?: string;
   /** Plug-ins of Docker, paths of programs. */
@@ -76,6 +78,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
   try {
     const actions = join(base, 'actions');
     for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
+    for (const [path, text] of Object.entries(options.replaced ?? {})) await writeFile(join(actions, path), text);
     const workflows = join(actions, '.github', 'workflows');
     const repositories = { [ACTION]: actions, ...(await prepareWorkflows(workflows, options.actions)) };
     if (options.lost !== undefined) await loseOutput(join(workflows, 'settings.yml'), options.lost);
@@ -100,7 +103,7 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
     }
     const environment = { ...options.environment, STAND_IN_REPOSITORY: actions };
     const event = join(base, 'event.json');
-    // What GitHub tells of the start, as far as actions look there.
+    // What GitHub tells about the start, as far as actions look there.
     await writeFile(event, JSON.stringify({ inputs: options.inputs, repository: { default_branch: BRANCH } }));
     const args = [
       ...['workflow_dispatch', '-e', event, '-W', file],

@@ -69,7 +69,7 @@ export function baseImage(): Promise<string> {
   return makeImage('pytorch', 'base-image', RECIPE);
 }
 
-/** The name of an image with nothing but Debian 12 and its Python, made and kept likewise, for what needs no PyTorch. */
+/** The name of an image with only Debian 12 and its Python, made and kept in the same way, for what needs no PyTorch. */
 export function pythonImage(): Promise<string> {
   return makeImage('python', 'python-image', PYTHON_RECIPE);
 }

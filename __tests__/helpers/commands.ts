@@ -10,6 +10,13 @@ export function requireCommand(command: string, howToGet: string, probe: readonl
   if (error) throw new Error(`These tests need the program “${command}”: ${howToGet}${byItself}.`);
 }
 
+/** The first of some programs that is there: one program has different names on different systems. */
+export function firstCommand(commands: readonly string[], howToGet: string): string {
+  const found = commands.find((command) => !spawnSync(command, ['--version'], { stdio: 'ignore' }).error);
+  if (found === undefined) throw new Error(`These tests need one of ${commands.join(', ')}: ${howToGet}.`);
+  return found;
+}
+
 /** A test that changes the machine, or starts what only root may start, says so at once. */
 export function requireRoot(): void {
   if (process.getuid?.() !== 0) throw new Error('These tests need root: sudo env "PATH=$PATH" npm run ….');

@@ -34,7 +34,7 @@ export async function startDocker(): Promise<DockerEngine> {
  * Makes an image of busybox alone (Debian’s busybox-static): a shell and the common tools, in 2 MB and without pulling
  * anything. Its working folder is `/work`, where `hello.sh` lies.
  */
-export async function makeSmallImage(name: string): Promise<void> {
+export async function makeSmallImage(name: string, engine: ImageEngine = { program: 'docker' }): Promise<void> {
   const busybox = await findBusybox();
   const root = await mkdtemp(join(tmpdir(), 'small-image-'));
   try {
@@ -48,18 +48,30 @@ export async function makeSmallImage(name: string): Promise<void> {
     }
     await writeFile(join(root, 'etc', 'passwd'), 'root:x:0:0:root:/:/bin/sh\n');
     await writeFile(join(root, 'work', 'hello.sh'), 'echo "hello from the working folder"\n');
-    await importImage(name, root, ['WORKDIR /work', 'ENV PATH=/bin']);
+    await importImage(name, root, ['WORKDIR /work', 'ENV PATH=/bin'], engine);
   } finally {
     await rm(root, { recursive: true, force: true });
   }
 }
 
+/** Who keeps an image. */
+export interface ImageEngine {
+  readonly program: 'docker' | 'podman';
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Makes an image of a folder, and changes of a Dockerfile. */
-export async function importImage(name: string, root: string, changes: readonly string[]): Promise<void> {
+export async function importImage(
+  name: string,
+  root: string,
+  changes: readonly string[],
+  { program, env }: ImageEngine = { program: 'docker' },
+): Promise<void> {
   const tar = `${root}.tar`;
   try {
     await run('tar', ['--create', '--file', tar, '--directory', root, '--owner=0', '--group=0', '.']);
-    await run('docker', ['import', ...changes.flatMap((change) => ['--change', change]), tar, name]);
+    const options = changes.flatMap((change) => ['--change', change]);
+    await run(program, ['import', ...options, tar, name], env ? { env } : {});
   } finally {
     await rm(tar, { force: true });
   }

@@ -1,8 +1,8 @@
 import jpeg from 'jpeg-js';
-import { drawDiatom } from '../../scripts/demo/diatom-image.ts';
-import { encodePng, type Picture } from '../../scripts/demo/png.ts';
-import { createRandom } from '../../scripts/demo/random.ts';
-import { SPECIES } from '../../scripts/demo/species.ts';
+import { drawDiatom } from '../../scripts/sample/diatom-image.ts';
+import { encodePng, type Picture } from '../../scripts/sample/png.ts';
+import { createRandom } from '../../scripts/sample/random.ts';
+import { SPECIES } from '../../scripts/sample/species.ts';
 
 /** A drawn specimen: of each number another one, some two hundred pixels long. */
 export function drawing(number: number): Picture {

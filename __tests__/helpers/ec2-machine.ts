@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Moto } from './moto.ts';
 
@@ -26,6 +27,8 @@ export interface MachineOptions {
   readonly broken?: readonly string[];
   /** Whether there is a group `docker`. */
   readonly docker?: boolean;
+  /** What cloud-init knows it by. */
+  readonly id?: string;
   /** Is called when it switches itself off. */
   readonly onPowerOff?: () => Promise<void>;
 }
@@ -58,7 +61,7 @@ export function bootWhatIsLaunched(moto: Moto): MachineRoom {
       await moto.ask(region, 'ec2', end, '--instance-ids', id);
     };
     const userData = Buffer.from(parameters.get('UserData') ?? '', 'base64').toString();
-    const name = [...parameters.values()].find((value) => /^diatom-\d+-\d+$/.test(value)) ?? '';
+    const name = [...parameters.values()].find((value) => /^diatom-\d+-\d+(-[a-z0-9-]+)?$/.test(value)) ?? '';
     machines.set(id, { name, machine: bootMachine(userData, { onPowerOff }) });
   });
   return {
@@ -95,10 +98,12 @@ const PATHS = ['/var/lib/cloud', '/proc/sysrq-trigger'];
  * @throws Error when the text names a place that could be one of this computer's
  */
 export function bootMachine(userData: string, options: MachineOptions = {}): Machine {
-  const { broken = [], docker = true, onPowerOff } = options;
+  const { broken = [], docker = true, id = '', onPowerOff } = options;
   const root = mkdtempSync(join(tmpdir(), 'ec2-machine-'));
   const inside = (path: string) => join(root, path);
   for (const folder of ['bin', 'proc']) mkdirSync(inside(folder));
+  mkdirSync(inside('var/lib/cloud/data'), { recursive: true });
+  writeFileSync(inside('var/lib/cloud/data/instance-id'), `${id}\n`);
   writeFileSync(inside('log'), '');
   for (const [name, body] of Object.entries(PROGRAMS)) {
     const text = broken.includes(name) ? 'exit 1' : body;
@@ -160,9 +165,18 @@ export function bootMachine(userData: string, options: MachineOptions = {}): Mac
   };
 }
 
-/** Nobody there is fine as well. */
+/** Until nobody is there: what is started while they are counted would go on for ever, without its folder. */
 async function killSession(id: string): Promise<void> {
-  await promisify(execFile)('pkill', ['-KILL', '-s', id]).catch((error: { code?: unknown }) => {
-    if (error.code !== 1) throw error;
-  });
+  const killSome = () =>
+    promisify(execFile)('pkill', ['-KILL', '-s', id]).then(
+      () => true,
+      (error: { code?: unknown }) => {
+        if (error.code !== 1) throw error;
+        return false;
+      },
+    );
+  for (let tries = 0; await killSome(); tries++) {
+    if (tries === 500) throw new Error(`The processes of the session ${id} can’t be killed`);
+    await sleep(20);
+  }
 }

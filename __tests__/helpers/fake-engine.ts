@@ -8,6 +8,8 @@ export interface Answer {
   readonly stdout?: string;
   readonly stderr?: string;
   readonly exitCode?: number;
+  /** Files that it leaves in the folder that the container has as /output, by their names. */
+  readonly writes?: Readonly<Record<string, string>>;
   /** Ends only when it gets SIGTERM, or when `stop` is called, then with 143. */
   readonly untilStopped?: boolean;
   /** Keeps the first so many calls of `stop` from having an effect: there is nothing to stop yet. */
@@ -43,8 +45,10 @@ if (args.includes('--env-file')) {
   call.envFile = { text: readFileSync(envFile, 'utf8'), mode: statSync(envFile).mode & 0o777 };
 }
 appendFileSync(join(folder, 'calls'), JSON.stringify(call) + '\\n');
-const { stdout = '', stderr = '', exitCode = 0, untilStopped, deafFor = 0 } =
+const { stdout = '', stderr = '', exitCode = 0, untilStopped, deafFor = 0, writes = {} } =
   JSON.parse(readFileSync(join(folder, 'answers'), 'utf8')).find(({ match }) => new RegExp(match).test(args.join(' '))) ?? {};
+const [, output] = /source=([^,]+),(?:target|destination)=\\/output/.exec(args.join(' ')) ?? [];
+for (const name of Object.keys(writes)) writeFileSync(join(output, name), writes[name]);
 process.stdout.write(stdout);
 process.stderr.write(stderr);
 const stops = () => (existsSync(join(folder, 'stops')) ? statSync(join(folder, 'stops')).size : 0);
@@ -61,7 +65,10 @@ if (untilStopped) {
  * have GPUs, be Podman or Apptainer. It records how it is called, and answers what it is told to; a call that nothing
  * matches succeeds in silence.
  */
-export function fakeEngine(name: 'docker' | 'podman' | 'apptainer', answers: readonly Answer[] = []): FakeEngine {
+export function fakeEngine(
+  name: 'docker' | 'podman' | 'apptainer' | 'aws',
+  answers: readonly Answer[] = [],
+): FakeEngine {
   const folder = temporaryFolder('fake-engine');
   const program = join(folder, 'program.cjs');
   writeFileSync(program, PROGRAM);

@@ -16,6 +16,8 @@ export interface StandInRunner {
   readonly ephemeral: boolean;
   status: 'online' | 'offline';
   busy: boolean;
+  /** When it has last said how it is, in milliseconds since 1970; GitHub takes one for offline that is silent. */
+  heard?: number;
   /** `start`: it gets a job as soon as it is online. `finish`: that job may end. */
   job: 'none' | 'start' | 'finish';
 }
@@ -62,6 +64,9 @@ interface Failure {
   readonly late?: boolean;
 }
 
+/** GitHub takes minutes to notice. */
+const SILENCE_MS = 10_000;
+
 const jitRequest = z.object({
   name: z.string(),
   runner_group_id: z.number(),
@@ -85,7 +90,13 @@ const state = z.object({ status: z.enum(['online', 'offline']), busy: z.boolean(
  * @param options.software an address, a version and a sum that GitHub offers as the runner's programs
  */
 export async function startGithubApi(
-  options: { readonly software?: { url: string; sha256: string; version: string } } = {},
+  options: {
+    readonly software?: { url: string; sha256: string; version: string };
+    /** Instead of the fixed ones: of the job, of a person, of an App's installation. */
+    readonly tokens?: readonly [job: string, person: string, installation: string];
+    /** Stands in each JIT configuration. */
+    readonly mark?: string;
+  } = {},
 ): Promise<GithubApi> {
   const requests: string[] = [];
   const runners: GithubApi['runners'] = new Map();
@@ -93,7 +104,11 @@ export async function startGithubApi(
   const failures: Failure[] = [];
   const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const app = { id: '4711', privateKey: keys.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString() };
-  const [jobToken, runnerToken, installationToken] = ['ghs_job_token', 'github_pat_runner_token', 'ghs_installation'];
+  const [jobToken, runnerToken, installationToken] = options.tokens ?? [
+    'ghs_job_token',
+    'github_pat_runner_token',
+    'ghs_installation',
+  ];
   const software = {
     url: 'https://github.com/actions/runner/releases/download/v2.340.0/actions-runner-linux-x64-2.340.0.tar.gz',
     sha256: 'a'.repeat(64),
@@ -146,7 +161,7 @@ export async function startGithubApi(
       if (about) return void response.writeHead(200).end(runner.job);
       const { status, busy } = state.parse(JSON.parse(body));
       if (runner.ephemeral && runner.busy && status === 'offline') runners.delete(runner.id);
-      Object.assign(runner, { status, busy });
+      Object.assign(runner, { status, busy, heard: Date.now() });
       return void response.writeHead(204).end();
     }
 
@@ -218,7 +233,7 @@ export async function startGithubApi(
         return void refuse(409, 'Already exists - A runner with the same name already exists.');
       }
       const runner = add({ name, labels, ephemeral: true, status: 'offline' });
-      const configuration = JSON.stringify({ standIn: server.origin, runnerId: runner.id, name });
+      const configuration = JSON.stringify({ standIn: server.origin, runnerId: runner.id, name, mark: options.mark });
       json(201, {
         runner: shown(runner),
         encoded_jit_config: Buffer.from(configuration).toString('base64'),
@@ -234,7 +249,8 @@ export async function startGithubApi(
     } else refuse(404, 'Not Found');
   }
 
-  function shown({ id, name, labels, status, busy }: StandInRunner) {
+  function shown({ id, name, labels, status: said, busy, heard = Number.POSITIVE_INFINITY }: StandInRunner) {
+    const status = Date.now() > heard + SILENCE_MS ? 'offline' : said;
     return { id, name, os: 'Linux', status, busy, labels: labels.map((label) => ({ name: label })) };
   }
 

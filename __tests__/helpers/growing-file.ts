@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { FileFacts, GrowingFile } from '../../src/growing-file.ts';
+import type { FileDigest } from '../../src/files/digest-file.ts';
+import type { GrowingFile } from '../../src/files/growing-file.ts';
 import { temporaryFolder } from './owncloud.ts';
 
 /** A real file that the test writes to while others read it. */
@@ -11,7 +12,7 @@ export async function growingFile() {
   const file = await open(path, 'w');
   onTestFinished(() => file.close());
   const sums = { sha256: createHash('sha256'), sha1: createHash('sha1') };
-  const complete = Promise.withResolvers<FileFacts>();
+  const complete = Promise.withResolvers<FileDigest>();
   let grown = Promise.withResolvers<void>();
   let bytes = 0;
   let ended = false;
@@ -44,7 +45,7 @@ export async function growingFile() {
       bytes += data.length;
       tell();
     },
-    finish(change: Partial<FileFacts> = {}): void {
+    finish(change: Partial<FileDigest> = {}): void {
       ended = true;
       complete.resolve({ bytes, sha256: sums.sha256.digest('hex'), sha1: sums.sha1.digest('hex'), ...change });
     },

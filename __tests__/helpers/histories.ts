@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createKnownImages } from '../../src/dataset/known-images.ts';
 import { type NTest, testQuota } from '../../src/dataset/n-test.ts';
-import type { PlanOptions } from '../../src/dataset/plan.ts';
+import type { PlanOptions } from '../../src/dataset/plan-types.ts';
 import { formatSides, type KnownImage, parseSides } from '../../src/dataset/sides.ts';
 import { createSidesUpdate } from '../../src/dataset/sides-update.ts';
 import type { Split } from '../../src/dataset/split.ts';

@@ -26,7 +26,7 @@ interface Bundle {
  * Loads the linter. Plain Node can't import it, because it imports JSON as bundlers do.
  *
  * What a workflow takes from this repository, as `$/…` or by its name, it gets from this checkout, so that inputs and
- * secrets are checked. Actions of others can't be had without a network: their inputs are not.
+ * secrets are checked. Actions of others can't be fetched without a network: their inputs are not checked.
  */
 export async function loadLinter(): Promise<Linter> {
   const folder = await mkdtemp(join(tmpdir(), 'language-service-'));

@@ -7,11 +7,11 @@ import { createHttpClient } from '../../src/http/client.ts';
 import type { ComparedImage } from '../../src/model/compared-images.ts';
 import { PAGE_FILE, RECORD_FILE } from '../../src/model/model-folder.ts';
 import type { Rules } from '../../src/publish-model/checks.ts';
+import type { Context } from '../../src/publish-model/context.ts';
 import type { Inputs, PublishTask, RollBackTask, Task } from '../../src/publish-model/inputs.ts';
 import type { Outcome } from '../../src/publish-model/outcome.ts';
 import { publish } from '../../src/publish-model/publish.ts';
 import { parseRecord, type VersionRecord } from '../../src/publish-model/version-record.ts';
-import type { Context } from '../../src/publish-model/workplace.ts';
 import { PASSWORD, SWIFT, temporaryFolder, USER } from './owncloud.ts';
 
 export const CLASSES = ['achnanthes', 'hannea, the arc'];
@@ -90,11 +90,23 @@ export interface RunOptions {
   readonly context?: Partial<Context>;
 }
 
+/** Of a model of which nobody says anything. */
+export const NOTHING_SAID = { author: '', contact: '', license: '', citation: '' };
+
 export const MODEL_FOLDER = 'models/diatoms';
 
+/** The rules by default, but that nothing is asked about production. */
+export const RULES: Rules = {
+  gate: [],
+  noWorse: false,
+  margin: 0.02,
+  whenUnsure: 'promote-if-not-lower',
+  worseClasses: 'error',
+  allowClassChange: false,
+};
+
 export function publishTask(folder: string, version: string, changes: Partial<PublishTask> = {}): PublishTask {
-  const rules = { gate: [], noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
-  return { kind: 'publish', source: { folder }, version, rules, promote: true, ...changes };
+  return { kind: 'publish', source: { folder }, version, rules: RULES, promote: true, ...changes };
 }
 
 export function rollBackTask(to: string, allowClassChange = false): RollBackTask {
@@ -122,6 +134,7 @@ export async function runPublish({
       training: undefined,
       modelsFolder: 'models',
       modelName: 'diatoms',
+      about: NOTHING_SAID,
       keepVersions: undefined,
       githubToken: '',
       task,
@@ -166,7 +179,7 @@ export function pageOf(directory: string): string | undefined {
 }
 
 /**
- * The files of a folder below the model's folder, name → content, but for the record, which changes; `undefined` when
+ * The files of a folder below the model's folder, name → content, except for the record, which changes; `undefined` when
  * there is no such folder.
  */
 export function filesOf(directory: string, name: string): Record<string, string> | undefined {

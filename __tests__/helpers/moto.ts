@@ -15,8 +15,8 @@ export interface AwsRequest {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** How AWS refuses: with an error code, or by breaking the connection. */
-export type Refusal = { readonly code: string; readonly status?: number; readonly message?: string } | 'cut';
+/** How AWS refuses: with an error code, by breaking the connection, or by saying that there is no such instance. */
+export type Refusal = { readonly code: string; readonly status?: number; readonly message?: string } | 'cut' | 'none';
 
 export interface Moto {
   /** The environment in which the `aws` program speaks with it, and with nobody else. */
@@ -65,6 +65,9 @@ const INSTANCE = z.object({
 });
 const INSTANCES = z.object({ Reservations: z.array(z.object({ Instances: z.array(INSTANCE) })) });
 
+const NO_INSTANCES =
+  '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId><reservationSet/></DescribeInstancesResponse>';
+
 const REGIONS = ['eu-central-1', 'eu-west-1'];
 
 /**
@@ -89,6 +92,7 @@ export async function startMoto(): Promise<Moto> {
     for (const watch of watches) await watch(asked, 'before', '');
     const refusal = rules.map((rule) => rule(asked)).find((answer) => answer !== undefined);
     if (refusal === 'cut') return void request.socket.destroy();
+    if (refusal === 'none') return void response.writeHead(200, { 'content-type': 'text/xml' }).end(NO_INSTANCES);
     if (refusal !== undefined) return refuse(response, refusal);
     const answer = await forward(`${origin}${request.url}`, request, body);
     for (const watch of watches) await watch(asked, 'after', answer.body.toString());
@@ -174,7 +178,7 @@ async function forward(url: string, { method = 'GET', headers }: IncomingMessage
 /** An error of the EC2 query protocol (EC2 API reference, “Error codes”). */
 function refuse(
   response: ServerResponse,
-  { code, status = 400, message = 'Not this time.' }: Exclude<Refusal, 'cut'>,
+  { code, status = 400, message = 'Not this time.' }: Exclude<Refusal, 'cut' | 'none'>,
 ): void {
   response
     .writeHead(status, { 'content-type': 'text/xml' })

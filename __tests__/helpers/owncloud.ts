@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type OwncloudServerOptions, startOwncloudServer } from '../../scripts/demo/owncloud-server.ts';
+import { type OwncloudServerOptions, startOwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
 import { createHttpClient } from '../../src/http/client.ts';
 import type { RetryPolicy } from '../../src/http/retry.ts';
 import { type ConnectOptions, connect, type OwncloudSettings } from '../../src/owncloud/connect.ts';

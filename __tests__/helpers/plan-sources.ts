@@ -1,15 +1,9 @@
 import fc from 'fast-check';
 import { createKnownImages } from '../../src/dataset/known-images.ts';
 import type { NTest } from '../../src/dataset/n-test.ts';
-import {
-  createPlanner,
-  type PlanImage,
-  type PlannedSource,
-  type PlanOptions,
-  type PlanSource,
-  plansAllAtOnce,
-} from '../../src/dataset/plan.ts';
+import { createPlanner, plansAllAtOnce } from '../../src/dataset/plan.ts';
 import { fingerprintOf } from '../../src/dataset/plan-groups.ts';
+import type { PlanImage, PlannedSource, PlanOptions, PlanSource } from '../../src/dataset/plan-types.ts';
 import type { KnownImage } from '../../src/dataset/sides.ts';
 
 /** An image whose content is known by a number; equal numbers are identical images. */

@@ -1,9 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { type FileServerOptions, startFileServer } from '../../scripts/demo/file-server.ts';
-import { type OwncloudServerOptions, startOwncloudServer } from '../../scripts/demo/owncloud-server.ts';
 import { type ActionResult, type RunningAction, startAction } from '../../scripts/run-action.ts';
+import { type FileServerOptions, startFileServer } from '../../scripts/stand-ins/file-server.ts';
+import { type OwncloudServerOptions, startOwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
 import { filesBelow } from './files-below.ts';
 import { temporaryFolder } from './runner.ts';
@@ -38,7 +38,7 @@ export async function prepareDataFixture(options: Partial<OwncloudServerOptions>
         'file-list': JSON.stringify(fileList),
         'n-test': '3',
         seed: 'demo',
-        // One of the tiny data set is none, and images of many tests are bytes of no meaning.
+        // One image of the tiny data set is not an image, and those of many tests are bytes without meaning.
         'broken-images': 'keep',
         'owncloud-url': cloud.url,
         'owncloud-username': 'ada',

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireCommand, run } from './commands.ts';
 import { freePort, stop } from './daemon.ts';
 
-/** A Slurm cluster of one node, this machine, with GPUs that are none. */
+/** A Slurm cluster of one node, this machine, with GPUs that are not real. */
 export interface SlurmCluster {
   /** Everything of it: configuration, state, logs. */
   readonly folder: string;

@@ -14,6 +14,8 @@ export interface SshServer {
   readonly user: string;
   /** A private key that it lets in. */
   readonly key: string;
+  /** Its other half, by which another server can let the same user in. */
+  readonly publicKey: string;
   readonly knownHosts: string;
   /** The same as inputs of the action. */
   readonly inputs: Readonly<Record<string, string>>;
@@ -30,7 +32,13 @@ const SSHD = '/usr/sbin/sshd';
  * @param options.environment what every session gets, as `SetEnv` of sshd_config(5)
  */
 export async function startSshd(
-  options: { readonly environment?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly environment?: Readonly<Record<string, string>>;
+    /** Another key that it lets in. */
+    readonly publicKey?: string;
+    /** Runs instead of what is asked for, which is in `SSH_ORIGINAL_COMMAND` (sshd_config(5), ForceCommand). */
+    readonly command?: string;
+  } = {},
 ): Promise<SshServer> {
   requireCommand(SSHD, '“apt-get install openssh-server”', ['-V']);
   requireCommand('ssh', '“apt-get install openssh-client”', ['-V']);
@@ -40,7 +48,8 @@ export async function startSshd(
   const [hostKey, userKey] = [join(folder, 'host-key'), join(folder, 'user-key')];
   for (const file of [hostKey, userKey]) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
   const authorized = join(folder, 'authorized_keys');
-  await writeFile(authorized, await readFile(`${userKey}.pub`), { mode: 0o600 });
+  const publicKey = await readFile(`${userKey}.pub`, 'utf8');
+  await writeFile(authorized, `${publicKey}${options.publicKey ?? ''}`, { mode: 0o600 });
   await chmod(folder, 0o700);
   const port = await freePort();
   const environment = Object.entries(options.environment ?? {}).map(([name, value]) => `"${name}=${value}"`);
@@ -60,6 +69,7 @@ export async function startSshd(
       'KbdInteractiveAuthentication no',
       'PermitRootLogin prohibit-password',
       'MaxStartups 100',
+      ...(options.command === undefined ? [] : [`ForceCommand ${options.command}`]),
       ...(environment.length > 0 ? [`SetEnv ${environment.join(' ')}`] : []),
       '',
     ].join('\n'),
@@ -81,6 +91,7 @@ export async function startSshd(
     port,
     user,
     key,
+    publicKey,
     knownHosts,
     inputs: {
       'ssh-host': '127.0.0.1',

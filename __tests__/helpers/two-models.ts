@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '../../scripts/demo/random.ts';
+import { createRandom, type Random } from '../../scripts/sample/random.ts';
 import type { ClassTally } from '../../src/model/compared-images.ts';
 import { isRefused, judgeClasses } from '../../src/model/worse-classes.ts';
 

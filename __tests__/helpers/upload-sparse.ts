@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { createHttpClient } from '../../src/http/client.ts';
-import { uploadGrowing } from '../../src/owncloud/chunked-upload.ts';
 import { connect } from '../../src/owncloud/connect.ts';
+import { uploadGrowing } from '../../src/owncloud/upload-growing.ts';
 
 /**
  * A process of its own that uploads a file of nothing but zeros, as three pieces of `size / 3` bytes at a time, and tells

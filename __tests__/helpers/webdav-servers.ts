@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startOwncloudServer } from '../../scripts/demo/owncloud-server.ts';
+import { startOwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
 import { startApache } from './apache.ts';
 import { requireCommand } from './commands.ts';
 import { freePort, startDaemon } from './daemon.ts';

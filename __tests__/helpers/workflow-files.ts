@@ -52,7 +52,7 @@ const workflow = z.object({
   on: z.object({
     workflow_call: z.optional(
       z.object({
-        inputs,
+        inputs: z.optional(inputs),
         secrets: z.optional(z.record(z.string(), z.object({ description: z.string() }))),
         outputs: z.optional(z.record(z.string(), z.object({ description: z.string(), value: z.string() }))),
       }),

@@ -67,7 +67,7 @@ describe('withRetries', () => {
     expect(calls()).toBe(1);
   });
 
-  test('counts tries and waits anew after progress', async () => {
+  test('counts tries and waits from the beginning after progress', async () => {
     const forward: RetryVerdict = { retry: true, progress: true };
     const { attempt, options, notices } = failing([AGAIN, AGAIN, forward, AGAIN, AGAIN]);
     expect(await withRetries(attempt, options)).toBe(6);

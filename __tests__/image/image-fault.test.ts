@@ -1,8 +1,32 @@
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
-import { imageFault } from '../../src/image/image-fault.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bytesInMemory, bytesOfFile } from '../../src/image/image-bytes.ts';
+import { imageFault as faultOfBytes } from '../../src/image/image-fault.ts';
+import { tiffSize } from '../../src/image/tiff.ts';
+import { temporaryFolder } from '../helpers/runner.ts';
 import { numbers } from '../helpers/zip-builder.ts';
 import { SAMPLES } from './samples.ts';
+
+let file: number;
+
+beforeEach(() => {
+  file = openSync(join(temporaryFolder('image-fault'), 'image'), 'w+');
+});
+
+afterEach(() => closeSync(file));
+
+/** Of an image in memory, which is that of one on the disk, where the pieces that are read may end anywhere. */
+function imageFault(data: Buffer, ending: string): string | undefined {
+  const fault = faultOfBytes(bytesInMemory(data), ending);
+  ftruncateSync(file);
+  writeSync(file, data, 0, data.length, 0);
+  for (const pieceBytes of [13, 2 ** 16]) {
+    expect(faultOfBytes(bytesOfFile(file, data.length, pieceBytes), ending)).toBe(fault);
+  }
+  return fault;
+}
 
 const pictures = Object.entries(SAMPLES).map(([kind, text]) => {
   const ending = /^(png|jpg|tif|bmp|gif|webp)/.exec(kind)?.[1] ?? '';
@@ -118,7 +142,7 @@ function evenJpeg(sides: number, acSymbol = 0): Buffer {
 
 const zeros = 'was not written to its end: it goes on with zeros';
 
-describe('a file that was not written to its end, and has its length all the same, is found', () => {
+describe('a file that was not written to its end, and still has its full length, is found', () => {
   test('a JPEG by more zeros than its pixels need', () => {
     expect(imageFault(Buffer.concat([jpg.subarray(0, -2), Buffer.alloc(600), jpg.subarray(-2)]), 'jpg')).toBe(zeros);
     expect(imageFault(Buffer.concat([jpg.subarray(0, -2), Buffer.alloc(600)]), 'jpg')).toBeDefined();
@@ -139,6 +163,18 @@ describe('a file that was not written to its end, and has its length all the sam
   test('a WebP by the start of its picture, and by zeros at its end', () => {
     const webp = Buffer.from(SAMPLES.webp, 'base64');
     expect(imageFault(Buffer.from(webp).fill(0, 20), 'webp')).toBe('is damaged: its picture does not begin like one');
+    // Of its first picture.
+    const lossy = (content: Buffer) => {
+      const head = Buffer.from('....\x9d\x01\x2a\x06\0\x05\0', 'latin1').subarray(1);
+      const picture = Buffer.concat([head, content]);
+      const sizes = [picture.length + 12, picture.length].map((size) => Buffer.from(Uint32Array.of(size).buffer));
+      const [all = webp, own = webp] = sizes;
+      return Buffer.concat([Buffer.from('RIFF'), all, Buffer.from('WEBPVP8 '), own, picture]);
+    };
+    expect(imageFault(lossy(Buffer.alloc(600, 1)), 'webp')).toBeUndefined();
+    expect(imageFault(lossy(Buffer.alloc(600).fill(1, 0, 100).fill(1, 500)), 'webp')).toBe(zeros);
+    expect(imageFault(lossy(Buffer.from('x\r\n'.repeat(20))), 'webp')).toContain('was copied as a text');
+    expect(imageFault(lossy(Buffer.from('x\r\ny\n'.repeat(20))), 'webp')).toBeUndefined();
     const longer = Buffer.concat([webp, Buffer.alloc(600)]);
     longer.writeUInt32LE(longer.length - 8, 4);
     longer.writeUInt32LE(longer.length - 20, 16);
@@ -226,4 +262,119 @@ describe('what is no image is called what it is', () => {
       expect(imageFault(Buffer.from(text, 'latin1'), 'xyz')).toBeDefined();
     },
   );
+});
+
+describe('of an image that is too large to be held in memory, the same is found', () => {
+  const LENGTH = 300e6;
+  const tif = Buffer.from(SAMPLES.tif, 'base64');
+  const tifLzw = Buffer.from(SAMPLES.tifLzw, 'base64');
+
+  /** A sparse file of which only some parts are written. */
+  function faultOf(ending: string, parts: readonly (readonly [at: number, data: Buffer])[], length = LENGTH) {
+    ftruncateSync(file);
+    for (const [at, data] of parts) writeSync(file, data, 0, data.length, at);
+    ftruncateSync(file, length);
+    const bytes = bytesOfFile(file, length);
+    return { fault: faultOfBytes(bytes, ending), size: tiffSize(bytes) };
+  }
+
+  /** A TIFF of 6 × 5 pixels whose directory stands at its end, behind a strip that takes all before it. */
+  function longTiff(sample: Buffer): { parts: [number, Buffer][]; stripBytesAt: number } {
+    const directory = sample.readUInt32LE(4);
+    const entries = sample.readUInt16LE(directory);
+    const end = LENGTH - 6 - 12 * entries;
+    const moved = Buffer.from(sample.subarray(directory, directory + 6 + 12 * entries));
+    let stripBytesAt = 0;
+    for (let at = 2; at < 2 + 12 * entries; at += 12) {
+      if (moved.readUInt16LE(at) === 273) moved.writeUInt32LE(8, at + 8);
+      if (moved.readUInt16LE(at) !== 279) continue;
+      moved.writeUInt16LE(4, at + 2);
+      moved.writeUInt32LE(end - 8, at + 8);
+      stripBytesAt = end + at + 8;
+    }
+    const head = Buffer.from(sample.subarray(0, 8));
+    head.writeUInt32LE(end, 4);
+    return {
+      parts: [
+        [0, head],
+        [8, Buffer.from('\x80\x00')],
+        [end, moved],
+      ],
+      stripBytesAt,
+    };
+  }
+
+  test('a TIFF with its directory at the end, which tells its size too', () => {
+    const { parts, stripBytesAt } = longTiff(tif);
+    expect(faultOf('tif', parts)).toEqual({ fault: undefined, size: { width: 6, height: 5 } });
+    expect(faultOf('tif', parts, LENGTH - 1)).toMatchObject({ fault: 'is cut short' });
+    const longer = Buffer.alloc(4);
+    longer.writeUInt32LE(LENGTH);
+    expect(faultOf('tif', [...parts, [stripBytesAt, longer]])).toMatchObject({ fault: 'is cut short' });
+    expect(faultOf('tif', [[0, Buffer.from('II*\0')]])).toEqual({ fault: 'holds no pixels', size: undefined });
+  });
+
+  test('a packed TIFF that was not written to its end', () => {
+    const { parts, stripBytesAt } = longTiff(tifLzw);
+    const short = [stripBytesAt, Buffer.from([2, 0, 0, 0])] as const;
+    expect(faultOf('tif', [...parts, short]).fault).toBeUndefined();
+    expect(faultOf('tif', [...parts, short, [8, Buffer.alloc(2)]]).fault).toBe(zeros);
+    // It begins as it should, and goes on with nothing.
+    expect(faultOf('tif', parts).fault).toBe(zeros);
+  });
+
+  test('a TIFF with a value for each of a million strips', () => {
+    const { parts, stripBytesAt } = longTiff(tif);
+    const many = Buffer.alloc(8);
+    many.writeUInt32LE(1e6);
+    // The values are read in the middle of the file, where all is zero: strips of nothing, at the beginning.
+    many.writeUInt32LE(1e6, 4);
+    expect(faultOf('tif', [...parts, [stripBytesAt - 4, many]]).fault).toBeUndefined();
+  });
+
+  test('a PNG by the checksum of a part that is long', () => {
+    const pixels = Buffer.alloc(3e6, 1);
+    pixels.writeUInt16BE(0x7801);
+    const header = chunk('IHDR', Buffer.from([0, 0, 4, 0, 0, 0, 4, 0, 8, 2, 0, 0, 0]));
+    const whole = Buffer.concat([png.subarray(0, 8), header, chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
+    expect(faultOf('png', [[0, whole]], whole.length).fault).toBeUndefined();
+    expect(faultOf('png', [[0, whole]], whole.length - 1).fault).toBe('is cut short');
+    expect(
+      faultOf(
+        'png',
+        [
+          [0, whole],
+          [2e6, Buffer.from('x')],
+        ],
+        whole.length,
+      ).fault,
+    ).toContain('part "IDAT" is wrong');
+  });
+
+  test('a JPEG that goes on with zeros, with and without an end', () => {
+    expect(faultOf('jpg', [[0, jpg.subarray(0, 100)]]).fault).toBe('is cut short');
+    expect(faultOf('jpg', [[0, jpg.subarray(0, -2)]]).fault).toBe(zeros);
+    expect(
+      faultOf('jpg', [
+        [0, jpg.subarray(0, -2)],
+        [LENGTH - 2, jpg.subarray(-2)],
+      ]).fault,
+    ).toBe(zeros);
+    expect(faultOf('jpg', [[0, jpg]]).fault).toBeUndefined();
+  });
+
+  test('a BMP, a GIF and a WebP that are cut short, and zeros', () => {
+    const bmp = Buffer.from(SAMPLES.bmp, 'base64');
+    bmp.writeInt32LE(10_000, 18);
+    bmp.writeInt32LE(10_000, 22);
+    expect(faultOf('bmp', [[0, bmp]], 54 + 3e8).fault).toBeUndefined();
+    expect(faultOf('bmp', [[0, bmp]], 54 + 3e8 - 1).fault).toBe('is cut short');
+    const gif = Buffer.from(SAMPLES.gif, 'base64');
+    expect(faultOf('gif', [[0, gif.subarray(0, -1)]]).fault).toBe('is damaged: a part of it begins in the middle');
+    const webp = Buffer.from(SAMPLES.webp, 'base64');
+    webp.writeUInt32LE(LENGTH, 4);
+    expect(faultOf('webp', [[0, webp]]).fault).toBe('is cut short');
+    expect(faultOf('tif', []).fault).toBe('holds nothing but zeros');
+    expect(faultOf('tif', [[LENGTH - 1, Buffer.from('x')]]).fault).toContain('is no image');
+  });
 });

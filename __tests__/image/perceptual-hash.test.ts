@@ -1,6 +1,6 @@
 import { encode as encodePng16 } from 'fast-png';
 import { describe, expect, test } from 'vitest';
-import type { Picture } from '../../scripts/demo/png.ts';
+import type { Picture } from '../../scripts/sample/png.ts';
 import { nearGroups } from '../../src/dataset/near-duplicates.ts';
 import { createPerceptualHash, HASH_WORDS } from '../../src/image/perceptual-hash.ts';
 import { asJpeg, asPng, changed, doubled, drawing, halved, mirrored, turned } from '../helpers/drawings.ts';

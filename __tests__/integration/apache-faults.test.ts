@@ -2,9 +2,9 @@ import { chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startFileServer } from '../../scripts/demo/file-server.ts';
-import type { ListeningServer } from '../../scripts/demo/listen.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { startFileServer } from '../../scripts/stand-ins/file-server.ts';
+import type { ListeningServer } from '../../scripts/stand-ins/listen.ts';
 import { type ApacheServer, startApache } from '../helpers/apache.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 

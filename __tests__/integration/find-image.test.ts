@@ -81,7 +81,7 @@ async function asked(): Promise<string[]> {
 test('an image that was made of the same is found, by the digest of what the registry has', async () => {
   const first = await find();
   expect(first).toMatchObject({ tag: expect.stringMatching(/^inputs-[0-9a-f]{16}$/), digest: undefined });
-  expect(first.log).toContain('The image is built: the registry says of');
+  expect(first.log).toContain('The image is built: the registry says about');
   await store(`${REPOSITORY}:${first.tag}`, 'a manifest\n');
   const digest = `sha256:${createHash('sha256').update('a manifest\n').digest('hex')}`;
   expect(await find()).toMatchObject({ tag: first.tag, digest });

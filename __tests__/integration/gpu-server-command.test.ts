@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
+import { startOwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
+import { requireCommand } from '../helpers/commands.ts';
 import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
 import { type GpuServerRun, POINTS, runGpuServer, runUntil, startGpuServer } from '../helpers/gpu-server.ts';
+import { PASSWORD, USER } from '../helpers/owncloud.ts';
 import { type SshServer, startSshd } from '../helpers/sshd.ts';
 
 let sshd: SshServer;
@@ -25,7 +28,7 @@ afterAll(async () => {
 
 /** A “server” on the ssh host: a process that would run for ever. Everything of it lies in one folder. */
 interface Machine {
-  /** The action’s inputs but for `mode`; a run of it. */
+  /** The action’s inputs except for `mode`; a run of it. */
   run(mode: string, run?: Partial<GpuServerRun>): GpuServerRun;
   readonly api: GithubApi;
   /** What a command wrote down each time it ran. */
@@ -100,6 +103,15 @@ async function machine(
   };
 }
 
+/** `ownServer` would be gone when another of the tests that run side by side ends. */
+async function ownCloud({ onTestFinished }: Pick<TestContext, 'onTestFinished'>) {
+  const directory = await mkdtemp(join(tmpdir(), 'gpu-hours-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const server = await startOwncloudServer({ directory, username: USER, password: PASSWORD });
+  onTestFinished(() => server.close());
+  return server;
+}
+
 /** Waits until something is so; fails the test with its name when it does not come. */
 async function until(name: string, isSo: () => boolean): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
@@ -116,7 +128,10 @@ const expectNoTimer = (name: string, { timers }: Machine) =>
 // Most of the time is waiting; each test has a machine, a stand-in for GitHub and a run of its own.
 describe.concurrent('the driver “command”', () => {
   test('a start and a stop: the commands run on the ssh host, and nothing is left', async (context) => {
-    const server = await machine(context, { inputs: { 'price-per-hour': '36', currency: 'EUR' } });
+    const owncloud = await ownCloud(context);
+    const account = { 'owncloud-url': owncloud.url, 'owncloud-username': USER, 'owncloud-password': PASSWORD };
+    const budget = { 'price-per-hour': '36', currency: 'EUR', 'monthly-budget': '40', ...account };
+    const server = await machine(context, { inputs: budget });
     const started = await runGpuServer(server.run('start', { runId: '11' }));
     expect(started).toMatchObject({ exitCode: 0, state: { unfinished: 'done' } });
     expect(started.outputs).toMatchObject({ name: 'diatom-11-1', label: '', 'runs-on': '["self-hosted","lab"]' });
@@ -132,13 +147,15 @@ describe.concurrent('the driver “command”', () => {
 
     const stopped = await runGpuServer(server.run('stop', { runId: '11' }));
     expect(stopped).toMatchObject({ exitCode: 0, outputs: { name: 'diatom-11-1', state: 'gone' } });
-    expect(stopped.summary).toMatch(/`diatom-11-1` \| gone \| 0\.\d+ h \| 0\.\d+ EUR/);
+    expect(stopped.summary).toMatch(/`diatom-11-1` \| gone \| [\d.]+ h \| [\d.]+ h × 36\.00 EUR = [\d.]+ EUR/);
     expect(server.isRunning()).toBe(false);
     await expectNoTimer('diatom-11-1', server);
 
     const again = await runGpuServer(server.run('stop', { runId: '11' }));
     expect(again).toMatchObject({ exitCode: 0, outputs: { state: 'gone' } });
     expect(again.summary).toContain('there was none');
+    const hours = readFileSync(join(owncloud.directory, 'gpu-hours.csv'), 'utf8').trimEnd().split('\n');
+    expect(hours).toEqual([hours[0], expect.stringMatching(/^diatom-11-1,.*Z,[\d.]+,36,[\d.]+,EUR$/)]);
   });
 
   test('commands and keys are in no command line of the host', async (context) => {
@@ -281,10 +298,10 @@ describe.concurrent('the driver “command”', () => {
   });
 
   test('a start-command that never ends is given up, and stopped', async (context) => {
-    const server = await machine(context, { inputs: { 'start-timeout-minutes': '0.1' }, beforeServer: 'sleep 1000' });
+    const server = await machine(context, { inputs: { 'start-timeout-minutes': '0.5' }, beforeServer: 'sleep 1000' });
     const result = await runGpuServer(server.run('start', { runId: '52' }));
     expect(result.exitCode).toBe(1);
-    expect(result.stdout).toContain('input start-timeout-minutes');
+    expect(result.stdout).toContain('start-command did not end within 24 s on 127.0.0.1');
     expect(server.isRunning()).toBe(false);
   });
 
@@ -292,7 +309,7 @@ describe.concurrent('the driver “command”', () => {
     const server = await machine(context, { beforeServer: 'echo no power >&2; exit 255' });
     const result = await runGpuServer(server.run('start', { runId: '53' }));
     expect(result.exitCode).toBe(1);
-    expect(result.stdout).toContain('start-command failed on 127.0.0.1 with exit code 254: no power');
+    expect(result.stdout).toContain('start-command failed on 127.0.0.1 with exit code 255: no power');
     await expectNoTimer('diatom-53-1', server);
   });
 
@@ -341,6 +358,18 @@ describe.concurrent('the driver “command”', () => {
       expect(server.isRunning()).toBe(false);
     });
 
+    test('disarms the timer of a run that is over, which would end what somebody switches on by hand', async (context) => {
+      const server = await machine(context);
+      await runUntil(server.run('start', { runId: '76' }), POINTS.afterStart, 'SIGKILL');
+      await until('the timer is armed', () => server.timers().some((line) => line.includes(' diatom-76-1')));
+      await until('the server runs', server.isRunning);
+      execFileSync('sh', ['-c', `kill "$(cat ${server.folder}/server.pid)"`]);
+      await until('somebody has switched it off', () => !server.isRunning());
+      server.api.runs.set('76', { status: 'completed', run_attempt: 1 });
+      expect(await runGpuServer(server.run('reap', { runId: '79' }))).toMatchObject({ exitCode: 0 });
+      await expectNoTimer('diatom-76-1', server);
+    });
+
     test('comes first in every start', async (context) => {
       const server = await machine(context);
       await runUntil(server.run('start', { runId: '72' }), POINTS.afterStart, 'SIGKILL');
@@ -386,6 +415,19 @@ describe.concurrent('the driver “command”', () => {
       expect(server.isRunning()).toBe(false);
     });
 
+    test('a server that comes on after the stop of a start that was killed is stopped again', async (context) => {
+      const server = await machine(context, { remote: false, beforeServer: 'sleep 6' });
+      const action = startGpuServer(server.run('start', { runId: '84' }));
+      await until('start-command runs', () => server.log('start').length > 0);
+      action.kill('SIGKILL');
+      await action.result;
+      // Another runner, where nobody knows of that start-command.
+      const elsewhere = { runId: '84', env: { RUNNER_TEMP: await mkdtemp(join(server.folder, 'elsewhere-')) } };
+      expect(await runGpuServer(server.run('stop', elsewhere))).toMatchObject({ exitCode: 0 });
+      expect(server.log('stop').length).toBeGreaterThan(1);
+      expect(server.isRunning()).toBe(false);
+    });
+
     test('a start that was killed is cleaned up by its post step', async (context) => {
       const server = await machine(context, { remote: false, inputs: { 'runner-labels': 'nobody' } });
       const killed = await runUntil(server.run('start', { runId: '82' }), POINTS.waitingForRunner, 'SIGKILL');
@@ -401,6 +443,53 @@ describe.concurrent('the driver “command”', () => {
       expect(result).toMatchObject({ exitCode: 0 });
       expect(result.stdout).toContain('nobody can say');
       await runGpuServer(server.run('stop', { runId: '83' }));
+    });
+  });
+
+  describe('a machine as institutions have them', () => {
+    test.for([
+      { shell: 'tcsh', runId: '95' },
+      { shell: 'sh', runId: '96' },
+    ])(
+      'whose login shell is $shell, and says things of its own, before and after',
+      async ({ shell, runId }, context) => {
+        requireCommand(shell, `“apt-get install ${shell}”`, ['-c', 'exit 0']);
+        const noise = `echo "Welcome to the cluster"; echo running; echo "Quota: all" >&2`;
+        const chatty = await startSshd({
+          environment: { XDG_STATE_HOME: state },
+          command: `/bin/sh -c '${noise}; ${shell} -c "$SSH_ORIGINAL_COMMAND"; echo stopped; echo Goodbye'`,
+        });
+        context.onTestFinished(() => chatty.stop());
+        const server = await machine(context, { inputs: chatty.inputs });
+        expect(await runGpuServer(server.run('start', { runId }))).toMatchObject({ exitCode: 0 });
+        expect(server.isRunning()).toBe(true);
+        const status = await runGpuServer(server.run('status', { runId }));
+        expect(status).toMatchObject({ exitCode: 0, outputs: { state: 'running' } });
+        expect(await runGpuServer(server.run('stop', { runId }))).toMatchObject({ exitCode: 0 });
+        expect(server.isRunning()).toBe(false);
+        await expectNoTimer(`diatom-${runId}-1`, server);
+      },
+    );
+
+    test('that is reached through another one only (ssh-jump), each with its own host key', async (context) => {
+      const jump = await startSshd({ publicKey: sshd.publicKey });
+      context.onTestFinished(() => jump.stop());
+      const through = { 'ssh-jump': `${jump.user}@127.0.0.1:${jump.port}` };
+      const both = { ...through, 'ssh-known-hosts': `${sshd.knownHosts}\n${jump.knownHosts}` };
+      const server = await machine(context, { inputs: both });
+      expect(await runGpuServer(server.run('start', { runId: '97' }))).toMatchObject({ exitCode: 0 });
+      expect(server.isRunning()).toBe(true);
+      const unknown = await runGpuServer(server.run('status', { runId: '97', inputs: { ...sshd.inputs, ...through } }));
+      expect(unknown.exitCode).toBe(1);
+      expect(unknown.stdout).toContain('or that of 127.0.0.1 (ssh-jump) is not');
+      await jump.stop();
+      const cut = await runGpuServer(server.run('status', { runId: '97' }));
+      expect(cut.exitCode).toBe(1);
+      expect(cut.stdout).toContain('(ssh-jump)');
+      expect(await runGpuServer(server.run('stop', { runId: '97', inputs: { 'ssh-jump': '' } }))).toMatchObject({
+        exitCode: 0,
+      });
+      expect(server.isRunning()).toBe(false);
     });
   });
 

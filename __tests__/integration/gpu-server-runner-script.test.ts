@@ -158,7 +158,7 @@ describe('a runner that', () => {
   it('is not in the folder named ends with a sentence', async () => {
     const { exitCode, stdout } = await start({ directory: work }, LONG, await anyConfiguration()).result;
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/runner-dir|no runner of GitHub/);
+    expect(stdout).toMatch(/runner-dir|not a runner of GitHub/);
   });
 });
 

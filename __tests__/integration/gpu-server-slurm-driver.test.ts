@@ -43,7 +43,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slurm-driver-'));
   work = join(folder, 'runners');
   api = await startGithubApi();
-  host = await openHost(ssh, context());
+  host = await openHost({ ...ssh, jump: undefined }, context());
 });
 
 afterEach(async () => {
@@ -134,17 +134,6 @@ describe('a start', () => {
     expect(environment).not.toContain('a-secret');
   });
 
-  it('whose words were cut short on their way asks for nothing', async () => {
-    const cut: Host = {
-      ...host,
-      run: (command, { input = '' } = {}) => host.run(command, { input: input.slice(0, -40) }),
-    };
-    const { message } = await failureOf(slurm({ host: cut }).start(await aStart()));
-    expect(message).toContain('The job arrived cut short.');
-    expect(await jobIds()).toEqual([]);
-    expect(await filesBelow(work)).toEqual([]);
-  });
-
   it.each<[string, Partial<SlurmSettings>, string]>([
     ['partition', { partition: 'none' }, 'Check slurm-partition'],
     ['GPU', { gres: 'tpu:1' }, 'Check slurm-gres'],
@@ -175,7 +164,7 @@ describe('a job', () => {
     const status = await slurm().status(NAME);
     expect(status.detail).toMatch(/has ended: FAILED \(NonZeroExitCode\)/);
     expect(await status.lastLines()).toBe('module: command not found');
-    expect(await readdir(join(work, NAME))).toEqual(['log']);
+    expect((await readdir(join(work, NAME))).toSorted()).toEqual(['log', 'repository']);
   });
 
   it('is ended by Slurm when its time is up, though its runner refuses to go', async () => {
@@ -205,7 +194,7 @@ describe('a stop', () => {
     await slurm().stop(NAME);
     await gone(NAME);
     expect(api.runnerNamed(NAME)?.status).toBe('offline');
-    expect(await filesBelow(work)).toEqual([`${NAME}/log`, `${NAME}/stopped`]);
+    expect(await filesBelow(work)).toEqual([`${NAME}/log`, `${NAME}/repository`, `${NAME}/stopped`]);
   });
 
   it('ends a job that queues, with its configuration', async () => {
@@ -213,7 +202,7 @@ describe('a stop', () => {
     await slurm().start(await aStart());
     await slurm().stop(NAME);
     await gone(NAME);
-    expect(await filesBelow(work)).toEqual([`${NAME}/stopped`]);
+    expect(await filesBelow(work)).toEqual([`${NAME}/repository`, `${NAME}/stopped`]);
   });
 
   it('can be repeated, and is fine with nothing', async () => {
@@ -267,6 +256,15 @@ describe('a list', () => {
     const minutes = ((job?.deadline?.getTime() ?? 0) - Date.now()) / 60_000;
     expect(minutes).toBeGreaterThan(50);
     expect(minutes).toBeLessThan(60);
+  });
+
+  it('knows its jobs by name and folder where the cluster overwrites their comment', async () => {
+    await slurm().start(await aStart());
+    await slurm().start(await aStart({ name: 'diatom-2-1', repository: 'example/other' }));
+    for (const id of (await cluster.command('squeue', '--noheader', '--format=%i')).split('\n').filter(Boolean)) {
+      await cluster.command('scontrol', 'update', `JobId=${id}`, 'Comment=project 4711');
+    }
+    expect((await slurm().list()).map(({ name }) => name)).toEqual([NAME]);
   });
 
   it('tidies up after a job that was ended by force, and leaves what is somebody’s', async () => {
@@ -333,6 +331,7 @@ function context() {
     signal: new AbortController().signal,
     env: {},
     temporary: folder,
+    limits: { answerMs: 30_000, stopMs: 30_000, startMs: 30_000 },
     repository: REPOSITORY,
     onWarning: (message: string) => expect.unreachable(message),
   };

@@ -74,14 +74,14 @@ async function aRun(
         'runner-dir': STAND_IN,
         'slurm-work-dir': work,
         'lifetime-hours': '1',
-        'stop-timeout-minutes': '2',
+        'stop-timeout-minutes': '1',
         ...ssh.inputs,
         ...inputs,
         ...more.inputs,
       },
     }),
     jobs: async () => (await cluster.jobs()).filter((job) => job.startsWith(`diatom-${runId}-`)),
-    files: () => filesBelow(work).filter((file) => !/\/(log|stopped)$/.test(file)),
+    files: () => filesBelow(work).filter((file) => !/\/(log|repository|stopped)$/.test(file)),
   };
 }
 
@@ -215,7 +215,7 @@ describe('a start that was killed, with nobody who stops anything: Slurm ends th
   });
 
   test.concurrent('and while the job queues, which never begins', async () => {
-    // All GPUs at once are not to be had while somebody has one.
+    // All GPUs at once are not free while somebody uses one.
     await cluster.command('sbatch', '--gres=gpu:1', '--time=600', '--output=/dev/null', '--wrap=sleep 3600');
     const one = await aRun('207', { inputs: { ...SHORT, 'slurm-gres': `gpu:${GPUS}` } });
     await runUntil(one.action('start'), POINTS.waitingForRunner, 'SIGKILL');

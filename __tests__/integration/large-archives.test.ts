@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
 import { openZip } from '../../src/archive/open-zip.ts';
-import { fillArchive } from '../../src/prepare-data/fill-archive.ts';
+import { fillArchive } from '../../src/prepare-data/archive-jobs.ts';
+import { startFillPool } from '../../src/prepare-data/fill-pool.ts';
 import type { FillJob } from '../../src/prepare-data/fill-thread.ts';
-import { startFillThreads } from '../../src/prepare-data/fill-threads.ts';
 import { type FillImage, packImages } from '../../src/prepare-data/packed-images.ts';
 import { addEntries } from '../helpers/archive-entries.ts';
 import { requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
@@ -57,7 +57,7 @@ describe('an archive with a file of more than 4 GiB, and one behind it, is read 
     await file.truncate(largeBytes);
     await file.close();
     const archive = await createArchive(path());
-    const threads = startFillThreads(path(), 1);
+    const threads = startFillPool(path(), 1);
     const job = { kind: 'file', path: source, name: 'downloads/large.zip' } as const;
     await fillArchive(archive, [job], { threads, signal: SIGNAL });
     await threads.close();
@@ -100,7 +100,7 @@ describe('an archive with deflated files, between stored ones, is read to its en
       looks: false,
       results: undefined,
     };
-    const threads = startFillThreads(path(), 1);
+    const threads = startFillPool(path(), 1);
     const manifest = join(folder, 'manifest.csv');
     await writeFile(manifest, text);
     const manifestJob = { kind: 'file', path: manifest, name: 'results/manifest.csv' } as const;

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFileServer } from '../../scripts/demo/file-server.ts';
-import type { ListeningServer } from '../../scripts/demo/listen.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { startFileServer } from '../../scripts/stand-ins/file-server.ts';
+import type { ListeningServer } from '../../scripts/stand-ins/listen.ts';
 import { startApache } from '../helpers/apache.ts';
 import { type TestData, testData } from '../helpers/test-data.ts';
 import { contentsOf, requireUnpackers, UNPACKERS } from '../helpers/unpack.ts';
@@ -67,7 +67,7 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (name, start) => {
     expect(result.summary).toContain(`verified by ${server.verifies}`);
   });
 
-  test('the archive, downloaded again, is the local one byte for byte, and alone but for its record', async () => {
+  test('the archive, downloaded again, is the local one byte for byte, and alone except for its record', async () => {
     const { 'archive-name': archive = '', 'archive-path': path = '', 'archive-url': url = '' } = result.outputs;
     const folderUrl = server.filesUrl + FOLDER.split('/').map(encodeURIComponent).join('/');
     expect(decodeURIComponent(url)).toBe(decodeURIComponent(`${folderUrl}/${archive}`));
@@ -125,7 +125,7 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (name, start) => {
     expect(same.outputs).toMatchObject({ changed: 'false', 'archive-name': name });
     const third = await prepare({ ...inputs, 'n-test': '21%' });
     expect(third.exitCode, third.stdout).toBe(0);
-    expect(third.stdout).toContain(`that “${name}” tells of`);
+    expect(third.stdout).toContain(`that “${name}” lists`);
     expect(third.outputs).toMatchObject({ changed: 'true', 'train-count': result.outputs['train-count'] });
   });
 

@@ -4,26 +4,28 @@ import { mkdtemp } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type ActionResult, runAction, startAction } from '../../scripts/run-action.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type ActionResult, type RunningAction, runAction, startAction } from '../../scripts/run-action.ts';
+import { trainingKey } from '../../src/model/training-key.ts';
 import { type ApacheServer, startApache } from '../helpers/apache.ts';
 import { run } from '../helpers/commands.ts';
 import { containersNamed, type DockerEngine, makeSmallImage, startDocker } from '../helpers/docker.ts';
 import { type Registry, startRegistry } from '../helpers/registry.ts';
+import { bmp } from '../helpers/tiny-data-set.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
 const IMAGE = 'diatom-actions-tests/small:1';
 /** What the containers of these tests are named by; a run of anybody else has another number. */
 const RUN_ID = String(900_000_000 + process.pid);
 
-/** A small data set of two classes; “images” are texts, because nothing here looks at them. */
-const IMAGES = ['train', 'test'].flatMap((split) =>
-  ['Gomphonema', 'Hannaea'].flatMap((label) =>
+/** A small data set of two classes. */
+const IMAGES = ['train', 'test'].flatMap((split, side) =>
+  ['Gomphonema', 'Hannaea'].flatMap((label, kind) =>
     Array.from({ length: split === 'train' ? 3 : 20 }, (_, index) => ({
       path: `${split}/${label}/${index}.png`,
       label,
       split,
-      content: `${split} ${label} ${index}`,
+      content: bmp(100 * side + 50 * kind + index),
       group: index === 7 ? `${label}/slide` : '',
     })),
   ),
@@ -385,6 +387,114 @@ echo "is train""ing"; while true; do sleep 0.1; done
   });
 });
 
+describe('a checkpoint that outlives the machine', () => {
+  /** Writes a checkpoint after an epoch, and another one when it is asked to stop; trains to its end from what it finds. */
+  const KEEPING = `
+kept=$OUTPUT_DIR/checkpoint; mkdir -p $kept
+save() { echo "$1" > $kept/.new; mv $kept/.new $kept/checkpoint.pt; }
+if [ -e $kept/checkpoint.pt ]; then
+  echo "going on from $(cat $kept/checkpoint.pt)"; rm -r $kept
+  ${TRAIN}
+  exit 0
+fi
+trap 'save "the signal"; exit 143' TERM
+save "an epoch"; echo "is train""ing"; while true; do sleep 0.1; done
+`;
+  let machines = 0;
+
+  /** Another attempt of the same run, on a machine that has nothing of the one before. */
+  const attempt = (inputs: Readonly<Record<string, string>>, onOutput: (text: string) => void = () => {}) => {
+    machines++;
+    const place = join(base, `machine-${machines}`);
+    mkdirSync(place);
+    const action = startAction({
+      ...options({ 'train-command': KEEPING, 'checkpoint-minutes': '60', ...inputs }),
+      workspace: place,
+      onOutput,
+    });
+    return { action, place };
+  };
+  const folderOf = (key: string) => join(owncloud.directory, 'checkpoints', `${RUN_ID}-${key}`);
+  const storedIn = (folder: string) => {
+    const { files } = JSON.parse(readFileSync(join(folder, 'checkpoint.json'), 'utf8'));
+    return files.map(({ sha256 }: { sha256: string }) => readFileSync(join(folder, sha256), 'utf8'));
+  };
+
+  /** Begins one, and lets `meanwhile` work when it trains. */
+  const whileTraining = async (
+    inputs: Readonly<Record<string, string>>,
+    meanwhile: (action: RunningAction, place: string, log: () => string) => Promise<void> | void,
+  ) => {
+    let log = '';
+    let isTraining = () => {};
+    const training = new Promise<void>((resolve) => {
+      isTraining = resolve;
+    });
+    const { action, place } = attempt(inputs, (text) => {
+      log += text;
+      if (log.includes('is training')) isTraining();
+    });
+    await Promise.race([training, action.result]);
+    await meanwhile(action, place, () => log);
+    return action.result;
+  };
+
+  test.each([
+    ['SIGTERM', (action: RunningAction) => action.kill('SIGTERM'), {}],
+    ['timeout-minutes', () => {}, { 'timeout-minutes': '0.1' }],
+  ])(
+    'a training that is stopped by %s stores its last state, from which another machine goes on',
+    async (by, stop, more) => {
+      const stopped = await whileTraining({ key: by, ...more }, (action) => stop(action));
+      expect(stopped.exitCode).toBe(1);
+      const folder = folderOf(trainingKey(by));
+      expect(storedIn(folder), stopped.stdout).toEqual(['the signal\n']);
+      const { action, place } = attempt({ key: by, ...more, 'timeout-minutes': '' });
+      const next = await action.result;
+      expect(next, next.stdout).toMatchObject({ exitCode: 0 });
+      expect(next.stdout).toContain('going on from the signal');
+      expect(readFileSync(join(place, 'model', 'model.pth'), 'utf8')).toBe('weights\n');
+      expect(existsSync(folder)).toBe(false);
+    },
+  );
+
+  test('with other settings it is not used, which is said', async () => {
+    await whileTraining({ key: 'other' }, (action) => action.kill('SIGTERM'));
+    const other = await whileTraining({ key: 'other', env: 'EPOCHS=4' }, (action) => action.kill('SIGTERM'));
+    expect(other.stdout).not.toContain('going on');
+    expect(other.stdout).toMatch(/::warning::The checkpoint in .* is not used.*another state of the settings \(env\)/);
+  });
+
+  test('a folder of a disk keeps it in place of ownCloud', async () => {
+    const inputs = { key: 'disk', 'checkpoint-folder': join(base, 'cluster') };
+    await whileTraining(inputs, (action) => action.kill('SIGTERM'));
+    const folder = join(base, 'cluster', `${RUN_ID}-disk`);
+    expect([storedIn(folder), statSync(folder).mode & 0o777]).toEqual([['the signal\n'], 0o700]);
+    expect(existsSync(folderOf('disk'))).toBe(false);
+    const next = await attempt(inputs).action.result;
+    expect(next, next.stdout).toMatchObject({ exitCode: 0 });
+    expect(next.stdout).toContain('going on from the signal');
+    expect(readdirSync(join(base, 'cluster'))).toEqual([]);
+  });
+
+  test('a training goes on to its end while ownCloud is away, with a warning', async () => {
+    const command = `
+mkdir $OUTPUT_DIR/checkpoint; echo state > $OUTPUT_DIR/checkpoint/checkpoint.pt; echo "is train""ing"
+while [ ! -e $OUTPUT_DIR/go ]; do sleep 0.1; done
+${TRAIN}`;
+    const inputs = { key: 'away', 'train-command': command, 'checkpoint-minutes': '0.05' };
+    const ended = await whileTraining(inputs, (action, place, log) =>
+      owncloud.whileAway(async () => {
+        await vi.waitFor(() => expect(log()).toContain('The checkpoint could not be stored'), 120_000);
+        writeFileSync(join(place, 'model', 'go'), '');
+        await action.result;
+      }),
+    );
+    expect(ended, ended.stdout).toMatchObject({ exitCode: 0 });
+    expect(ended.summary).toMatch(/The checkpoint could not be stored in the folder “checkpoints/);
+  });
+});
+
 describe('an image in a registry that wants a sign-in', () => {
   let registry: Registry;
   let image: string;
@@ -493,16 +603,51 @@ describe('compared with the model in production', () => {
     expect(images.filter(({ path }: { path: string }) => path === 'test/Hannaea/5.png')).toEqual([
       {
         path: 'test/Hannaea/5.png',
-        sha256: sha256('test Hannaea 5'),
+        sha256: sha256(bmp(155)),
         label: 'Hannaea',
         candidate: 'Gomphonema',
         production: 'Hannaea',
       },
     ]);
     expect(result.summary).toContain('| Hannaea | 15 | 15 | 0 | 15 | 0 | 🔻 **worse beyond chance** |');
-    expect(read('became_wrong.html', 'compared')).toContain(Buffer.from('test Hannaea 5').toString('base64'));
+    expect(read('became_wrong.html', 'compared')).toContain(bmp(155).toString('base64'));
     // What the whole test set is taken for is there, too.
     expect(read('predictions.csv', 'compared').trim().split('\n')).toHaveLength(41);
+  });
+
+  test('the best version that was in production is tested, too, and card, summary and comparison name it', async () => {
+    const { VERSION, ...files } = PRODUCTION;
+    publish(PRODUCTION);
+    const versions = { 'v-best': 0.99, [VERSION.trim()]: 0.8 };
+    for (const [name, accuracy] of Object.entries(versions)) {
+      const folder = join(owncloud.directory, place, '..', name);
+      mkdirSync(folder, { recursive: true });
+      const record = { promotions: [{ replaced: null }] };
+      const texts = {
+        'verdict.json': JSON.stringify(record),
+        'metrics.json': `{"accuracy":${accuracy},"macro_f1":0.8}`,
+      };
+      for (const [file, text] of Object.entries({ ...files, ...texts })) writeFileSync(join(folder, file), text);
+    }
+    // Weights that the test takes for old ones, and yet others than production's.
+    writeFileSync(join(owncloud.directory, place, '..', 'v-best', 'model.pth'), 'the best old weights');
+    const card = 'printf "# Mine\\n" > "$OUTPUT_DIR/MODEL_CARD.md"';
+    const result = await compare({ 'train-command': `${TRAIN}\n${card}`, 'test-command': `${TEST}\n${PREDICT}` });
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stdout).toContain('The best other version that was in production is v-best.');
+    const { best, images } = JSON.parse(read('comparison.json', 'compared'));
+    expect(best).toEqual({ version: 'v-best', not_compared: null });
+    expect(images).toHaveLength(34);
+    for (const { label, best } of images) expect(best).toBe(label);
+    const words = 'The model is worse than v-best (the best other version that was in production), on 34 test images';
+    expect(read('MODEL_CARD.md', 'compared')).toContain('# Mine\n\n## Compared with production\n\nThe model is worse');
+    expect(read('MODEL_CARD.md', 'compared')).toContain(
+      `${words} that neither was trained on: 0 newly right, 15 newly`,
+    );
+    expect(result.summary).toContain(words);
+    for (const name of Object.keys(versions)) {
+      rmSync(join(owncloud.directory, place, '..', name), { recursive: true });
+    }
   });
 
   test('too few images are said', async () => {

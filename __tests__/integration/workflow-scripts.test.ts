@@ -182,7 +182,7 @@ describe('a part of the settings that did not arrive', () => {
     ]);
   });
 
-  test('is none when all are there', async () => {
+  test('stops nothing when all are there', async () => {
     const there = PARTS.filter((line) => line.endsWith('true'));
     expect(await check(there)).toMatchObject({ exitCode: 0, log: '' });
   });

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { listArchives } from '../../src/owncloud/archive-folder.ts';
 import { connectTo, errorOf, ownServer, SWIFT } from '../helpers/owncloud.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { uploadFile } from '../../src/owncloud/upload.ts';
 import { connectTo, errorOf, localFile, otherServer, ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
 
@@ -269,7 +269,7 @@ describe('any other WebDAV server', () => {
     expect(asked).toEqual(['/dav/', '/dav/', '/dav/a%20b/']);
   });
 
-  test.each([200, 404, 405])('a website that answers PROPFIND with %i is told apart', async (status) => {
+  test.each([200, 404, 405])('a website that answers PROPFIND with %i is recognised', async (status) => {
     const server = await otherServer((_, response) => response.writeHead(status).end('<html>Hello</html>'));
     const error = await errorOf(connectTo(server.url));
     expect(error.message).toContain('neither an ownCloud or Nextcloud');
@@ -333,7 +333,7 @@ describe('a project space of Infinite Scale or OpenCloud (a stand-in that has on
   });
 
   test.each([
-    ['of which the account has none', { value: [] }, 'has no such space for this account'],
+    ['that the account does not have', { value: [] }, 'has no such space for this account'],
     [
       'that lies elsewhere',
       { value: [{ driveAlias: 'project/team', root: { webDavUrl: 'https://evil.example/x' } }] },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { copyFolder } from '../../src/owncloud/copy-folder.ts';
 import { listFolder } from '../../src/owncloud/list-folder.ts';
 import { moveFolder } from '../../src/owncloud/move-folder.ts';
@@ -79,7 +79,7 @@ test('renaming never overwrites, and says so', async () => {
   expect((await readdir(directory)).sort()).toEqual(['free', 'taken']);
 });
 
-test('a copy whose answer got lost is found whole, and one that was cut short is made anew under another name', async () => {
+test('a copy whose answer got lost is found whole, and one that was cut short is made again under another name', async () => {
   let copies = 0;
   const { remote, directory } = await setUp(async ({ method }, proceed) => {
     if (method !== 'COPY') return undefined;

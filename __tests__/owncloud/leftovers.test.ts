@@ -38,6 +38,8 @@ test('what killed runs of the repository left is deleted after a day, and nothin
     [`c.zip.uploading-${markOf('other/repository', '17')}-0123abcd`, OLD],
     ['d.zip.uploading-0123abcd', OLD],
     ['e.zip', OLD],
+    [`diatom-actions-write-check-${MARK}-0123abcd.txt`, OLD],
+    ['diatom-actions-write-check-0123abcd.txt', OLD],
   ] as const;
   const folders = [
     [`diatom-actions-${MARK}-${PIECES}`, OLD],
@@ -59,18 +61,20 @@ test('what killed runs of the repository left is deleted after a day, and nothin
   const options = { policy: SWIFT };
   const removed = await removeLeftovers(
     remote,
-    { folder: 'sets', repository: 'o/diatoms.of_lakes', now: NOW },
+    { folders: ['sets'], repository: 'o/diatoms.of_lakes', now: NOW },
     options,
   );
-  expect(removed).toEqual([files[0][0], folders[0][0]]);
-  expect((await readdir(folder)).toSorted()).toEqual(files.slice(1).map(([name]) => name));
+  const trial = `diatom-actions-write-check-${MARK}-0123abcd.txt`;
+  expect(removed).toEqual([files[0][0], trial, folders[0][0]]);
+  const left = files.slice(1).flatMap(([name]) => (name === trial ? [] : [name]));
+  expect((await readdir(folder)).toSorted()).toEqual(left.toSorted());
   expect((await readdir(uploads)).toSorted()).toEqual(
     folders
       .slice(1)
       .map(([name]) => name)
       .toSorted(),
   );
-  expect(await removeLeftovers(remote, { folder: 'sets', repository: undefined, now: NOW }, options)).toEqual([]);
+  expect(await removeLeftovers(remote, { folders: ['sets'], repository: undefined, now: NOW }, options)).toEqual([]);
 });
 
 test('a server that does not list them, or a folder that is not there, is no failure', async () => {
@@ -81,7 +85,7 @@ test('a server that does not list them, or a folder that is not there, is no fai
   const warnings: string[] = [];
   const options = { policy: SWIFT, onWarning: (text: string) => void warnings.push(text) };
   const place = { repository: 'o/r', now: NOW };
-  expect(await removeLeftovers(remote, { ...place, folder: 'sets' }, options)).toEqual([]);
+  expect(await removeLeftovers(remote, { ...place, folders: ['sets'] }, options)).toEqual([]);
   expect(warnings.join()).toContain('was not looked for');
-  expect(await removeLeftovers(remote, { ...place, folder: 'nowhere' }, options)).toEqual([]);
+  expect(await removeLeftovers(remote, { ...place, folders: ['nowhere'] }, options)).toEqual([]);
 });

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Hook, SeenRequest } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook, SeenRequest } from '../../scripts/stand-ins/owncloud-server.ts';
 import { checkWriteAccess } from '../../src/owncloud/check-access.ts';
-import { requireUsableFolder } from '../../src/owncloud/folder.ts';
+import { requireUsableFolder } from '../../src/owncloud/ensure-folder.ts';
 import { removeOldArchives } from '../../src/owncloud/keep-last.ts';
 import { linkEndpoints } from '../../src/owncloud/public-link.ts';
 import { uploadFile } from '../../src/owncloud/upload.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Answer, Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Answer, Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { openRemote } from '../../src/owncloud/read-file.ts';
 import { connectTo, errorOf, ownServer, SWIFT } from '../helpers/owncloud.ts';
 

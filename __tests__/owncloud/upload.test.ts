@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Answer, Hook, SeenRequest } from '../../scripts/demo/owncloud-server.ts';
+import type { Answer, Hook, SeenRequest } from '../../scripts/stand-ins/owncloud-server.ts';
 import { uploadFile } from '../../src/owncloud/upload.ts';
 import { connectTo, errorOf, localFile, ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
 

@@ -78,7 +78,7 @@ describe.runIf(process.platform !== 'win32')('a cancelled run', () => {
     const traits = { etag: '"1"', ranges: true };
     let downloads = 0;
     const server = await startServer((request, response) => {
-      // Not a download, but a look at the directory, or whether it can be had in pieces.
+      // Not a download, but a look at the directory, or at whether it comes in pieces.
       const isLook = request.method === 'HEAD' || request.headers.range?.startsWith('bytes=-');
       if (isLook) return sendFile(request, response, zip, traits);
       downloads++;

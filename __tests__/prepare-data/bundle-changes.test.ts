@@ -49,7 +49,7 @@ describe('what has changed since the data set before', () => {
     expect(told(csv)).toEqual(CHANGES);
     const archive = await contentsOf(outputs['archive-path'] ?? '');
     expect(String(archive.get('changes.csv'))).toBe(csv);
-    // What is told of an image is found in the manifest.
+    // What is said about an image is found in the manifest.
     const manifest = parseCsv(String(archive.get('manifest.csv')));
     const placeOf = (row: Map<string, string>) => ['path', 'crc32', 'bytes'].map((column) => row.get(column)).join(' ');
     const places = new Set(manifest.map(placeOf));

@@ -136,13 +136,13 @@ describe('a connection that breaks', () => {
     expect(outputs['archive-sha256']).toBe(await sumWhenWhole());
   });
 
-  test('and begins anew, with the same zip', async () => {
+  test('and starts from the beginning, with the same zip', async () => {
     const { exitCode, outputs } = await start(await serveZip(ZIP, breakOff(ZIP), all(ZIP, '"2"'))).result;
     expect(exitCode).toBe(0);
     expect(outputs['archive-sha256']).toBe(await sumWhenWhole());
   });
 
-  test('and begins anew, with another zip: nothing of an archive stays', async () => {
+  test('and starts from the beginning, with another zip: nothing of an archive stays', async () => {
     const other = buildZip({ entries: [{ name: 'a/1.png', data: noise('other') }] });
     const result = await start(await serveZip(ZIP, breakOff(ZIP), all(other, '"2"'))).result;
     expect(errorOf(result)).toBe(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { filesBelow } from '../helpers/files-below.ts';
 import { errorOf, expectNoSecrets, prepareDataFixture } from '../helpers/prepare-data.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
@@ -19,7 +19,7 @@ test('a zip that says what it lacks ends the run red, before anything is uploade
   const image = { name: 'Hannaea/a.bmp', data: bmp(1) };
   const note = { name: 'missing_files.json', data: '{"/Hannaea/b.bmp":"gone"}' };
   replaceZip('hannaea-1.zip', buildZip({ entries: [image, note] }));
-  expect(errorOf(await run())).toContain('tells of a file that it lacks.\n  /Hannaea/b.bmp: gone\n');
+  expect(errorOf(await run())).toContain('names a file that it lacks.\n  /Hannaea/b.bmp: gone\n');
   expect(uploaded()).toEqual([]);
 });
 
@@ -110,7 +110,7 @@ describe('before anything is downloaded', () => {
     expect(filesBelow(workspace)).toEqual(['data/downloads/thesis.zip']);
   });
 
-  test('all faults of a file list are told in one error, without any of its text that is secret', async () => {
+  test('all faults of a file list are reported in one error, without any of its text that is secret', async () => {
     const { run, fileList } = await prepareDataFixture();
     const list = fileList.map((entry, index) => ({
       ...entry,

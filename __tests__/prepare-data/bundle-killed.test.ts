@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { filesBelow } from '../helpers/files-below.ts';
@@ -74,4 +74,19 @@ test('a second run in the folder of one that goes on is red, and changes nothing
   await action.result;
   expect(existsSync(part)).toBe(false);
   expect(filesBelow(workspace).filter((path) => path.includes('diatom-run'))).toEqual([]);
+});
+
+test('what killed runs of the repository left on the server is deleted a day later, and said', async () => {
+  const { run, uploaded, cloud } = await prepareDataFixture();
+  const pieces = `.uploads.part/diatom-actions-lab-diatoms-17-${'01'.repeat(16)}`;
+  const old = 'diatom_set-2026-11-22-17-45-00.zip.uploading-lab-diatoms-17-0123abcd';
+  const young = old.replace('0123abcd', '4567abcd');
+  mkdirSync(join(cloud.directory, pieces), { recursive: true });
+  for (const name of [old, young]) writeFileSync(join(cloud.directory, name), 'half');
+  const yesterday = (Date.now() - 25 * 3_600_000) / 1_000;
+  for (const name of [pieces, old]) utimesSync(join(cloud.directory, name), yesterday, yesterday);
+  const { stdout } = await run({}, { GITHUB_REPOSITORY: 'lab/diatoms', GITHUB_RUN_ID: '18' });
+  expect(stdout).toContain(`left by runs that were cut short: ${old}, ${basename(pieces)}`);
+  expect(uploaded().filter((path) => path.includes('.uploading-'))).toEqual([young]);
+  expect(readdirSync(join(cloud.directory, '.uploads.part'))).toEqual([]);
 });

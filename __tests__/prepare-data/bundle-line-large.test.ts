@@ -95,13 +95,13 @@ describe.runIf(process.platform === 'linux')('split: keep with low-disk, of arch
     const there = stored();
     const killed = await killAtPiece(2);
     expect(killed.exitCode).toBe(137);
-    // The pieces that it has left are no file of anybody’s.
+    // The pieces that it has left behind are not shown as a file.
     expect(stored()).toEqual(there);
 
     const next = await run();
     expect(next.exitCode, next.stdout).toBe(0);
     expect(pieces()).toBeGreaterThan(2);
-    expect(next.stdout).toContain(`that “${first.outputs['archive-name']}” tells of`);
+    expect(next.stdout).toContain(`that “${first.outputs['archive-name']}” lists`);
     expect(next.outputs).toMatchObject({ 'test-count': '6', 'train-count': '24' });
     const name = next.outputs['archive-name'] ?? '';
     const after = sidesOf(name);

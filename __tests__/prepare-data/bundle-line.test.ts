@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { parseCsv } from '../../src/dataset/csv.ts';
 import { parseSides } from '../../src/dataset/sides.ts';
 import { contentsOf, errorOf, expectNoSecrets, prepareDataFixture } from '../helpers/prepare-data.ts';
@@ -193,7 +193,7 @@ describe('split: keep', () => {
     expect(moved.outputs, moved.stdout).toMatchObject({ changed: 'true' });
     addImages(2);
     const next = await run({ 'owncloud-folder': 'new' });
-    expect(next.stdout).toContain(`that “${moved.outputs['archive-name']}” tells of`);
+    expect(next.stdout).toContain(`that “${moved.outputs['archive-name']}” lists`);
     const known = await sidesIn(`old/${first}`);
     for (const [sha256, side] of await sidesIn(`new/${next.outputs['archive-name']}`)) {
       expect(side).toBe(known.get(sha256) ?? side);
@@ -385,6 +385,7 @@ async function dropFixture(link: { readonly token: string; readonly permissions:
 describe('runs beside each other', () => {
   test('of two that follow on the same archive, one ends red and takes back what it stored', async () => {
     let [isHeld, mine, others] = [false, 0, 0];
+    const held = Promise.withResolvers<void>();
     const both = Promise.withResolvers<void>();
     const { run, start, uploaded } = await lineFixture(async ({ method, headers, path }) => {
       if (method === 'PROPFIND' && headers['depth'] === '1' && path.endsWith('/sets/')) {
@@ -395,6 +396,7 @@ describe('runs beside each other', () => {
       // Neither goes on to its end before both have seen the folder.
       if (method === 'PUT') {
         isHeld = true;
+        held.resolve();
         await both.promise;
       }
       return undefined;
@@ -402,6 +404,8 @@ describe('runs beside each other', () => {
     const other = temporaryFolder();
     const inputs = { ...KEEP, 'owncloud-folder': 'sets' };
     const first = start(inputs);
+    await held.promise;
+    // Another second, and so another name.
     await sleep(1_100);
     const second = start(inputs, {}, other);
     const results = await Promise.all([first.result, second.result]);

@@ -39,7 +39,7 @@ describe('a run with nothing new', () => {
     { split: 'keep' },
     { split: 'shuffle' },
     { split: 'stable', 'n-test': '20%' },
-  ])('downloads and uploads nothing, and gives the last archive: %j', async (inputs) => {
+  ])('downloads and uploads nothing, and gives the last archive; its check reads no zip either: %j', async (inputs) => {
     const { run, written, sent, sources, uploaded, fileList } = await countedFixture();
     const first = await run(inputs);
     expect(first.exitCode, first.stdout).toBe(0);
@@ -56,6 +56,12 @@ describe('a run with nothing new', () => {
     expectNoSecrets(
       second,
       fileList.map(({ file_url }) => file_url),
+    );
+    const check = await run({ ...inputs, check: 'true' });
+    expect(check.exitCode, check.stdout).toBe(0);
+    expect(sent()).toBe(0);
+    expect(check.stdout).toContain(
+      `nothing is new, all zips and options are those of “${first.outputs['archive-name']}”`,
     );
   });
 
@@ -116,7 +122,7 @@ describe('a run with nothing new', () => {
     expect(readdirSync(join(workspace, 'data', 'downloads'))).toEqual([]);
   });
 
-  test('keep-data fills the folder all the same, and keep-archive fetches the archive', async () => {
+  test('keep-data fills the folder anyway, and keep-archive fetches the archive', async () => {
     const { run, written, workspace } = await countedFixture();
     const first = await run({ split: 'keep' });
     const second = await run({ split: 'keep', 'keep-data': 'true', 'keep-archive': 'true' });
@@ -146,7 +152,20 @@ describe('something is new', () => {
     expect((await run({ split: 'keep', ...inputs })).outputs['changed']).toBe('true');
   });
 
-  test('a zip that was written anew, the archive is gone or cut short, or its record is damaged', async () => {
+  test('how wide a pixel is, which is set for each entry and stands in dataset.json', async () => {
+    const { run, fileList, workspace } = await countedFixture();
+    const first = await run({ split: 'keep' });
+    const told = JSON.stringify(
+      fileList.map((entry, index) => (index === 0 ? { ...entry, um_per_pixel: 0.5 } : entry)),
+    );
+    const second = await run({ split: 'keep', 'file-list': told, 'keep-data': 'true' });
+    expect(second.outputs).toMatchObject({ changed: 'true', 'data-identity': first.outputs['data-identity'] });
+    const text = readFileSync(join(workspace, 'data', 'results', 'dataset.json'), 'utf8');
+    expect(text.match(/"um_per_pixel": 0.5/g)).toHaveLength(1);
+    expect((await run({ split: 'keep', 'file-list': told })).outputs['changed']).toBe('false');
+  });
+
+  test('a zip that was written again, the archive is gone or cut short, or its record is damaged', async () => {
     const { run, zips, cloud, fileList, sent } = await countedFixture();
     const first = await run({ split: 'keep' });
     utimesSync(join(zips, 'hannaea-1.zip'), new Date(0), new Date(86_400_000));
@@ -169,7 +188,7 @@ describe('something is new', () => {
     expect(first.outputs['archive-name']).not.toBe(last);
   });
 
-  test('a zip that can’t be had is red, not nothing new', async () => {
+  test('a zip that can’t be downloaded is red, not nothing new', async () => {
     const { run, breakLink } = await countedFixture();
     await run({ split: 'keep' });
     breakLink('hannaea-1.zip');

@@ -138,7 +138,7 @@ describe('a second run', () => {
   test.each(['listed', 'every'] as const)('with nothing new asks once, and downloads nothing: %s', async (kind) => {
     const fixture = await oneZipFixture();
     const { run, sources, sent } = fixture;
-    // What a server says of a file that is younger than a second is no proof.
+    // What a server says about a file that is younger than a second is no proof.
     await sleep(1_001 - (Date.now() % 1_000));
     const settings = { 'archive-content': 'results', 'keep-data': 'false' };
     expect((await run(fixture[kind], settings)).outputs['changed']).toBe('true');

@@ -10,8 +10,8 @@ import { temporaryFolder } from '../helpers/runner.ts';
  * run of this test, after a look at what changed.
  */
 const KNOWN = {
-  data: '0cbc4c2029f234179067d4190a42b944d5a51fa54cda03dda35d0f32f1a423bc',
-  results: 'ff2b1181d45fb7e8c8411ae9541f47c11da5ef0d08f90488e9d79973e7b84656',
+  data: 'cc4732aaff4eedcfff4afe6f9caa4d8dcbd0b0327a3437cf3c4baabaea18df0f',
+  results: '7cf831a90e041456eed249251e858a2a75885a6d4f77853e36648f6f563b0292',
 };
 
 test.each(Object.entries(KNOWN))('the archive of %s has the bytes that it has everywhere', async (content, sha256) => {
@@ -52,7 +52,7 @@ test('another seed gives another split; a drawn one is reported, and gives its s
   expect(other.outputs['archive-sha256']).not.toBe(drawn.outputs['archive-sha256']);
 });
 
-test('nothing in an archive tells of the machine, the run or an address', async () => {
+test('nothing in an archive names the machine, the run or an address', async () => {
   const { run, workspace, cloud, fileList } = await prepareDataFixture();
   const { outputs } = await run({ 'keep-archive': 'true', 'archive-content': 'results' });
   const archive = await contentsOf(outputs['archive-path'] ?? '');

@@ -48,7 +48,7 @@ describe('the shipped bundle, started as a runner does', () => {
       classes: '{"Gomphonema":{"train":7,"test":3},"Hannaea":{"train":15,"test":6}}',
     });
 
-    // What is on the server is what was told, and nothing else is there.
+    // What is on the server is what was reported, and nothing else is there.
     expect(uploaded()).toEqual([`data sets/2026/${name}`, `data sets/2026/${name}.run.json`]);
     const remote = readFileSync(join(cloud.directory, 'data sets', '2026', name));
     expect(createHash('sha256').update(remote).digest('hex')).toBe(outputs['archive-sha256']);
@@ -100,7 +100,7 @@ describe('the shipped bundle, started as a runner does', () => {
     expect(summary).toMatch(/\| not an image \| 1 \| hannaea-1\.zip: Hannaea\/readme\.txt \|/);
     expect(summary).toMatch(/\| outside the folder \| 1 \| gomphonema\.zip: export\/other\/99\.bmp \|/);
     expect(summary).toContain(
-      '1 broken image is in the data set all the same (broken-images: keep). gomphonema.zip: export/Gomphonema/s1\\_broken.png is a text',
+      '1 broken image is in the data set anyway (broken-images: keep). gomphonema.zip: export/Gomphonema/s1\\_broken.png is a text',
     );
     expect(summary).toContain('Fewer than 30 training images');
     for (const stage of ['Sign in', 'Plan', 'Download, organise and archive', 'Upload']) {

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { startFileServer } from '../../scripts/demo/file-server.ts';
 import { type ActionResult, runAction } from '../../scripts/run-action.ts';
+import { startFileServer } from '../../scripts/stand-ins/file-server.ts';
 import { startServer } from '../helpers/loopback-server.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 import { bmp, tinyFileList, writeTinyDataSet } from '../helpers/tiny-data-set.ts';
@@ -53,7 +53,7 @@ test.each(['failure', 'cancelled'])('a check is red when another step ended with
   expect(tablesOf(checked).rows.at(-1)).toBe('| ❌ | Registry | not ready: the log of its step says why |');
 });
 
-test('a check names a zip that can’t be had once', async () => {
+test('a check names a zip that can’t be downloaded, and only once', async () => {
   const checked = await checkWith('', ['hannaea-1.zip']);
   expect(checked.exitCode).toBe(1);
   expect(checked.stdout).toMatch(/::error::A run would fail:%0A- hannaea-1\.zip: The server \S+ answers 404/);
@@ -149,7 +149,7 @@ test('where every folder is a class, a check names these with their numbers of i
     expect(fine.exitCode, fine.stdout).toBe(0);
     const { rows } = tablesOf(fine);
     expect(rows[0]).toBe('| ✅ | File list | 1 zip, 2 labels |');
-    expect(rows[1]).toMatch(/can be had, .*\. Its folders: Cymbella \(9 images\), Hannaea \(5 images\) \|$/);
+    expect(rows[1]).toMatch(/can be downloaded, .*\. Its folders: Cymbella \(9 images\), Hannaea \(5 images\) \|$/);
     expect(rows.at(-1)).toMatch(/1 to pass; every class that it names is a label/);
     const wrong = await checkZip(files.url, EVERY_FOLDER, 'recall[Navicula] >= 0.7');
     expect(wrong.stdout).toMatch(/Gate: no model of this data set could pass: .*recall\[Navicula\]/);

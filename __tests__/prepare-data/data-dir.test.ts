@@ -50,7 +50,7 @@ describe('a data folder', () => {
     await openDataDir(join(workspace, 'data'), workspace);
   });
 
-  test('of an earlier run is emptied, but for downloads that can be resumed', async () => {
+  test('of an earlier run is emptied, except for downloads that can be resumed', async () => {
     const workspace = temporaryFolder();
     const { path, downloads, results } = await openDataDir(join(workspace, 'data'), workspace);
     await put(join(downloads, 'a.zip'));

@@ -2,15 +2,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openZip, type ZipEntry } from '../../src/archive/open-zip.ts';
-import { type FillThreads, startFillThreads } from '../../src/prepare-data/fill-threads.ts';
+import { type FillPool, startFillPool } from '../../src/prepare-data/fill-pool.ts';
 import { createIdentities } from '../../src/prepare-data/identities.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 import { buildZip } from '../helpers/zip-builder.ts';
 
-let threads: FillThreads;
+let threads: FillPool;
 
 beforeEach(() => {
-  threads = startFillThreads('', 1);
+  threads = startFillPool('', 1);
 });
 
 afterEach(() => threads.close());

@@ -120,7 +120,7 @@ describe('inputs', () => {
     });
   });
 
-  test('a seed that is not given is drawn anew every time', async () => {
+  test('a seed that is not given is drawn again every time', async () => {
     const seeds = new Set<string>();
     for (let run = 0; run < 5; run++) seeds.add((await read({})).plan.seed);
     expect(seeds.size).toBe(5);

@@ -1,16 +1,18 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { digestFile } from '../../src/files/digest-file.ts';
 import { listArchives } from '../../src/owncloud/archive-folder.ts';
 import { createLineGuard } from '../../src/prepare-data/line-guard.ts';
-import { describeSides } from '../../src/prepare-data/local-archive.ts';
 import { filesBelow } from '../helpers/files-below.ts';
 import { connectTo, errorOf, ownServer, SWIFT, temporaryFolder } from '../helpers/owncloud.ts';
 
 const archive = (year: number) => `set-${year}-01-02-03-04-05.zip`;
 const OWN = archive(2026);
 
-async function guardedFolder(before: readonly string[] = []) {
+/** @param onWaiting called when the guard waits for another run */
+async function guardedFolder(before: readonly string[] = [], onWaiting: () => void = () => {}) {
   const server = await ownServer();
   const there = (name: string) => join(server.directory, name);
   for (const name of before) await writeFile(there(name), name);
@@ -19,11 +21,18 @@ async function guardedFolder(before: readonly string[] = []) {
   const waited: string[] = [];
   const guard = createLineGuard(
     { remote, ...where, name: OWN, before: await listArchives(remote, where, { policy: SWIFT }) },
-    { policy: SWIFT, patience: { patienceMs: 200, pauseMs: 10 }, onWaiting: (message) => waited.push(message) },
+    {
+      policy: SWIFT,
+      patience: { patienceMs: 500, pauseMs: 10 },
+      onWaiting: (message) => {
+        waited.push(message);
+        onWaiting();
+      },
+    },
   );
   const path = join(await temporaryFolder(), 'sides.csv');
   await writeFile(path, 'the sides');
-  guard.ready(await describeSides(path));
+  guard.ready({ path, ...(await digestFile(path, undefined)) });
   return { guard, there, waited, files: () => filesBelow(server.directory) };
 }
 
@@ -57,10 +66,9 @@ test('of two runs at the same point, the one with the later name ends at once', 
 });
 
 test('the one with the earlier name waits for the other, and goes on when that gives up', async () => {
-  const { guard, there, waited } = await guardedFolder();
-  const rival = there(`${archive(2027)}.sides.csv`);
-  await writeFile(rival, 'x');
-  setTimeout(() => void rm(rival), 50);
+  const name = `${archive(2027)}.sides.csv`;
+  const { guard, there, waited } = await guardedFolder([], () => rmSync(there(name)));
+  await writeFile(there(name), 'x');
   await guard.beforeNamed();
   expect(waited).toHaveLength(1);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ArchiveOutcome, Outcome } from '../../src/prepare-data/prepare.ts';
+import type { ArchiveOutcome, Outcome } from '../../src/prepare-data/outcome.ts';
 import { summaryMarkdown } from '../../src/prepare-data/summary.ts';
 
 const ARCHIVE: ArchiveOutcome = {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startOwncloudServer } from '../../scripts/demo/owncloud-server.ts';
+import { startOwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
 import { messageOf } from '../../src/errors.ts';
 import { filesOf, foldersOf, modelDir, promoteTask, publishTask, runPublish } from '../helpers/model.ts';
 import { PASSWORD, temporaryFolder, USER } from '../helpers/owncloud.ts';
@@ -53,7 +53,7 @@ test('an account that fills up at any moment of a publication loses no model and
     const failure = await runPublish({ url: server.url, task }).then(
       (outcome) => {
         expect(outcome.promoted, `room ${room}`).toBe(true);
-        // Whatever could not be written besides is said.
+        // Whatever else could not be written is named.
         const warnings = outcome.warnings.filter((warning) => !warning.includes('has no training-images.csv'));
         isThrough = warnings.length === 0;
         for (const warning of warnings) expect(warning).toContain('no space left for this account');

@@ -1,19 +1,25 @@
 import { expect, test } from 'vitest';
-import type { OwncloudServer } from '../../scripts/demo/owncloud-server.ts';
+import type { OwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
 import { parseGate } from '../../src/model/gate.ts';
 import type { JudgeTask } from '../../src/publish-model/inputs.ts';
 import { refusalOf } from '../../src/publish-model/outcome.ts';
 import { summaryMarkdown } from '../../src/publish-model/summary.ts';
 import { failureOf } from '../helpers/failure.ts';
-import { comparison, filesOf, metrics, modelDir, publishTask, rollBackTask, runPublish } from '../helpers/model.ts';
+import {
+  CLASSES,
+  comparedImages,
+  comparison,
+  filesOf,
+  metrics,
+  modelDir,
+  publishTask,
+  RULES,
+  rollBackTask,
+  runPublish,
+} from '../helpers/model.ts';
 import { ownServer } from '../helpers/owncloud.ts';
 
-const STRICT = {
-  gate: parseGate('macro_f1 >= 0.85'),
-  noWorse: false,
-  worseClasses: 'error' as const,
-  allowClassChange: false,
-};
+const STRICT = { ...RULES, gate: parseGate('macro_f1 >= 0.85') };
 const LAX = { ...STRICT, gate: parseGate('macro_f1 >= 0.4') };
 
 const judge = (server: OwncloudServer, version: string, changes: Partial<JudgeTask> = {}) =>
@@ -49,7 +55,7 @@ test('what was refused by the same rules is named with its reason, and is green;
   expect(production(server)).toBe('v1');
 });
 
-test('by another gate it is judged anew: promoted when it passes', async () => {
+test('by another gate it is judged again: promoted when it passes', async () => {
   const server = await serverWithRefused();
   const outcome = await judge(server, 'v2', { rules: LAX });
   expect([outcome.promoted, outcome.settled]).toEqual([true, undefined]);
@@ -68,7 +74,7 @@ test('by another gate that it fails as well it is refused once, red, and from th
   expect(production(server)).toBe('v1');
 });
 
-test('beside another production it is judged anew', async () => {
+test('beside another production it is judged again', async () => {
   const server = await serverWithRefused();
   await runPublish({ url: server.url, task: publishTask(await modelDir('c'), 'v3', { rules: STRICT }) });
   const outcome = await judge(server, 'v2');
@@ -79,12 +85,15 @@ test('beside another production it is judged anew', async () => {
 test('the comparison that was made in training counts as it did then', async () => {
   const server = await ownServer();
   await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1', { rules: LAX }) });
-  const worse = comparison('v1', { candidate: metrics({ accuracy: 0.5 }) });
+  const [label = ''] = CLASSES;
+  const images = comparedImages([{ label, images: 40, production: 36, candidate: 20 }]);
+  const worse = comparison('v1', { images, n_compared: 40 });
   const folder = await modelDir('b', { 'comparison.json': worse });
   await runPublish({ url: server.url, task: publishTask(folder, 'v2', { rules: { ...LAX, noWorse: true } }) });
   const again = await judge(server, 'v2', { rules: { ...STRICT, noWorse: true } });
   expect(refusalOf(again)).toContain('The model is worse than production’s');
-  expect(await judge(server, 'v2', { rules: LAX })).toMatchObject({ promoted: true });
+  const lax = { ...LAX, worseClasses: 'allow' as const };
+  expect(await judge(server, 'v2', { rules: lax })).toMatchObject({ promoted: true });
 });
 
 test('what a person has rolled back is never promoted again by itself', async () => {

@@ -60,7 +60,7 @@ test.each<[string, Partial<typeof HOLDER>, string?]>([
   ['a run of another repository', { repository: 'other/diatoms' }],
   ['a run of another server', { server: 'https://github.example.org' }],
   ['a run that nobody may ask about', {}, ''],
-])('the lock of %s is told by its age', async (_, holder, token) => {
+])('the lock of %s is judged by its age', async (_, holder, token) => {
   api.runs.set('17', { status: 'completed', run_attempt: 1 });
   api.runs.set('18', { status: 'in_progress', run_attempt: 2 });
   api.runs.set('19', { status: 'in_progress', run_attempt: 1 });

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { parseGate } from '../../src/model/gate.ts';
 import { refusalOf } from '../../src/publish-model/outcome.ts';
 import { failureOf } from '../helpers/failure.ts';
 import {
   CLASSES,
+  comparedImages,
   comparison,
   filesOf,
   foldersOf,
@@ -15,6 +16,7 @@ import {
   metrics,
   modelDir,
   publishTask,
+  RULES,
   rollBackTask,
   runPublish,
 } from '../helpers/model.ts';
@@ -35,7 +37,8 @@ async function digests(folder: string): Promise<string[]> {
 
 test('a first model becomes a version with the sums of its files, and production a copy that names it', async () => {
   const server = await ownServer();
-  const folder = await modelDir('a', { 'MODEL_CARD.md': '# Mine\n', 'plot.png': new Uint8Array([0, 255, 1]) });
+  const cards = { 'MODEL_CARD.md': '# Mine\n', 'README.md': '# Mine, too\n' };
+  const folder = await modelDir('a', { ...cards, 'plot.png': new Uint8Array([0, 255, 1]) });
   const outcome = await runPublish({ url: server.url, task: publishTask(folder, 'v1') });
   expect(outcome).toMatchObject({ version: 'v1', promoted: true, production: undefined, replaced: undefined });
   expect(foldersOf(server.directory)).toEqual(['production', 'v1']);
@@ -50,6 +53,27 @@ test('a first model becomes a version with the sums of its files, and production
   expect(await readdir(join(server.directory, MODEL_FOLDER, '.publish-lock'))).toEqual([]);
 });
 
+test('each file of a version is sent and asked about once, and a publication takes at most 60 requests', async () => {
+  const asked: string[] = [];
+  const server = await ownServer({
+    hook: ({ method, path }) => {
+      asked.push(`${method} ${basename(path)}`);
+      return undefined;
+    },
+  });
+  await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  asked.length = 0;
+  await runPublish({ url: server.url, task: publishTask(await modelDir('b'), 'v2') });
+  const files = ['model.pth', 'classes.json', 'metrics.json', 'training-images.csv', 'MODEL_CARD.md', 'README.md'];
+  for (const file of files) {
+    expect(asked.filter((request) => request.endsWith(` ${file}`) && !request.startsWith('GET'))).toEqual([
+      `PUT ${file}`,
+      `PROPFIND ${file}`,
+    ]);
+  }
+  expect(asked.length).toBeLessThanOrEqual(60);
+});
+
 test('a model without MODEL_CARD.md gets one with its figures and where it comes from', async () => {
   const server = await ownServer();
   const provenance = { image: 'x/y:1', image_digest: null, dataset: { name: 'set.zip', sha256: 'abc', seed: 7 } };
@@ -57,11 +81,12 @@ test('a model without MODEL_CARD.md gets one with its figures and where it comes
     url: server.url,
     task: publishTask(await modelDir('a', { 'provenance.json': provenance }), 'v1'),
   });
-  const card = filesOf(server.directory, 'production')?.['MODEL_CARD.md'];
+  const { 'MODEL_CARD.md': card, 'README.md': hubCard } = filesOf(server.directory, 'production') ?? {};
   expect(card).toContain('macro-F1 90.0 % (84.0 % to 96.0 %) on 20 test images');
   expect(card).toContain('| hannea, the arc | 90.0 % | 90.0 % | 90.0 % | 10 |');
   expect(card).toContain('| Seed of the split | 7 |');
   expect(card).toContain('| Image | x/y:1 |');
+  expect(hubCard).toContain(card?.trimEnd());
 });
 
 test('a second model replaces the first, which is kept; a third leaves only the newest copy of what it replaced', async () => {
@@ -95,7 +120,7 @@ test('a failed gate leaves production alone, keeps the version, and shows model,
   const before = filesOf(server.directory, 'production');
   const gate = parseGate('macro_f1 >= 0.85, recall["hannea, the arc"] >= 0.7, accuracy > 0.5');
   const weak = metrics({ accuracy: 0.6, macro_f1: 0.4321 });
-  const rules = { gate, noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
+  const rules = { ...RULES, gate };
   const task = publishTask(await modelDir('b', { 'metrics.json': weak }), 'v2', { rules });
   const outcome = await runPublish({ url: server.url, task });
   expect(outcome).toMatchObject({ promoted: false, production: { version: 'v1' } });
@@ -140,7 +165,7 @@ test('other classes, or the same in another order, are refused unless allowed', 
 
 test('no-worse-than-production asks for evidence as soon as there is a production', async () => {
   const server = await ownServer();
-  const rules = { gate: [], noWorse: true, worseClasses: 'error' as const, allowClassChange: false };
+  const rules = { ...RULES, noWorse: true };
   const run = async (version: string, compared: unknown) =>
     runPublish({
       url: server.url,
@@ -150,10 +175,11 @@ test('no-worse-than-production asks for evidence as soon as there is a productio
   expect(refusalOf(await run('v2', undefined))).toContain('no comparison.json');
   expect(refusalOf(await run('v3', comparison('v0')))).toContain('compared with version v0, but v1 is in production');
   expect(refusalOf(await run('v4', comparison('v1', { too_few: true, n_compared: 3 })))).toContain('Only 3 of 20');
-  const below = comparison('v1', { candidate: metrics({ macro_f1: 0.83 }) });
-  expect(refusalOf(await run('v5', below))).toContain('macro-F1 83.0 %, production 90.0 % (84.0 % to 96.0 %)');
-  const within = comparison('v1', { candidate: metrics({ macro_f1: 0.85, accuracy: 0.86 }) });
-  expect(refusalOf(await run('v6', within))).toBeUndefined();
+  const [label = ''] = CLASSES;
+  const below = comparison('v1', { images: comparedImages([{ label, images: 40, production: 36, candidate: 35 }]) });
+  expect(refusalOf(await run('v5', below))).toContain('0 newly right, 1 newly wrong');
+  const equal = comparison('v1', { candidate: metrics({ macro_f1: 0.85, accuracy: 0.86 }) });
+  expect(refusalOf(await run('v6', equal))).toBeUndefined();
   expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v6\n');
 });
 
@@ -243,6 +269,16 @@ test('keep-versions deletes the oldest versions, but never production’s, the o
   expect(foldersOf(server.directory)).toEqual(['a notebook', 'production', PREVIOUS, 'v1', 'v4', 'v5']);
 });
 
+test('keep-versions keeps the best version that was ever in production, for the next models to be compared with', async () => {
+  const server = await ownServer();
+  const accuracies = { v1: 0.9, v2: 0.97, v3: 0.95, v4: 0.9, v5: 0.9, v6: 0.9 };
+  for (const [version, accuracy] of Object.entries(accuracies)) {
+    const folder = await modelDir(version, { 'metrics.json': metrics({ accuracy }) });
+    await runPublish({ url: server.url, task: publishTask(folder, version), inputs: { keepVersions: 1 } });
+  }
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v2', 'v5', 'v6']);
+});
+
 /** The stand-in's answers to PROPFIND, changed. */
 const propfinds =
   (change: (xml: string) => string): Hook =>
@@ -271,7 +307,7 @@ test.each([
   expect(outcome.warnings.join()).toMatch(warning);
 });
 
-test('a server with too little space is told before the first byte, with a copy for production', async () => {
+test('a server with too little space is reported before the first byte, with a copy for production', async () => {
   const sizes = { 'model.pth': new Uint8Array(30_000) };
   const puts: string[] = [];
   const hook: Hook = ({ method, path }) => {
@@ -305,4 +341,20 @@ test('what a run left behind that was cut short is repaired and cleaned by the n
   expect(warnings.join('\n')).toContain('has been put back from “production.previous-29991231-235959-0123abcd”');
   expect(filesOf(server.directory, 'production')).toEqual(kept);
   expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1', 'v2', 'v3']);
+});
+
+test('trial files of killed runs of the repository are deleted a day later', async () => {
+  const server = await ownServer();
+  const folder = join(server.directory, MODEL_FOLDER);
+  await mkdir(folder, { recursive: true });
+  const [old, young] = ['0123abcd', '4567abcd'].map((random) =>
+    join(folder, `diatom-actions-write-check-lab-diatoms-17-${random}.txt`),
+  );
+  for (const path of [old, young]) await writeFile(path ?? '', 'half');
+  const yesterday = (Date.now() - 25 * 3_600_000) / 1_000;
+  await utimes(old ?? '', yesterday, yesterday);
+  const env = { GITHUB_REPOSITORY: 'lab/diatoms', GITHUB_RUN_ID: '18' };
+  const task = publishTask(await modelDir('v1'), 'v1');
+  await runPublish({ url: server.url, task, context: { env, now: () => new Date() } });
+  expect((await readdir(folder)).filter((name) => name.includes('write-check'))).toEqual([basename(young ?? '')]);
 });

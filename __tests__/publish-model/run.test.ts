@@ -103,14 +103,13 @@ test('a failed gate is red, and shows the figures side by side in message and su
   expect(filesOf(server.directory, 'production')?.['VERSION']).toBe('v1\n');
 });
 
-test('a lost species is red although the figures over all classes are no worse, and every row that fell is marked', async () => {
+test('a lost species is red although the model is not worse over all classes, and every row that fell is marked', async () => {
   const server = await ownServer();
   await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
   const [first = '', second = ''] = CLASSES;
-  const both = { images: 30, production: 27 };
   const images = comparedImages([
-    { label: first, ...both, candidate: 29 },
-    { label: second, ...both, candidate: 2 },
+    { label: first, images: 300, production: 270, candidate: 295 },
+    { label: second, images: 30, production: 27, candidate: 2 },
   ]);
   const figures = { precision: 0.9, recall: 0.07, f1: 0.1, support: 30 };
   const candidate = metrics({ classes: { ...metrics().classes, [second]: figures } });
@@ -122,7 +121,9 @@ test('a lost species is red although the figures over all classes are no worse, 
   });
   expect(result).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
   expect(result.log).toContain('(of 30 images production has 27 right, the model 2: worse beyond chance)');
-  expect(result.summary).toContain('- ✅ The model is no worse than production’s');
+  expect(result.summary).toMatch(
+    /- ✅ Whether the model is better or worse than production’s is not certain, .*25 newly right, 25 newly wrong/,
+  );
   expect(result.summary).toContain('- ❌ Worse than in production: hannea, the arc (of 30 images');
   expect(result.summary).toContain('| Recall of hannea, the arc | 7.0 % | 90.0 % | 🔻 **worse beyond chance** |');
   expect(result.summary).toContain('| Recall of achnanthes | 90.0 % | 90.0 % |  |');
@@ -163,7 +164,7 @@ test('a model comes from an artifact of the run, and nothing of it stays on the 
   expect(await readdir(RUNNER_TEMP)).toEqual([]);
 });
 
-test('when the promotion fails after the version was stored, outputs and summary still tell of the version', async () => {
+test('when the promotion fails after the version was stored, outputs and summary still name the version', async () => {
   const server = await ownServer({ hook: ({ method }) => (method === 'COPY' ? { status: 507 } : undefined) });
   const result = await runAction(server.url, { 'model-dir': await modelDir('a'), version: 'v1' });
   expect(result.exitCode).toBe(1);
@@ -214,7 +215,7 @@ describe('an account of its own for publishing', () => {
   test.each([
     ['S', '✅', 'may read “models/diatoms/production” and not write it'],
     ['RDNVCK', '⚠️', 'may write “models/diatoms/production” too'],
-    [undefined, '⚠️', 'can’t be told here'],
+    [undefined, '⚠️', 'is not known here'],
   ])('is checked: production with the permissions %s for the training’s account', async (permissions, sign, words) => {
     const server = await serverWith(permissions);
     const before = filesOf(server.directory, 'production');
@@ -245,6 +246,22 @@ describe('an account of its own for publishing', () => {
   });
 });
 
+test('a check says what is left of the quota, and whether another version like the one in production has room', async () => {
+  const without = await ownServer();
+  const unknown = await runAction(without.url, { check: 'true' });
+  expect(unknown.summary).toContain('the server does not say how much is left for this account');
+  const roomy = await ownServer({ availableBytes: 5_000_000 });
+  await runAction(roomy.url, { 'model-dir': await modelDir('a'), version: 'v1' });
+  const enough = await runAction(roomy.url, { check: 'true' });
+  expect(enough.summary).toMatch(/✅ \| Publishing \| .*5\.0 MB left for this account, and a version like the one/);
+  const tight = await ownServer({ availableBytes: 50_000, directory: roomy.directory });
+  const little = await runAction(tight.url, { check: 'true' });
+  expect(little.exitCode).toBe(0);
+  expect(little.summary).toMatch(
+    /⚠️ \| Publishing \| .*50\.0 kB left for this account, but a version like the one in production/,
+  );
+});
+
 describe('inputs', () => {
   test.each<[string, Record<string, string>, string]>([
     ['no source', {}, 'Inputs model-dir, artifact-name and unpublished: none is set'],
@@ -263,7 +280,7 @@ describe('inputs', () => {
     ['a wrong word', { 'model-dir': 'a', promote: 'yes' }, 'Input promote is “yes”, allowed is true or false'],
     ['no version kept', { 'model-dir': 'a', 'keep-versions': '0' }, 'Input keep-versions is “0”'],
     ['two tasks', { 'model-dir': 'a', 'roll-back-to': 'v1' }, 'roll-back-to and model-dir contradict each other'],
-    ['a roll-back that is none', { 'roll-back-to': 'v1', promote: 'false' }, 'a roll-back is a promotion'],
+    ['a roll-back without a promotion', { 'roll-back-to': 'v1', promote: 'false' }, 'a roll-back is a promotion'],
     [
       'two versions',
       { 'roll-back-to': 'v1', 'promote-version': 'v2' },

@@ -3,16 +3,15 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { parseGate } from '../../src/model/gate.ts';
 import type { PublishTask } from '../../src/publish-model/inputs.ts';
 import { failureOf } from '../helpers/failure.ts';
-import { filesOf, foldersOf, modelDir, publishTask, runPublish } from '../helpers/model.ts';
+import { filesOf, foldersOf, modelDir, publishTask, RULES, runPublish } from '../helpers/model.ts';
 import { ownServer } from '../helpers/owncloud.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 
 const FOLDER = 'data sets/unpublished/17-model';
-const RULES = { gate: [], noWorse: false, worseClasses: 'error' as const, allowClassChange: false };
 const task = (version: string, changes: Partial<PublishTask> = {}) =>
   publishTask('', version, { source: { unpublished: FOLDER }, unpublished: FOLDER, ...changes });
 
@@ -119,7 +118,7 @@ test('when it can’t be deleted that is a warning, and running again publishes 
   expect(existsSync(folder)).toBe(true);
 });
 
-test('a model from a folder of the same job has what training stored besides deleted, unless it is another one', async () => {
+test('publishing from a folder of the same job deletes what else training stored, unless that is another model', async () => {
   const { server, folder, model } = await serverWithResult();
   const other = await runPublish({
     url: server.url,

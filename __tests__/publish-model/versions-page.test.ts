@@ -11,7 +11,7 @@ interface Fate {
   readonly promotions?: readonly PromotionRecord[];
 }
 
-/** What a version of the month given says of itself. */
+/** What a version of the month given says about itself. */
 function version(month: number, fate: Fate = {}, changes: Partial<VersionFacts> = {}): VersionFacts {
   const time = `2026-${String(month).padStart(2, '0')}-01T03:17:00Z`;
   const judged: Judgement = {
@@ -67,7 +67,18 @@ test('a refused version is shown with every reason, newest version first', () =>
   expect(order).toEqual(order.toSorted((a, b) => a - b));
 });
 
-test('of a version that was in production it is told from when to when, also twice, and when a person has decided', () => {
+test('how a version compared is said, once, whether it passed or not', () => {
+  const [good, bad] = ['Better than v1: 7 newly right.', 'Worse than v0: 7 newly wrong.'];
+  const html = page([
+    version(1, { judged: { compared: [good] }, promotions: [promoted(1, null)] }),
+    version(2, { judged: { passed: false, reasons: [bad], compared: [good, bad] } }),
+  ]);
+  expect(rowOf(html, 'v1')).toContain(good);
+  expect(rowOf(html, 'v2')).toContain(good);
+  expect(rowOf(html, 'v2').split(bad)).toHaveLength(2);
+});
+
+test('a version that was in production is shown with its times there, also with two, and when a person has decided', () => {
   const html = page(
     [
       version(1, { promotions: [promoted(1, null), promoted(4, 'v3', 'person')] }),
@@ -96,9 +107,9 @@ test('a version that can’t be read whole is listed with what is known, and a f
   const other = version(3, {}, { name: 'a notebook', isVersion: false, metrics: undefined, record: undefined });
   const html = page([version(1), lame, other], { version: undefined, since: undefined }, ['v0']);
   expect(rowOf(html, 'v2')).toContain('Not written down The version can’t be read whole: metrics.json is not JSON.');
-  expect(html).toContain('Folders that are no versions: a notebook.');
+  expect(html).toContain('Folders that are not versions: a notebook.');
   expect(html).toContain('Older versions, not read for this page: v0.');
-  expect(html).toContain('In production is a model that is no version.');
+  expect(html).toContain('In production is a model that is not a version.');
 });
 
 test('the recall of each class is shown from version to version, and a class that fell below production is marked', () => {

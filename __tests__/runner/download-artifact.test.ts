@@ -39,6 +39,6 @@ test('an artifact that is not there is named, with what may be the cause', async
   const { workspace } = await runner();
   const error = await failureOf(downloadArtifact('no model', workspace));
   expect(error.code).toBe('INPUT');
-  expect(error.message).toContain('the artifact “no model” can’t be had');
+  expect(error.message).toContain('the artifact “no model” can’t be downloaded');
   expect(error.message).toContain('It has to be one of this workflow run');
 });

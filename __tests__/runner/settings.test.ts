@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { textInput } from '../../src/runner/inputs.ts';
 import { takeSettings } from '../../src/runner/settings.ts';
-import { BESIDES } from '../../src/schema/besides.ts';
+import { BESIDE_INPUTS } from '../../src/schema/beside-inputs.ts';
 import { PREPARE_DATA } from '../../src/schema/prepare-data.ts';
 import { setInputs } from '../helpers/runner.ts';
 
 function take(inputs: Readonly<Record<string, string>>): void {
   setInputs({ settings: '', 'settings-keys': '', ...inputs });
-  takeSettings(PREPARE_DATA, BESIDES['prepare-data']);
+  takeSettings(PREPARE_DATA, BESIDE_INPUTS['prepare-data']);
 }
 
 test('an input that is set wins over the settings, they win over the default, and an empty input is not set', () => {
@@ -35,7 +35,7 @@ describe('refused are', () => {
     [{ settings: 'n-tset: 1' }, 'Input settings:\n- 1:1 there is no input n-tset. Did you mean n-test?'],
     [{ settings: 'split: x\nkeep-last: a' }, /1:8 split is “x”.*\n- 2:12 keep-last is “a”/],
     [{ settings: 'owncloud-password: hush' }, /owncloud-password is a secret: give it as the input/],
-    [{ settings: 'hello' }, /no map/],
+    [{ settings: 'hello' }, /not a map/],
     [{ settings: '', 'settings-keys': '3' }, /did not arrive: of 3 keys, there are 0\. GitHub leaves out/],
   ])('%j', (inputs, message) => {
     expect(() => take(inputs)).toThrow(message);

@@ -65,6 +65,7 @@ test('provenance.json and the card name those that change a model', () => {
     classes: [],
     metrics: parseMetrics(JSON.stringify(metrics()), 'metrics.json'),
     provenance: text,
+    comparison: undefined,
   });
   expect(card).toContain('| Commit of the settings | 0123456789');
   expect(card).toContain('| Setting env | EPOCHS=30 |');

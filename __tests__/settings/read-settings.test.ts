@@ -8,6 +8,16 @@ import { readSettings, type SettingsOptions } from '../../src/settings/read-sett
 const OPTIONS: SettingsOptions = { where: 'diatoms.yml', isPublic: false, inWorkflow: true };
 const OWNCLOUD = 'owncloud: { url: https://cloud.example.org, username: ada, password: secret OWNCLOUD_PASSWORD }';
 
+/** What is built when the file says nothing about it: the workflow knows no defaults. */
+const IMAGE = {
+  registry: 'ghcr.io',
+  platforms: 'linux/amd64',
+  cache: 'registry',
+  attest: 'auto',
+  sbom: 'true',
+  provenance: 'max',
+};
+
 function read(text: string, options: Partial<SettingsOptions> = {}) {
   return readSettings(text, { ...OPTIONS, ...options });
 }
@@ -30,7 +40,7 @@ test('the template is right, and every stage gets its inputs, with what it needs
   const commit = { 'settings-commit': 'a'.repeat(40) };
   expect(parts).toEqual({
     data: { ...account, 'owncloud-folder': 'data sets', split: 'keep', 'n-test': '20%', ...commit },
-    image: {},
+    image: IMAGE,
     train: {
       ...account,
       'owncloud-folder': 'data sets',
@@ -39,7 +49,7 @@ test('the template is right, and every stage gets its inputs, with what it needs
       ...commit,
     },
     'gpu-server': {},
-    publish: { ...account, 'model-name': 'diatoms', gate: 'accuracy >= 0.8', ...commit },
+    publish: { ...account, 'model-name': 'diatoms', ...commit },
   });
   expect(runners).toEqual({ default: '"ubuntu-latest"', train: '["self-hosted","gpu"]', server: '"ubuntu-latest"' });
   expect(Object.fromEntries(secrets)).toEqual({ 'owncloud-password': 'OWNCLOUD_PASSWORD', 'file-list': 'FILE_LIST' });
@@ -76,6 +86,8 @@ runners: { default: [self-hosted, lab], server: { group: small } }
     'compare-with': 'm/diatoms/production',
   });
   expect(parts['gpu-server']).toEqual({
+    'owncloud-url': 'https://cloud.example.org',
+    'owncloud-username': 'ada',
     driver: 'slurm',
     'price-per-hour': '1.20',
     'slurm-options': '--qos=short\n--exclusive',
@@ -83,6 +95,7 @@ runners: { default: [self-hosted, lab], server: { group: small } }
   });
   expect(parts.publish).toMatchObject({ 'models-username': 'eve', 'models-folder': 'm', environment: 'production' });
   expect(parts.image).toEqual({
+    ...IMAGE,
     registry: 'registry.example.org',
     'registry-username': 'ada',
     'image-name': 'lab/model',
@@ -101,7 +114,7 @@ test('JSON is read too', () => {
   );
 });
 
-/** Each a file with one kind of mistake: what has to be said of it, at which place. */
+/** Each a file with one kind of mistake: what has to be said about it, at which place. */
 const WRONG: readonly (readonly [name: string, text: string, faults: readonly string[]])[] = [
   [
     'keys and sections that don’t exist',
@@ -137,7 +150,7 @@ const WRONG: readonly (readonly [name: string, text: string, faults: readonly st
   [
     'no YAML: a key twice, a quotation mark that does not end',
     'train:\n  gpus: all\n  gpus: none\n  env: "A\n',
-    ['3:3: this is not YAML as it has to be: Map keys must be unique', '5:1: this is not YAML as it has to be: '],
+    ['3:3: gpus stands a second time here', '4:8: a quotation mark begins here, and none ends it'],
   ],
   [
     'lists and maps where they don’t belong, and nothing at all',
@@ -199,6 +212,14 @@ describe('ten wrong files: each fault is found, all at once, with its line and c
   });
 
   test('there are ten', () => expect(WRONG).toHaveLength(10));
+});
+
+test('a list with the password of a link belongs into a secret, in a private repository too; it is not quoted', () => {
+  const text = `data:\n  files:\n    - { file_url: "https://cloud.example.org/s/AbC", password: hush, downloaded_file_name: h.zip, exploded_folder_name: H, species_label: H }\n`;
+  expect(faultsOf(text)).toEqual([
+    expect.stringMatching(/^diatoms\.yml:3:7: data\.files, entry 1: it has a password, .*“files: secret FILE_LIST”/),
+  ]);
+  expect(faultsOf(text).join()).not.toContain('hush');
 });
 
 describe('a list in a public repository', () => {

@@ -7,7 +7,10 @@ import { captureOutput, commandFile, setEnvironment, setInputs, temporaryFolder 
 
 const COMMIT = '0123456789'.repeat(4);
 
-async function runAction(inputs: Readonly<Record<string, string>>, files: Readonly<Record<string, string>> = {}) {
+async function runAction(
+  inputs: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Buffer>> = {},
+) {
   const workspace = temporaryFolder();
   await mkdir(join(workspace, '.github'));
   for (const [path, content] of Object.entries(files)) await writeFile(join(workspace, path), content);
@@ -79,12 +82,31 @@ test('without a file, the variables of before are the lines to paste, and other 
   expect(again.exitCode, again.log).toBe(0);
   expect(JSON.parse(again.outputs['train'] ?? '')).toMatchObject({ env: 'EPOCHS=3\nLR=0.1' });
   expect(JSON.parse(again.outputs['gpu-server'] ?? '')).toEqual({
+    'owncloud-url': 'https://cloud.example.org',
     driver: 'slurm',
     'app-id': '17',
     'slurm-partition': 'gpu',
   });
   expect(JSON.parse(again.outputs['data'] ?? '')).toMatchObject({ 'keep-last': '3' });
   expect(JSON.parse(again.outputs['runners'] ?? '')).toMatchObject({ default: '["self-hosted","lab"]' });
+});
+
+test('a file at another place is named', async () => {
+  const { exitCode, log } = await runAction({}, { 'diatoms.yml': TEXT });
+  expect(exitCode).toBe(1);
+  expect(log).toContain(
+    'There is no settings file .github/diatoms.yml in this repository. There is diatoms.yml: move it',
+  );
+});
+
+test('a file that an editor saved as UTF-16 is read; one in another encoding than UTF-8 is refused with its line', async () => {
+  const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(TEXT, 'utf16le')]);
+  const { outputs } = await runAction({}, { '.github/diatoms.yml': utf16 });
+  expect(outputs['data']).toContain('https://cloud.example.org');
+  const latin1 = Buffer.from(`${TEXT}publish:\n  model-name: M\u00fcller\n`, 'latin1');
+  const { exitCode, log } = await runAction({}, { '.github/diatoms.yml': latin1 });
+  expect(exitCode).toBe(1);
+  expect(log).toContain('.github/diatoms.yml:4:1: this line has bytes that are not text in UTF-8');
 });
 
 test('without a file and without variables, it says what to copy', async () => {

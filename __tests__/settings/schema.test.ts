@@ -67,6 +67,8 @@ describe('the JSON Schema for editors', () => {
     'owncloud: { password: hunter2 }',
     'data: { files: [{ file_url: https://example.org/h.zip }] }',
     'runners: { gpu: x }',
+    'runners: { train: "self-hosted, gpu" }',
+    'runners: { train: {} }',
   ])('refuses %s, as the action does', (text) => {
     expect(isRight(text)).toBe(false);
     expect(() => readSettings(text, { where: 'x', isPublic: false, inWorkflow: true })).toThrow();

@@ -10,7 +10,7 @@ import { type Answer, fakeEngine } from '../helpers/fake-engine.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
 import { captureOutput, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
-/** What Docker 28 says of a container without any file: its own little init program finds no shell in it. */
+/** What Docker 28 says about a container without any file: its own little init program finds no shell in it. */
 const NO_SHELL = '[FATAL tini (7)] exec /bin/sh failed: No such file or directory\n';
 const STARTED: Answer = { match: '^run', exitCode: 127, stderr: NO_SHELL };
 const ENGINE: readonly Answer[] = [
@@ -72,7 +72,9 @@ describe.runIf(process.platform !== 'win32')('a check of a machine that trains',
     const engine = fakeEngine(name, [{ ...STARTED, ...answer }, ...ENGINE]);
     nvidiaSmi(ONE_GPU);
     const found = await checked({ engine: name });
-    expect(found['GPU in containers']).toMatch(/^no: .* can give the container no GPU here: it has no GPU runtime/);
+    expect(found['GPU in containers']).toMatch(
+      /^no: .* (no GPU here: it has no GPU runtime|no such GPU here: .*nvidia-ctk cdi generate)/,
+    );
     expect(engine.argsOf('rmi')).toHaveLength(1);
   });
 

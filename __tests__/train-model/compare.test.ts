@@ -37,7 +37,7 @@ test('fewer than 30 images, and a class without one, are too few', () => {
   const many = Array.from({ length: 30 }, (_, index) => image(`test/${index % 2 ? 'a' : 'b'}/${index}.png`));
   expect(whyTooFew(many, ['a', 'b'])).toBeUndefined();
   expect(whyTooFew(many.slice(1), ['a', 'b'])).toBe('there are 29, and at least 30 are needed');
-  expect(whyTooFew(many, ['a', 'b', 'c'])).toBe('there is none of c');
+  expect(whyTooFew(many, ['a', 'b', 'c'])).toBe('there is no image of c');
 });
 
 test('the list of training images is sorted, and survives being written and read', () => {
@@ -54,7 +54,7 @@ test('the list of training images is sorted, and survives being written and read
 
 test('a comparison that was not measured has no figures', () => {
   const facts = { productionVersion: undefined, total: 40, compared: 3, tooFew: 'there are 3' };
-  expect(JSON.parse(comparisonJson({ ...facts, scores: undefined, images: undefined }))).toEqual({
+  expect(JSON.parse(comparisonJson({ ...facts, scores: undefined, images: undefined, best: undefined }))).toEqual({
     format: 2,
     production_version: null,
     n_test: 40,
@@ -62,6 +62,7 @@ test('a comparison that was not measured has no figures', () => {
     too_few: true,
     candidate: null,
     production: null,
+    best: null,
     images: null,
   });
 });

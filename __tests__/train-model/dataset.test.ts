@@ -46,6 +46,15 @@ describe('of an archive', () => {
     expect(error.message).toContain('at its top there is photos/, train/');
   });
 
+  test('that does not fit on the disk nothing is unpacked, and both figures are said', async () => {
+    const [path, target] = [join(temporaryFolder(), 'set.zip'), temporaryFolder()];
+    writeFileSync(path, ZIP);
+    const error = await failureOf(unpackDataset(path, target, { name: 'set.zip', freeBytes: async () => 12 }));
+    expect(error).toMatchObject({ code: 'DISK' });
+    expect(error.message).toMatch(/set\.zip takes \d+ B unpacked, and the disk of .* has 12 B free/);
+    expect(readdirSync(target)).toEqual([]);
+  });
+
   test.each([
     ['a path that leads elsewhere', { name: 'train/../../evil.png', data: 'x' }],
     ['an absolute path', { name: '/train/a/evil.png', data: 'x' }],

@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Hook, OwncloudServer } from '../../scripts/demo/owncloud-server.ts';
-import { parseTraining, type Training } from '../../src/model/training.ts';
+import type { Hook, OwncloudServer } from '../../scripts/stand-ins/owncloud-server.ts';
+import { parseTraining, type Training } from '../../src/model/training-recipe.ts';
 import { decide, decisionOf } from '../../src/train-model/decide.ts';
 import { provenanceJson } from '../../src/train-model/provenance.ts';
 import type { Standing } from '../../src/train-model/standing.ts';
@@ -175,7 +175,7 @@ describe('on a server', () => {
     expect(await decided(server)).toMatchObject({ train: true });
   });
 
-  test('a result that is complete is published; one that was cut short, or is no model, is trained anew', async () => {
+  test('a result that is complete is published; one that was cut short, or is no model, is trained again', async () => {
     const server = await ownServer();
     await files(server)('data sets/unpublished/9-model', result());
     await files(server)('data sets/unpublished/10-model', result());

@@ -73,7 +73,47 @@ describe.runIf(runsScripts)('a container', () => {
     expect(engine.argsOf('rm')).toHaveLength(1);
   });
 
-  test('that ran out of memory is told from one that was killed', async () => {
+  test.each([
+    ['CDI device', 126, 'Error: setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=all', 'nvidia-ctk cdi'],
+    [
+      'catatonit',
+      125,
+      'Error: container-init binary not found on the host: stat /usr/libexec/podman/catatonit',
+      'catatonit',
+    ],
+    [
+      'right to set limits',
+      126,
+      'Error: runc: error setting rlimit type 7: operation not permitted',
+      'default_ulimits',
+    ],
+  ])(
+    'that Podman can’t start for want of a %s is its failure, and not the command’s',
+    async (_, exitCode, stderr, advice) => {
+      const answers = [
+        { match: '^run', exitCode, stderr },
+        { match: '^inspect', stdout: 'false created\n' },
+      ];
+      const { engine, opened: podman } = await opened(answers, 'podman');
+      const error = await failureOf(podman.run(CONTAINER, quick));
+      expect(error.message).toContain('podman could not start the container: ');
+      expect(error.message).toContain(advice);
+      expect(engine.argsOf('rm')).toHaveLength(1);
+    },
+  );
+
+  test('that ended with 126 or 127 by itself is the command’s failure', async () => {
+    for (const exitCode of [126, 127]) {
+      const answers = [
+        { match: '^run', exitCode },
+        { match: '^inspect', stdout: 'false exited\n' },
+      ];
+      const { opened: podman } = await opened(answers, 'podman');
+      expect(await podman.run(CONTAINER, quick)).toMatchObject({ exitCode });
+    }
+  });
+
+  test('that ran out of memory is told apart from one that was killed', async () => {
     const killed = { match: '^run', exitCode: 137 };
     const first = await opened([killed, { match: '^inspect', stdout: 'true\n' }]);
     expect(await first.opened.run(CONTAINER, quick)).toMatchObject({ exitCode: 137, outOfMemory: true });
@@ -154,6 +194,19 @@ describe.runIf(runsScripts)('an image', () => {
     expect(engine.argsOf('login')).toEqual([]);
   });
 
+  test('is found in the answer of a Podman up to 4.3, which is a list, and not by the digest that it has here alone', async () => {
+    const digests = [`localhost/diatoms@sha256:${'e'.repeat(64)}`, `ghcr.io/lab/diatoms@sha256:${'e'.repeat(64)}`];
+    const facts = { Id: '77', Digest: `sha256:${'e'.repeat(64)}`, RepoDigests: digests };
+    const listed = (RepoDigests: readonly string[]) => ({
+      match: '^image inspect',
+      stdout: JSON.stringify([{ ...facts, RepoDigests }], null, 5),
+    });
+    const made = await opened([listed(digests)], 'podman');
+    expect(await made.opened.prepareImage(IMAGE, undefined, never)).toEqual({ reference: '77', digest: undefined });
+    const pushed = await opened([listed([...digests, `ghcr.io/lab/diatoms@${DIGEST}`])], 'podman');
+    expect(await pushed.opened.prepareImage(IMAGE, undefined, never)).toEqual({ reference: '77', digest: DIGEST });
+  });
+
   test('of a private registry is pulled with a sign-in by stdin, in a configuration that is gone afterwards', async () => {
     setEnvironment({ DOCKER_HOST: undefined });
     const context = { match: '^context inspect', stdout: 'unix:///run/user/1000/docker.sock\n' };
@@ -184,7 +237,7 @@ describe.runIf(runsScripts)('an image', () => {
     const { opened: docker } = await opened([{ match: '^pull', exitCode: 1, stderr: 'manifest unknown' }]);
     const output = captureOutput();
     expect(await docker.prepareImage(IMAGE, undefined, never)).toMatchObject({ reference: 'sha256:77' });
-    expect(output.text()).toContain('The image as it is on this machine is used');
+    expect(output.text()).toContain('The image that is on this machine is used');
   });
 
   const REFUSALS: readonly (readonly [stderr: string, sentence: string])[] = [
@@ -193,7 +246,7 @@ describe.runIf(runsScripts)('an image', () => {
     ['Error response from daemon: pull access denied for x, repository does not exist', 'the registry refuses'],
     ['dial tcp: lookup ghcr.io: no such host', 'its registry can’t be reached'],
     ['write /var/lib/docker/tmp/x: no space left on device', 'the disk is full'],
-    ['invalid reference format', 'that is no name of an image'],
+    ['invalid reference format', 'that is not the name of an image'],
   ];
   test.each(REFUSALS)('that is nowhere ends with a sentence: %s', async (stderr, sentence) => {
     const missing = { match: '^image inspect', exitCode: 1, stderr: 'Error: No such image' };

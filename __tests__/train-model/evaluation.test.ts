@@ -65,11 +65,36 @@ describe('metrics.json', () => {
 
   test('of a test program of one’s own needs accuracy and macro-F1 only', async () => {
     const metrics = await readMetrics(folderWith({ 'metrics.json': { accuracy: 1, macro_f1: 0, more: 'x' } }));
-    expect(metrics).toMatchObject({ accuracy: 1, macroF1: 0, classes: {}, confusion: undefined });
+    expect(metrics).toMatchObject({ accuracy: 1, macroF1: 0, classes: {}, confusion: undefined, answered: undefined });
+  });
+
+  test('says how many images are not RGB, and how many are not unknown', async () => {
+    const calibration = { temperature: 1.5, threshold: 0.8, answered: 8, answered_right: 7 };
+    const figures = { accuracy: 1, macro_f1: 0, images_not_rgb: 3 };
+    expect(await readMetrics(folderWith({ 'metrics.json': { ...figures, calibration } }))).toMatchObject({
+      ...{ notRgb: 3, answered: { threshold: 0.8, images: 8, right: 7 } },
+    });
+    const without = { ...calibration, threshold: null, answered: null, answered_right: null };
+    expect(await readMetrics(folderWith({ 'metrics.json': { ...figures, calibration: without } }))).toMatchObject({
+      answered: undefined,
+    });
+  });
+
+  test('says how many labels should be looked at again, where they were checked', async () => {
+    for (const [issues, expected] of [
+      [
+        { images: 100, judged: 98, suspected: 4 },
+        { images: 100, suspected: 4 },
+      ],
+      [null, undefined],
+    ] as const) {
+      const metrics = { accuracy: 1, macro_f1: 0, label_issues: issues };
+      expect((await readMetrics(folderWith({ 'metrics.json': metrics }))).labelIssues).toEqual(expected);
+    }
   });
 
   const faults: readonly (readonly [name: string, content: unknown, message: string])[] = [
-    ['no JSON', '{ "accuracy": NaN }', 'metrics.json is not JSON (NaN is none)'],
+    ['no JSON', '{ "accuracy": NaN }', 'metrics.json is not JSON (NaN is not allowed)'],
     ['no accuracy', { macro_f1: 1 }, 'accuracy is missing'],
     ['a percentage', { accuracy: 91, macro_f1: 1 }, 'accuracy is 91, allowed is at most 1'],
     ['a text', { accuracy: '0.9', macro_f1: 1 }, 'accuracy is "0.9", expected is number'],

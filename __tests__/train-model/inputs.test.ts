@@ -28,6 +28,8 @@ test('the defaults are those of action.yml', () => {
     shmSize: '8g',
     outputDir: '/workspace/model',
     timeoutMs: undefined,
+    checkpointMs: 30 * 60_000,
+    checkpointFolder: '',
     artifactName: 'model',
     keepUnpublished: false,
     key: 'model',

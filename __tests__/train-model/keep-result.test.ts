@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readActionMetadata } from '../../scripts/action-metadata.ts';
-import type { Hook } from '../../scripts/demo/owncloud-server.ts';
+import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { createHttpClient } from '../../src/http/client.ts';
 import { readInputs } from '../../src/train-model/inputs.ts';
 import { type KeepContext, keepResult } from '../../src/train-model/keep-result.ts';
@@ -115,7 +115,22 @@ describe('what a later run may publish', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('is in the artifact all the same when ownCloud does not take it, and that is said', async () => {
+  test('is joined by nothing of killed runs: what they had half sent is deleted a day later, and said', async () => {
+    const { again, stored, server } = await keep({ inputs });
+    const killed = join(server.directory, 'data sets', 'unpublished', '4700-model');
+    await mkdir(killed);
+    const names = ['0123abcd', '4567abcd'].map((random) => `model.pth.uploading-lab-diatoms-4700-${random}`);
+    for (const name of ['classes.json', ...names]) await writeFile(join(killed, name), 'half');
+    const yesterday = (Date.now() - 25 * 3_600_000) / 1_000;
+    await utimes(join(killed, names[0] ?? ''), yesterday, yesterday);
+    const output = captureOutput();
+    await again({ GITHUB_RUN_ID: '4712', GITHUB_REPOSITORY: 'lab/diatoms' });
+    expect(output.text()).toContain(`left by runs that were cut short: ${names[0]}`);
+    expect((await readdir(killed)).toSorted()).toEqual(['classes.json', names[1]]);
+    expectSound(stored(), 4);
+  });
+
+  test('is in the artifact anyway when ownCloud does not take it, and that is said', async () => {
     const full: Hook = ({ method }) => (method === 'PUT' ? { status: 507 } : undefined);
     const { kept, warnings } = await keep({ inputs, owncloud: full });
     expect(kept).toMatchObject({ artifactName: 'model', unpublished: '', failure: undefined });

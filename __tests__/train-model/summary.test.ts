@@ -11,6 +11,8 @@ const METRICS: Metrics = {
   macroF1Interval: undefined,
   images: 12,
   seenInTraining: 0,
+  notRgb: 0,
+  answered: { threshold: 0.8125, images: 8, right: 7 },
   labels: ['a|b', 'c'],
   classes: { 'a|b': FIGURES, c: { precision: null, recall: null, f1: null, support: 0 } },
   confusion: {
@@ -21,6 +23,10 @@ const METRICS: Metrics = {
     ],
   },
   weights: undefined,
+  servesContract: true,
+  baseline: undefined,
+  warnings: [],
+  labelIssues: { images: 120, suspected: 7 },
   json: '{}',
 };
 const epoch = (number: number) => ({
@@ -46,12 +52,22 @@ test('a summary has figures, classes, confusion and origin, with every text show
   const text = summaryMarkdown(RESULTS);
   expect(text).toContain('| Fact | Value |\n| --- | --- |\n| Accuracy | 90.0 % (80.0 % to 95.0 %) |');
   expect(text).toContain('| Macro-F1 | 85.0 % |');
+  expect(text).toContain('| At least 81.3 % sure | 8 of them, 7 right |');
+  expect(text).toContain('| Labels to look at again | 7 of 120, in train and test: see `label-issues.html` |');
   expect(text).toContain('| a\\|b | 100.0 % | 90.0 % | 94.7 % | 10 |');
   expect(text).toContain('| c | – | – | – | 0 |');
   expect(text).toContain('|  | 1 | 2 |\n| --- | ---: | ---: |\n| **1 a\\|b** | **9** | 1 |\n| **2 c** | · | **2** |');
   expect(text).toContain('| Data set SHA-256 | `ab12` |');
   expect(text).toContain('| Seed of its split | `4711` |');
   expect(text).toContain('| Image digest | `sha256:12` |');
+});
+
+test('the figures of the baseline stand beside the model’s', () => {
+  const baseline = { accuracy: 0.83, macroF1: 0.81, isBeaten: true, sentence: '' };
+  const text = summaryMarkdown({ ...RESULTS, metrics: { ...METRICS, baseline } });
+  expect(text).toContain(
+    '| Macro-F1 | 85.0 % |\n| Accuracy of the baseline (probe) | 83.0 % |\n| Macro-F1 of the baseline',
+  );
 });
 
 test('the learning curve begins at zero and ends at one', () => {
@@ -72,6 +88,7 @@ describe('a comparison', () => {
     productionVersion: 'v7',
     total: 40,
     compared: 34,
+    best: undefined,
     tooFew: undefined,
     scores: undefined,
     images: undefined,

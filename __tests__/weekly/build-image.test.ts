@@ -18,7 +18,7 @@ const ACTIONS = process.env['DIATOM_TEST_ACTIONS'] || join(cacheFolder(), 'diato
 
 const IMAGE = 'lab/diatoms';
 
-/** Makes a list of no software at all, in the place of Docker’s scanner, which can’t be had everywhere. */
+/** Makes a list of no software at all, in the place of Docker’s scanner, which is not available everywhere. */
 const SCANNER = `#!/bin/sh
 cat >"$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json" <<'END'
 {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document",

@@ -15,7 +15,8 @@ import {
 const own = workflowFiles('.github/workflows');
 const templates = workflowFiles('templates/workflows');
 const all = [...own, ...templates];
-const reusable = own.filter(({ workflow }) => workflow.on.workflow_call);
+// Without inputs: called from here alone.
+const reusable = own.filter(({ workflow }) => workflow.on.workflow_call?.inputs);
 
 /** The composite actions that are parts of our workflows. */
 const partTexts = readdirSync(join(ROOT, '.github', 'actions')).map((part) =>
@@ -33,7 +34,7 @@ const SECRETS = [
     'RUNNER_TOKEN',
     'SSH_KEY',
   ],
-  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+  ...['OPENSTACK_SECRET', 'OPENSTACK_DELETE_SECRET', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
 ];
 
 /** GitHub shows no more inputs than this in the form that starts a workflow by hand. */
@@ -55,22 +56,24 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'prepare-data/prepare': { contents: 'read' },
   'build-image/build': { contents: 'read', packages: 'write', attestations: 'write', 'id-token': 'write' },
   // Which runs are over, and Amazon’s trust in GitHub.
-  'train-model/start': { actions: 'read', 'id-token': 'write' },
-  'train-model/train': { packages: 'read' },
-  'train-model/stop': { actions: 'read', 'id-token': 'write' },
+  'train-attempt/start': { actions: 'read', 'id-token': 'write' },
+  'train-attempt/train': { packages: 'read' },
+  'train-attempt/stop': { actions: 'read', 'id-token': 'write' },
+  'train-model/outcome': {},
   // Whether the run that holds the model’s folder has ended.
   'publish-model/store': { actions: 'read' },
   'publish-model/promote': { actions: 'read' },
   'check/check': { contents: 'read', packages: 'write' },
   'check/training': {},
+  'codeql/analyze': { contents: 'read', 'security-events': 'write' },
   'pipeline/decide': {},
   'try-it/try-it': { packages: 'write' },
   'release/draft': { contents: 'write' },
   'release/verify': { contents: 'read' },
   'release/publish': { contents: 'write', attestations: 'write', 'id-token': 'write' },
   'train-and-publish/train-and-publish': { packages: 'read', actions: 'read' },
-  // Which runs are over.
-  'gpu-reaper/reap': { actions: 'read' },
+  // Which runs are over; and a role of AWS.
+  'reap/reap': { actions: 'read', 'id-token': 'write' },
   'train-on-gpu-server/start': { actions: 'read' },
   'train-on-gpu-server/train-and-publish': { packages: 'read', actions: 'read' },
   'train-on-gpu-server/stop': { actions: 'read' },
@@ -103,7 +106,17 @@ function neededBy(file: WorkflowFile): Permissions {
 }
 
 test('there is a reusable workflow for each stage, for the settings before them and for all together', () => {
-  const names = ['build-image', 'check', 'pipeline', 'prepare-data', 'publish-model', 'settings', 'train-model'];
+  const names = [
+    'build-image',
+    'check',
+    'pipeline',
+    'prepare-data',
+    'publish-model',
+    'reap',
+    'settings',
+    'train-attempt',
+    'train-model',
+  ];
   expect(reusable.map(({ name }) => name).sort()).toEqual(names);
 });
 
@@ -210,7 +223,7 @@ describe.each(reusable)('the reusable workflow $name', (file) => {
       );
       for (const part of parts) {
         // The training’s image is the one that was built.
-        if (called.name === 'train-model' && part === 'image') continue;
+        if (/^train-/.test(called.name) && part === 'image') continue;
         expect(job.with?.[part]).toContain(`needs.settings.outputs.${part}`);
       }
     }
@@ -326,20 +339,20 @@ describe('a GPU server', () => {
   const isServer = ({ uses = '' }: Step) => /\/gpu-server(@|$)/.test(uses);
 
   test('is started by a reusable workflow, and by a template', () => {
-    expect(withServer.map(({ name }) => name)).toEqual(['train-model', 'train-on-gpu-server']);
+    expect(withServer.map(({ name }) => name)).toEqual(['train-attempt', 'train-on-gpu-server']);
   });
 
   describe.each(withServer)('of $path', ({ workflow: { jobs } }) => {
-    const { start, stop, ...others } = jobs;
+    const { settings: read, start, stop, ...others } = jobs;
     const settings = (job?: Job) => job?.steps?.find(isServer)?.with ?? {};
 
     test('is stopped whatever becomes of start and training, without any word of theirs', () => {
-      expect(stop?.needs).toEqual(['settings', 'start', ...Object.keys(others).filter((id) => id !== 'settings')]);
+      expect(stop?.needs).toEqual([...(read ? ['settings'] : []), 'start', ...Object.keys(others)]);
       expect(stop?.if).toMatch(/^(\$\{\{ )?always\(\)/);
       expect(settings(stop)).toMatchObject({ mode: 'stop' });
       // A start that was killed has said nothing, and is stopped.
       const condition = stop?.if?.replace(/\s&& needs\.start\.outputs\.refused != 'true' \}\}$/, '');
-      const told = JSON.stringify({ ...stop, if: condition, needs: [] }).replaceAll('needs.settings.', '');
+      const told = JSON.stringify({ ...stop, if: condition, needs: [], outputs: {} }).replaceAll('needs.settings.', '');
       expect(told).not.toContain('needs.');
     });
 
@@ -354,10 +367,11 @@ describe('a GPU server', () => {
   });
 
   test('has the training’s key in its name, by default the artifact’s, which the pipeline hands on', () => {
-    const { start, stop } = withServer.find(({ name }) => name === 'train-model')?.workflow.jobs ?? {};
+    const { start, stop } = withServer.find(({ name }) => name === 'train-attempt')?.workflow.jobs ?? {};
     for (const job of [start, stop]) {
-      const name = "inputs.artifact-name || fromJSON(env.TRAIN).artifact-name || 'model'";
-      expect(job?.steps?.find(isServer)?.with).toMatchObject({ key: `\${{ inputs.key || ${name} }}` });
+      const name = "inputs.key || inputs.artifact-name || fromJSON(env.TRAIN).artifact-name || 'model'";
+      const further = "inputs.attempt > 1 && format('-retry-{0}', inputs.attempt) || ''";
+      expect(job?.steps?.find(isServer)?.with).toMatchObject({ key: `\${{ format('{0}{1}', ${name}, ${further}) }}` });
     }
     expect(start?.outputs).toMatchObject({ refused: `\${{ steps.start.outputs.refused }}` });
     const pipeline = own.find(({ name }) => name === 'pipeline')?.workflow;
@@ -368,10 +382,10 @@ describe('a GPU server', () => {
   });
 
   test('can be left out, and must not be used by a later attempt of the run, when it is gone', () => {
-    const { start, train, stop } = withServer.find(({ name }) => name === 'train-model')?.workflow.jobs ?? {};
+    const { start, train, stop } = withServer.find(({ name }) => name === 'train-attempt')?.workflow.jobs ?? {};
     for (const job of [start, stop]) expect(job?.if).toContain(".driver || 'none') != 'none'");
     expect(train?.if).toMatch(
-      /^\$\{\{ !cancelled\(\) && .*contains\(fromJSON\('\["success","skipped"\]'\), needs\.start\.result\)/s,
+      /^\$\{\{ !cancelled\(\) && contains\(fromJSON\('\["success","skipped"\]'\), needs\.start\.result\)/s,
     );
     expect(train?.['runs-on']).toMatch(/needs\.start\.result == 'skipped'\s&& fromJSON\(.*runners\)\.train/);
     const isOurs = 'needs.start.outputs.attempt == github.run_attempt';

@@ -40,7 +40,7 @@ describe.each(templates)('the template $name', ({ name, text, workflow }) => {
   test('calls this repository by the name in package.json, at its major version', () => {
     const uses = [...text.matchAll(/uses: (\S+)/g)].map(([, used = '']) => used);
     // Those of others are pinned; see rules.test.ts.
-    const ours = uses.filter((used) => !/^actions\/[\w-]+@[0-9a-f]{40}$/.test(used));
+    const ours = uses.filter((used) => !/^(aws-)?actions\/[\w-]+@[0-9a-f]{40}$/.test(used));
     expect(ours.length).toBeGreaterThan(0);
     for (const used of ours) expect(used).toMatch(new RegExp(`^${repositoryName()}/[^@]+@v1$`));
   });

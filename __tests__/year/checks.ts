@@ -63,7 +63,7 @@ async function expectNoTestImageTrainedOn(server: string): Promise<void> {
   for (const version of await versions(server)) {
     const seen = await trainedOn(server, version);
     const [, ...lines] = (await textOf(server, version, 'training-images.csv')).trim().split('\n');
-    // What is told of the training is what it saw.
+    // What the version says about the training is what it saw.
     expect(lines.map((line) => line.split(',')[0]).sort()).toEqual(seen);
     for (const sha256 of seen) train.add(sha256);
   }

@@ -12,7 +12,7 @@ export interface Specimen {
 
 /** The zips of labelled pictures that a group shares, as files in a folder that a server has, and the list of them. */
 export interface Collection {
-  /** Makes a zip, or makes it anew. */
+  /** Makes a zip, or replaces it. */
   put(zip: string, label: Species, specimens: readonly Specimen[]): Promise<void>;
   remove(zip: string): Promise<void>;
   /** What a zip holds now. */

@@ -39,7 +39,7 @@ export async function expectChangesSaid(
     return;
   }
   const images = await known(directory, base);
-  expect(month.log).toContain(`Sides are kept of ${images} images that “${base}” tells of.`);
+  expect(month.log).toContain(`Sides are kept of ${images} images that “${base}” lists.`);
   expect(changesSaid(month)).toEqual(changes);
   const archive = (await archives(directory)).at(-1) ?? '';
   expect(await changesOf(directory, archive)).toEqual(changes);

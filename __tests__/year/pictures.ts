@@ -1,5 +1,5 @@
-import { encodePng } from '../../scripts/demo/png.ts';
-import { createRandom } from '../../scripts/demo/random.ts';
+import { encodePng } from '../../scripts/sample/png.ts';
+import { createRandom } from '../../scripts/sample/random.ts';
 
 /** How the species look: how many waves go across and down. */
 const WAVES = {

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openZip } from '../../src/archive/open-zip.ts';
 import { extensionOf } from '../../src/dataset/select-images.ts';
+import { bytesInMemory } from '../../src/image/image-bytes.ts';
 import { imageFault } from '../../src/image/image-fault.ts';
 
 /**
@@ -18,7 +19,7 @@ export async function secondsOfLooking(zips: string): Promise<number> {
       for (const entry of zip.entries) {
         const data = await zip.read(entry);
         const before = process.cpuUsage();
-        const fault = imageFault(data, extensionOf(entry.path));
+        const fault = imageFault(bytesInMemory(data), extensionOf(entry.path));
         const { user, system } = process.cpuUsage(before);
         microseconds += user + system;
         if (fault !== undefined) throw new Error(`${name}: ${entry.path} ${fault}`);

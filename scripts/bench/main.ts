@@ -78,7 +78,7 @@ async function main(): Promise<void> {
         const measured = await definition.measure({ place, folder, quick, rounds, inputs, zips });
         store.save({ name, place, ...measured });
       }).catch((error: unknown) => {
-        // The other cases take long, too: they are measured all the same.
+        // The other cases take long, too: they are measured anyway.
         console.error(`${label}:`, error);
         process.exitCode = 1;
       });

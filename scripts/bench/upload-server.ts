@@ -4,7 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type ListeningServer, listenOn } from '../demo/listen.ts';
+import { type ListeningServer, listenOn } from '../stand-ins/listen.ts';
 import { type Bucket, createBucket } from './token-bucket.ts';
 
 export interface UploadServerOptions {

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from '../action-metadata.ts';
 
-/** What GitHub shows Markdown with, as near as it can be had. Nothing else in the project needs it. */
+/** The nearest there is to what GitHub shows Markdown with. Nothing else in the project needs it. */
 const TOOLS = ['marked@18.2.1', 'mermaid@12.3.0', 'github-markdown-css@5.9.0'];
 
 /** In CSS pixels, about that of a job summary on GitHub. */

@@ -8,10 +8,10 @@ import { run } from '../../__tests__/helpers/commands.ts';
 import { startDocker } from '../../__tests__/helpers/docker.ts';
 import { startRegistry } from '../../__tests__/helpers/registry.ts';
 import { ROOT } from '../action-metadata.ts';
-import { startFileServer } from '../demo/file-server.ts';
-import { startOwncloudServer } from '../demo/owncloud-server.ts';
-import { createSample } from '../demo/sample-zips.ts';
 import { type RunActionOptions, runAction } from '../run-action.ts';
+import { createSample } from '../sample/sample-zips.ts';
+import { startFileServer } from '../stand-ins/file-server.ts';
+import { startOwncloudServer } from '../stand-ins/owncloud-server.ts';
 
 /** Small images and no weights to start from: what a processor alone can learn in minutes. */
 const QUICK = { INITIAL_WEIGHTS: 'none', IMAGE_SIZE: '80', BATCH_SIZE: '16', LR: '0.001', WARMUP_EPOCHS: '1' };

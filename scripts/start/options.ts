@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { nearest } from '../../src/nearest.ts';
+import { nearest } from '../../src/text/nearest.ts';
 import type { ActionMetadata } from '../action-metadata.ts';
 import { wrap } from './wrap.ts';
 

@@ -20,7 +20,12 @@ export interface PackedList {
  * @throws DiatomError `FILE_LIST` with all faults of the list; what reading the file throws
  */
 export async function packFileList(path: string): Promise<PackedList> {
-  const list = parseFileList(await readFile(path), path);
+  return packList(await readFile(path), path);
+}
+
+/** The same for a list that is read already; `where` is its name in errors. */
+export function packList(text: string | Uint8Array, where: string): PackedList {
+  const list = parseFileList(text, where);
   const zips = new Set(gatherZips(list).map(({ downloadedFileName }) => downloadedFileName)).size;
   const entries = list.map((entry) => ({
     file_url: entry.fileUrl,
@@ -30,6 +35,7 @@ export async function packFileList(path: string): Promise<PackedList> {
     classes: entry.classes && Object.fromEntries(entry.classes),
     sha256: entry.sha256,
     n_test: entry.nTest && formatNTest(entry.nTest),
+    um_per_pixel: entry.umPerPixel,
   }));
   const line = gzipSync(JSON.stringify(entries), { level: 9 }).toString('base64');
   const every = list.some(takesEveryFolder);

@@ -1,17 +1,18 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { diskFailure } from '../disk-failure.ts';
 import { throwIfCancelled } from '../errors.ts';
-import type { FileFacts, GrowingFile } from '../growing-file.ts';
-import { startThread } from '../thread.ts';
-import { unpackFailure } from '../thread-messages.ts';
-import { createWaterline } from '../waterline.ts';
+import type { FileDigest } from '../files/digest-file.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import type { GrowingFile } from '../files/growing-file.ts';
+import { createWrittenLength } from '../files/written-length.ts';
+import { startThread } from '../parallel/thread.ts';
+import { unpackFailure } from '../parallel/thread-messages.ts';
 import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
 /**
  * A new file that several threads write and that others may read while it grows. A thread behind the writers digests
  * it, from the system's memory of what was just written.
  *
- * Calls must not overlap, but for `written` of a reservation, `reach` and `discard`.
+ * Calls must not overlap, except for `written` of a reservation, `reach` and `discard`.
  */
 export interface ArchiveFile extends GrowingFile {
   /** Bytes appended and reserved so far. */
@@ -20,7 +21,7 @@ export interface ArchiveFile extends GrowingFile {
   /** Leaves room for what somebody else writes at `offset`, who calls `written` when it is there. */
   reserve(bytes: number): Promise<{ readonly offset: number; written(): void }>;
   /** Resolves when all is written and digested, and the file is closed. */
-  finish(): Promise<FileFacts>;
+  finish(): Promise<FileDigest>;
   /** Closes and removes the file. */
   discard(): Promise<void>;
 }
@@ -46,17 +47,18 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
     throw diskFailure('write', path, error);
   });
   const digest = startDigest(path, { withSha1: options.withSha1 ?? true }, options.onDigested);
-  const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileFacts>();
+  const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileDigest>();
   complete.catch(() => undefined); // whoever waits for it has the rejection
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
   /** Where the block will stand in the file, and how much is in it. */
   let [blockStart, waiting] = [0, 0];
   /** How much is there without a gap, and what is there beyond: start → end. */
-  const frontier = createWaterline();
+  const frontier = createWrittenLength();
   const beyond = new Map<number, number>();
 
   function advance(start: number, end: number): void {
-    beyond.set(start, end);
+    // What is empty shares its beginning with what follows it.
+    if (end > start) beyond.set(start, end);
     let level = frontier.level;
     for (let next = beyond.get(level); next !== undefined; next = beyond.get(level)) {
       beyond.delete(level);
@@ -144,7 +146,7 @@ async function writeAll(file: FileHandle, data: Uint8Array, start: number): Prom
 
 /** The thread that digests the file behind its writers. */
 function startDigest(path: string, data: DigestData, onDigested: ArchiveFileOptions['onDigested']) {
-  const { promise, resolve, reject } = Promise.withResolvers<Omit<FileFacts, 'bytes'>>();
+  const { promise, resolve, reject } = Promise.withResolvers<Omit<FileDigest, 'bytes'>>();
   promise.catch(() => undefined); // thrown by `finish`
   const thread = startThread<DigestData, DigestRequest, DigestReply>(
     { program: 'digest-thread', base: import.meta.url, data },

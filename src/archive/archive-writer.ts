@@ -1,10 +1,11 @@
 import { throwIfCancelled } from '../errors.ts';
-import type { FileFacts, GrowingFile } from '../growing-file.ts';
+import type { FileDigest } from '../files/digest-file.ts';
+import type { GrowingFile } from '../files/growing-file.ts';
 import { type ArchiveFileOptions, createArchiveFile } from './archive-file.ts';
 import { endRecords } from './zip-records.ts';
 
 /** A finished archive: its size, its digests (hexadecimal, of the very bytes that were written) and its entries. */
-export interface ArchiveFacts extends FileFacts {
+export interface ArchiveFacts extends FileDigest {
   readonly entries: number;
 }
 

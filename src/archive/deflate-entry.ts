@@ -1,4 +1,4 @@
-import { isCompressedFormat } from './compressed-formats.ts';
+import { isCompressedImage } from '../image/formats.ts';
 import { deflateInto } from './deflate.ts';
 
 /** What a smaller file could gain is not worth the time, which is the same for all of them. */
@@ -21,7 +21,7 @@ const SAMPLE_BYTES = 2 ** 16;
  * @returns how many bytes they became; `undefined` when they are to be stored
  */
 export function deflateEntry(name: string, data: Uint8Array, target: Uint8Array): number | undefined {
-  if (data.length < MIN_BYTES || isCompressedFormat(name)) return undefined;
+  if (data.length < MIN_BYTES || isCompressed(name)) return undefined;
   const middle = Math.floor((data.length - SAMPLE_BYTES) / 2);
   const sample = data.subarray(middle, middle + SAMPLE_BYTES);
   if (data.length > 4 * SAMPLE_BYTES && deflateSmaller(sample, target) === undefined) return undefined;
@@ -30,4 +30,8 @@ export function deflateEntry(name: string, data: Uint8Array, target: Uint8Array)
 
 function deflateSmaller(data: Uint8Array, target: Uint8Array): number | undefined {
   return deflateInto(data, target.subarray(0, Math.floor(data.length * LARGEST_PART)));
+}
+
+function isCompressed(name: string): boolean {
+  return isCompressedImage(name) || /\.zip$/i.test(name);
 }

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { diskFailure } from '../disk-failure.ts';
-import { answerRequests, startData, throwIfEnding } from '../thread-program.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import { answerRequests, startData, throwIfEnding } from '../parallel/thread-program.ts';
 
 /** What the thread is started with. */
 export interface DigestData {

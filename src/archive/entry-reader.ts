@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { systemCodeOf } from '../errors.ts';
-import { release } from '../release.ts';
+import { freeMemory } from '../parallel/free-memory.ts';
 import {
   checkContent,
   checkLocalHeader,
@@ -44,7 +44,7 @@ export function createEntryReader(): EntryReader {
   return {
     read(zip, file, entry) {
       // A buffer with more than the pool has a memory of its own.
-      if (inflated && inflated.buffer.byteLength > Buffer.poolSize) release(inflated.buffer);
+      if (inflated && inflated.buffer.byteLength > Buffer.poolSize) freeMemory(inflated.buffer);
       inflated = undefined;
       const { compressedBytes, headerOffset } = entry;
       const span = LOCAL_HEADER_BYTES + entry.rawName.length + EXTRA_FIELD_ALLOWANCE + compressedBytes;

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { startThread } from '../thread.ts';
-import { outOfTurn, startThreadPool, type ThreadPool } from '../thread-pool.ts';
+import { startThread } from '../parallel/thread.ts';
+import { outOfTurn, startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
 import type { DigestData, DigestReply, DigestRequest } from './digest-thread.ts';
 
 /** Two read faster than most disks give. */

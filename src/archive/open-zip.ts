@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { compareCodePoints } from '../code-points.ts';
-import { diskFailure } from '../disk-failure.ts';
-import { type RandomAccess, randomAccess } from '../random-access.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import { type RandomAccess, randomAccess } from '../files/random-access.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import { readEntry, streamEntry } from './entry-data.ts';
 import { readDirectory } from './zip-directory.ts';
 
@@ -12,7 +12,7 @@ export { DEFAULT_ZIP_LIMITS, type ZipLimits } from './zip-limits.ts';
 
 /**
  * A file in a zip. `path` is decoded, '/'-separated, without '.' components; names that differ only in case or Unicode
- * form are different paths. What the directory says of the content is checked when it is read.
+ * form are different paths. What the directory says about the content is checked when it is read.
  */
 export type ZipEntry = LocatedEntry;
 

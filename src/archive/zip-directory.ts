@@ -1,6 +1,6 @@
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { messageOf, systemCodeOf } from '../errors.ts';
-import type { RandomAccess } from '../random-access.ts';
+import type { RandomAccess } from '../files/random-access.ts';
 import { type EntryPath, readEntryPath } from './entry-path.ts';
 import { countRecords, findZipEnd, withPlainEnd } from './zip-end.ts';
 import { DOWNLOAD_AGAIN, quoteName, ZIP_AGAIN, zipFault } from './zip-fault.ts';
@@ -50,7 +50,7 @@ export async function readDirectory(zip: string, content: RandomAccess, maxEntri
   throw zipFault(
     zip,
     undefined,
-    `it has more entries than the ${end.entryCount} that its end record tells of. ${ZIP_AGAIN}`,
+    `it has more entries than the ${end.entryCount} that its end record counts. ${ZIP_AGAIN}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import type { RandomAccess } from '../random-access.ts';
+import type { RandomAccess } from '../files/random-access.ts';
 import { endRecords } from './zip-records.ts';
 
 /** Where a zip's directory lies, as its end tells. */

@@ -2,7 +2,7 @@ import { DiatomError } from '../errors.ts';
 
 /** What to do about a zip whose bytes are wrong: a bad copy is likelier than a bad original. */
 export const DOWNLOAD_AGAIN =
-  'Download it again; if the error stays, the zip is damaged where it comes from: ask its owner to upload it anew.';
+  'Download it again; if the error stays, the zip is damaged where it comes from: ask its owner to upload it again.';
 
 /** What to do about a zip that was made in a way we don't read. */
 export const ZIP_AGAIN =

@@ -1,4 +1,4 @@
-import { compareCodePoints } from '../code-points.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import { csvField } from './csv.ts';
 import type { Fingerprint, KnownImages } from './known-images.ts';
 import { formatCrc32, type KnownImage } from './sides.ts';
@@ -30,7 +30,7 @@ export const CHANGES: readonly { readonly change: keyof ClassChanges; readonly n
   { change: 'moved', name: 'Moved to test' },
 ];
 
-/** An image of the data set, as far as `changes.csv` tells of it. */
+/** An image of the data set, as far as `changes.csv` describes it. */
 interface ComparedImage extends Fingerprint {
   readonly label: string;
   readonly split: Split;

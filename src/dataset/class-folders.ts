@@ -1,7 +1,8 @@
-import { compareCodePoints } from '../code-points.ts';
 import { DiatomError } from '../errors.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import { isCompanion } from './endings.ts';
-import { EVERY, type FileListEntry } from './file-list.ts';
+import { EVERY } from './file-list.ts';
+import type { FileListEntry } from './file-list-entry.ts';
 import { findFolder } from './find-folder.ts';
 import { foldName, toSafeName, whyUnsafeName } from './safe-name.ts';
 
@@ -28,7 +29,7 @@ const LISTED = 20;
 
 /**
  * The folders that an entry with a star takes, each a class: those at the top of the zip, or where there is but one, below
- * it; with `folder/*` those right below that folder. Folders that hold only what accompanies images are none.
+ * it; with `folder/*` those right below that folder. Folders that hold only what accompanies images are no classes.
  *
  * @param taken the folders of other entries of the zip, which this one leaves to them
  * @throws DiatomError `FILE_LIST` when there are none, when a name can't be a label, or when `classes` names another folder
@@ -116,7 +117,7 @@ function requireLabels(zipName: string, named: readonly (ClassFolder & { readonl
   throw new DiatomError(
     'FILE_LIST',
     [
-      `${zipName}: ${unsafe.length === 1 ? 'a folder has a name that is' : `${unsafe.length} folders have names that are`} no safe name for a class:`,
+      `${zipName}: ${unsafe.length === 1 ? 'a folder has a name that is' : `${unsafe.length} folders have names that are`} not safe for a class:`,
       ...told,
       `Write into the entry which labels you want, such as "classes": ${JSON.stringify(proposed)}. In a CSV list, add a line for each with the same file_url, the folder as exploded_folder_name and its species_label.`,
     ].join('\n'),

@@ -22,7 +22,7 @@ export function csvRecords(text: string, delimiter: ',' | ';' | '\t' | '|'): str
   const options = {
     bom: true,
     delimiter,
-    // Of its own accord it takes the first line end for that of all, and a file may have been put together of two.
+    // By itself it takes the first line end for that of all, and a file may have been put together of two.
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     relax_quotes: true,

@@ -1,4 +1,4 @@
-/** A text, or the number of the first line (from 1) with bytes that are no text in UTF-8. */
+/** A text, or the number of the first line (from 1) with bytes that are not text in UTF-8. */
 export type DecodedText = { readonly text: string } | { readonly wrongLine: number };
 
 /**

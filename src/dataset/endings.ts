@@ -1,5 +1,5 @@
-import { compareCodePoints } from '../code-points.ts';
 import { DiatomError } from '../errors.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 
 /** Files of one ending that are not taken for images. */
 export interface Ending {
@@ -25,14 +25,14 @@ const NOTEWORTHY_SHARE = 0.05;
 
 const EXAMPLES = 3;
 
-/** Endings of what accompanies images and is none: texts, tables, annotations, documents, programs. */
+/** Endings of what accompanies images and is no image: texts, tables, annotations, documents, programs. */
 const COMPANIONS = new Set(
   'txt md rst csv tsv json geojson xml xmp yml yaml ini cfg log html htm css js pdf rtf doc docx odt xls xlsx ods ppt pptx py r ipynb sh m mat url lnk md5 sha1 sha256 db sqlite'.split(
     ' ',
   ),
 );
 
-/** Whether files of an ending accompany images and are none themselves. */
+/** Whether files of an ending accompany images and are no images themselves. */
 export function isCompanion(ending: string): boolean {
   return COMPANIONS.has(ending);
 }

@@ -4,25 +4,14 @@ import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
 import { checkText, decodeText } from './decode-text.ts';
 import { isFileListCsv, parseFileListCsv } from './file-list-csv.ts';
-import { N_TEST_ALLOWED, type NTest, parseNTest } from './n-test.ts';
+import type { FileListEntry } from './file-list-entry.ts';
+import { N_TEST_ALLOWED, parseNTest } from './n-test.ts';
 import { firstOfZip } from './one-zip.ts';
 import { foldName, MAX_NAME_BYTES, whyUnsafeName } from './safe-name.ts';
+import { parseUmPerPixel, UM_PER_PIXEL_ALLOWED } from './um-per-pixel.ts';
 
-/** A folder of a zip, and its label, checked. */
-export interface FileListEntry {
-  /** Secret: it may carry a token. */
-  readonly fileUrl: string;
-  readonly downloadedFileName: string;
-  /** The folder inside the zip that holds the images; `.` for the whole zip; `*`, or `folder/*`, for every folder there. */
-  readonly explodedFolderName: string;
-  /** `*` where every folder is a class, named after it. */
-  readonly speciesLabel: string;
-  /** Labels of folders that are not to be named after the folder. */
-  readonly classes?: ReadonlyMap<string, string> | undefined;
-  /** Lower-case hexadecimal. */
-  readonly sha256: string | undefined;
-  readonly nTest: NTest | undefined;
-}
+/** Who signs in to a public link with its password (ownCloud, Infinite Scale and OpenCloud; Nextcloud takes any name). */
+export const LINK_USER = 'public';
 
 /** The longest list we unpack, in bytes: a million entries; beyond it, it is no file list. */
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
@@ -73,6 +62,14 @@ const entrySchema = z.strictObject({
       z.refine(isWebAddress, { error: 'is not an address that begins with http:// or https://' }),
       z.meta({ description: 'Address of the zip, http or https. A public share link is fine.', format: 'uri' }),
     ),
+  password: z.optional(
+    z
+      .string()
+      .check(
+        z.minLength(1, 'is empty: leave it out where the link has none'),
+        z.meta({ description: 'Password of the public link. A secret, as the address is.' }),
+      ),
+  ),
   downloaded_file_name: safeName(
     'Name of the zip in data/downloads. One name a zip; of several entries with one zip, the first one’s counts.',
   ).check(
@@ -129,6 +126,14 @@ const entrySchema = z.strictObject({
       z.meta({ description: `How many images of this zip go to test: ${N_TEST_ALLOWED}. Overrides n-test.` }),
     ),
   ),
+  um_per_pixel: z.optional(
+    z.union([z.number(), z.string()]).check(
+      z.refine((value) => parseUmPerPixel(String(value)) !== undefined, {
+        error: (issue) => `is ${quote(issue.input)}, allowed is ${UM_PER_PIXEL_ALLOWED}`,
+      }),
+      z.meta({ description: `How many micrometres a pixel of these images is wide: ${UM_PER_PIXEL_ALLOWED}.` }),
+    ),
+  ),
 });
 
 const fileListSchema = z
@@ -157,6 +162,7 @@ export function parseFileList(list: string | Uint8Array, where: string): FileLis
   faults.push(
     ...(isTable ? [] : repeatedKeys(plain)),
     ...clashes(json),
+    ...(parsed.success ? passwordFaults(parsed.data) : []),
     ...labelVariants(textsOf(json, 'species_label')),
     ...(parsed.success ? stars(parsed.data) : []),
   );
@@ -164,15 +170,43 @@ export function parseFileList(list: string | Uint8Array, where: string): FileLis
     const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
     throw new DiatomError('FILE_LIST', [`The file list (${where}) has ${count}:`, ...faults].join('\n- '));
   }
+  const passwords = passwordsOf(parsed.data);
   return parsed.data.map((entry) => ({
-    fileUrl: entry.file_url,
+    fileUrl: withPassword(entry.file_url, passwords.get(entry.file_url)),
     downloadedFileName: entry.downloaded_file_name.normalize('NFC'),
     explodedFolderName: trimFolder(entry.exploded_folder_name),
     speciesLabel: entry.species_label.normalize('NFC'),
     classes: entry.classes && new Map(Object.entries(entry.classes)),
     sha256: entry.sha256?.toLowerCase(),
     nTest: entry.n_test === undefined ? undefined : parseNTest(String(entry.n_test)),
+    ...(entry.um_per_pixel !== undefined && { umPerPixel: parseUmPerPixel(String(entry.um_per_pixel)) }),
   }));
+}
+
+/** The password of each address: given once, it counts for all entries with that zip. */
+function passwordsOf(entries: readonly z.infer<typeof entrySchema>[]): ReadonlyMap<string, string> {
+  return new Map(entries.flatMap(({ file_url: url, password }) => (password === undefined ? [] : [[url, password]])));
+}
+
+/** The address with the sign-in to its public link: from here on, one text is all that is secret of an entry. */
+function withPassword(address: string, password: string | undefined): string {
+  if (password === undefined) return address;
+  const url = new URL(address);
+  url.username = LINK_USER;
+  url.password = encodeURIComponent(password);
+  return url.href;
+}
+
+function passwordFaults(entries: readonly z.infer<typeof entrySchema>[]): string[] {
+  const passwords = passwordsOf(entries);
+  return entries.flatMap(({ file_url: url, password }, index) => {
+    if (password === undefined) return [];
+    if (URL.parse(url)?.username || URL.parse(url)?.password) {
+      return [`entry ${index + 1}, password: file_url has a user name or password already; keep one of them`];
+    }
+    if (passwords.get(url) === password) return [];
+    return [`entry ${index + 1}, password: is another than in a later entry with the same file_url`];
+  });
 }
 
 function isWebAddress(text: string): boolean {
@@ -193,7 +227,7 @@ function plainText(list: string | Uint8Array, where: string): string {
   if ('text' in decoded) return decoded.text;
   throw new DiatomError(
     'FILE_LIST',
-    `The file list (${where}) is not saved as UTF-8: line ${decoded.wrongLine} has bytes that are no text there (“ü” saved as “ANSI”, say). Save it again with the encoding UTF-8 (in a spreadsheet: “CSV UTF-8”).`,
+    `The file list (${where}) is not saved as UTF-8: line ${decoded.wrongLine} has bytes that are not text there (“ü” saved as “ANSI”, say). Save it again with the encoding UTF-8 (in a spreadsheet: “CSV UTF-8”).`,
   );
 }
 

@@ -1,5 +1,5 @@
-import { compareCodePoints } from '../code-points.ts';
 import { DiatomError } from '../errors.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import { foldName } from './safe-name.ts';
 
 export interface FoundFolder {

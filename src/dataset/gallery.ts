@@ -1,4 +1,4 @@
-import { compareCodePoints } from '../code-points.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import type { Split } from './split.ts';
 
 /** Of a class with room for all, half of them from test. */

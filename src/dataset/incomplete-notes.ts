@@ -54,12 +54,12 @@ export function isIncompleteNote(path: string): boolean {
   return noteAt(path) !== undefined || SUSPICIOUS.test(nameAtTop(path) ?? '');
 }
 
-/** A sentence about a file whose name says that it tells of missing files, and whose writer is not known here. */
+/** A sentence about a file whose name says that it lists missing files, and whose writer is not known here. */
 export function suspicion(zipName: string, path: string, text: string): string | undefined {
   if (noteAt(path) || !SUSPICIOUS.test(nameAtTop(path) ?? '')) return undefined;
   const [first] = linesOf(text);
   if (first === undefined) return undefined;
-  return `${zipName}: its file “${path}” may tell of images that are missing. It begins with “${first.slice(0, 200)}”. Look into it, and get the zip again if it lacks images.`;
+  return `${zipName}: its file “${path}” may name images that are missing. It begins with “${first.slice(0, 200)}”. Look into it, and get the zip again if it lacks images.`;
 }
 
 /**
@@ -75,7 +75,7 @@ export function requireComplete(zipName: string, path: string, text: string): vo
   throw new DiatomError(
     'ZIP',
     [
-      `The zip “${zipName}” is not complete: its ${path}, written by ${note.writer}, tells of ${files} that it lacks.`,
+      `The zip “${zipName}” is not complete: its ${path}, written by ${note.writer}, names ${files} that it lacks.`,
       ...quoted,
       ...more,
       'Download or make it again, in smaller parts if it is too large for its server, until nothing is missing. If it is right without these files, zip the folder again without that note.',

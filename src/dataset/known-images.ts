@@ -1,7 +1,7 @@
 import type { KnownImage } from './sides.ts';
 import type { Split } from './split.ts';
 
-/** What a zip's directory tells of an image, by which it is recognised. */
+/** What a zip's directory says about an image, by which it is recognised. */
 export interface Fingerprint {
   readonly crc32: number;
   readonly bytes: number;

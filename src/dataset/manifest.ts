@@ -1,6 +1,6 @@
 import { csvField } from './csv.ts';
 import { formatNTest } from './n-test.ts';
-import type { PlanOptions, PlanSource } from './plan.ts';
+import type { PlanOptions, PlanSource } from './plan-types.ts';
 import { formatCrc32 } from './sides.ts';
 import type { Split } from './split.ts';
 import type { ClassCount } from './tally.ts';
@@ -37,6 +37,8 @@ export type ListedImage = Omit<DatasetImage, 'split'> & { readonly split: Split 
 export interface DatasetSource extends Omit<PlanSource, 'imageCount' | 'alikeCount' | 'knownCount'> {
   /** Hexadecimal. */
   readonly sha256: string;
+  /** How many micrometres a pixel of its images is wide, where the list tells. */
+  readonly umPerPixel?: number | undefined;
 }
 
 const COLUMNS = [
@@ -75,7 +77,7 @@ function row(fields: readonly (string | number)[]): string {
 export function datasetJson(dataset: {
   readonly options: PlanOptions;
   readonly imageExtensions: readonly string[];
-  /** What a settings file says of it, and the commit of that file. */
+  /** What a settings file says about it, and the commit of that file. */
   readonly settings?: { readonly commit: string | null; readonly values: Readonly<Record<string, string>> } | undefined;
   readonly sources: readonly DatasetSource[];
   readonly classes: ReadonlyMap<string, ClassCount>;
@@ -94,12 +96,13 @@ export function datasetJson(dataset: {
       image_extensions: [...imageExtensions],
     },
     ...(settings && { settings }),
-    sources: sources.map(({ zipName, sha256, folder, label, nTest }) => ({
+    sources: sources.map(({ zipName, sha256, folder, label, nTest, umPerPixel }) => ({
       file_name: zipName,
       sha256,
       folder,
       label,
       n_test: formatNTest(nTest),
+      ...(umPerPixel !== undefined && { um_per_pixel: umPerPixel }),
     })),
     counts: {
       train: total('train'),

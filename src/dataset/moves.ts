@@ -38,7 +38,7 @@ export function createMoves(): Moves {
         [
           'Too many training images would have to go to test, more than a tenth of their label, because they belong together with images that lie in test (by group-by, or as copies):',
           ...faults,
-          'Give group-by and the labels back the form that they had in the data set before; or take these images, or those that they belong to, out of the zips; or begin a new line of data sets with previous: none, which draws every image anew, so that a new model can hardly be compared with the one in production.',
+          'Give group-by and the labels back the form that they had in the data set before; or take these images, or those that they belong to, out of the zips; or begin a new line of data sets with previous: none, which draws the sides of all images again, so that a new model can hardly be compared with the one in production.',
         ].join('\n'),
       );
     },

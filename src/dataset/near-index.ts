@@ -11,7 +11,7 @@ const SHAPE = HASH_WORDS - 1;
 
 /**
  * Signs are looked up in bands: of two hashes that differ in no more than `MAX_DISTANCE` signs, some of these many bands is
- * the same but for one of thousands of pairs.
+ * the same except for one of thousands of pairs.
  */
 const BAND_BITS = 12;
 const BANDS = 21;
@@ -28,7 +28,7 @@ type Visit = (image: number, distance: number) => void;
 
 /** Finds images that look like another, in any of its eight positions: turned by quarters, and mirrored. */
 export interface NearIndex {
-  /** An image may be told several times. */
+  /** An image may be given several times. */
   visit(image: number, visit: Visit): void;
 }
 

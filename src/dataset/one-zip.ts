@@ -1,4 +1,4 @@
-import type { FileListEntry } from './file-list.ts';
+import type { FileListEntry } from './file-list-entry.ts';
 
 /** What tells a zip from others before it is downloaded; `undefined` where a list has no such text. */
 interface Named {

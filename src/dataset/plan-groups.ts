@@ -2,7 +2,7 @@ import { groupImages } from './groups.ts';
 import { type KnownImages, type KnownSide, sideOfAll, together } from './known-images.ts';
 import { createMoves } from './moves.ts';
 import { joinNear } from './near-groups.ts';
-import type { AllImages, ContentOf, PlanImage, PlanOptions, PlanSource } from './plan.ts';
+import type { AllImages, ContentOf, PlanImage, PlanOptions, PlanSource } from './plan-types.ts';
 import { formatCrc32 } from './sides.ts';
 import { createSightings } from './sightings.ts';
 import type { SourceTotals, SplitGroup } from './split.ts';

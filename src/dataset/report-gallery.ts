@@ -1,6 +1,6 @@
 import { type Html, html } from './html.ts';
 import { breakable, images, pictureSource } from './html-page.ts';
-import type { ReportClass, ReportPicture } from './report.ts';
+import type { ReportClass, ReportPicture } from './report-types.ts';
 
 /** A few images of each class, those of train beside those of test. */
 export function gallery(classes: readonly ReportClass[]): Html {

@@ -1,21 +1,7 @@
 import { type Html, html } from './html.ts';
 import { images, number } from './html-page.ts';
-import type { ReportPicture } from './report.ts';
 import { figure } from './report-gallery.ts';
-
-/** Test images that look like training images. */
-export interface ReportNear {
-  readonly count: number;
-  /** How many images could not be compared. */
-  readonly unseen: number;
-  /** The nearest first; a few where there are many. */
-  readonly pairs: readonly {
-    readonly test: ReportPicture;
-    readonly train: ReportPicture;
-    /** In how many of 255 signs they differ. */
-    readonly distance: number;
-  }[];
-}
+import type { ReportNear } from './report-types.ts';
 
 /** Both pictures of each pair, side by side. */
 export function nearDuplicates(near: ReportNear | undefined): Html {
@@ -24,7 +10,7 @@ export function nearDuplicates(near: ReportNear | undefined): Html {
   const found =
     count === 0
       ? 'No test image looks like a training image.'
-      : `${images(count)} of test ${count === 1 ? 'looks' : 'look'} like one of train: saved anew, scaled, brightened, turned or mirrored. A model may know the answer. ${pairs.length < count ? `The nearest ${number(pairs.length)} are shown; ` : ''}near-duplicates.csv lists ${count === 1 ? 'it' : 'all'}. Two specimens can look alike, too: look at the pictures.`;
+      : `${images(count)} of test ${count === 1 ? 'looks' : 'look'} like one of train: saved again, scaled, brightened, turned or mirrored. A model may know the answer. ${pairs.length < count ? `The nearest ${number(pairs.length)} are shown; ` : ''}near-duplicates.csv lists ${count === 1 ? 'it' : 'all'}. Two specimens can look alike, too: look at the pictures.`;
   const rest =
     unseen === 0
       ? ''

@@ -1,5 +1,5 @@
 /**
- * The report's only script: finds classes by name and orders them. Without it the page says and shows all the same. It
+ * The report's only script: finds classes by name and orders them. Without it the page says and shows the same. It
  * takes what it needs from the page, so that it is the same in every report.
  */
 export const REPORT_SCRIPT = `

@@ -1,6 +1,7 @@
-import { compareCodePoints } from '../code-points.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import { type ClassFolder, classFolders } from './class-folders.ts';
-import { type FileListEntry, takesEveryFolder } from './file-list.ts';
+import { takesEveryFolder } from './file-list.ts';
+import type { FileListEntry } from './file-list-entry.ts';
 import { findFolder, foldersOf } from './find-folder.ts';
 import { isSystemFile } from './system-files.ts';
 
@@ -30,7 +31,10 @@ export interface LeftOut {
 }
 
 /** What is asked for of a zip. */
-export type WantedFolder = Pick<FileListEntry, 'explodedFolderName' | 'speciesLabel' | 'classes' | 'nTest'>;
+export type WantedFolder = Pick<
+  FileListEntry,
+  'explodedFolderName' | 'speciesLabel' | 'classes' | 'nTest' | 'umPerPixel'
+>;
 
 /** The images of one label in one zip: those of a folder that an entry of the file list asks for. */
 export interface SelectedFolder<File extends ZippedFile> {

@@ -11,7 +11,7 @@ export interface KnownImage {
   readonly side: Split;
   /** What `group-by` keeps it together with, as `groupOf` names it; `undefined` for none. */
   readonly group: string | undefined;
-  /** In the data set that tells of it; `undefined` when the image is not in it now. */
+  /** In the data set that lists it; `undefined` when the image is not in it now. */
   readonly label: string | undefined;
 }
 
@@ -112,7 +112,7 @@ export function sidesOfEntries(entries: readonly ArchivedFile[], name: string): 
   if (images.length > 0) return images;
   throw new DiatomError(
     'DATA_SET',
-    `${name} is no archive of a data set: expected images in train/<label> and test/<label>, there or in a folder results, and found none.`,
+    `${name} is not an archive of a data set: expected images in train/<label> and test/<label>, there or in a folder results, and found none.`,
   );
 }
 
@@ -134,7 +134,7 @@ function readImage(fields: Fields, name: string, line: number, intern: (text: st
   };
 }
 
-/** Nearly every row has neither quotes nor the mark before a formula. In none is a line end: names have none. */
+/** Nearly every row has neither quotes nor the mark before a formula. No field has a line end, as names have none. */
 function fieldsOf(line: string, columns: readonly string[]): string[] {
   if (!/["']/.test(line)) return line.split(',');
   return [...(parseCsv(`${columns.join(',')}\n${line}`)[0]?.values() ?? [])];

@@ -1,6 +1,6 @@
 /** One kind of file or folder that a system or program puts beside people's files, out of their sight. */
 export interface SystemName {
-  /** Matches a whole name of a file or folder, in any case. */
+  /** Matches a whole name of a file or folder, or several that follow each other in a path, in any case. */
   readonly name: RegExp;
   /** Who makes it, and where that is said. */
   readonly madeBy: string;
@@ -94,6 +94,58 @@ export const SYSTEM_NAMES: readonly SystemName[] = [
   { name: /_vti_cnf/, madeBy: 'Microsoft FrontPage: a text for each file, under its name', example: '_vti_cnf/a.png' },
   { name: /__?thumbs/, madeBy: 'CKFinder: thumbnails of what was uploaded', example: '__thumbs/a.png/a__100x75.png' },
   { name: /Picasa\.ini/, madeBy: 'Picasa: its settings for a folder', example: 'Hannaea/Picasa.ini' },
+  {
+    name: /CaptureOne\/(?:Cache|Settings\d+)/,
+    madeBy:
+      'Capture One: previews and masks beside the images of a session (its support: “What’s inside the CaptureOne folder”)',
+    example: 'Hannaea/CaptureOne/Cache/Thumbnails/a.jpg',
+  },
+  {
+    name: /[^/]+\.photoslibrary\/resources/,
+    madeBy: 'Apple Photos: small and edited copies of its originals (resources/derivatives, resources/renders)',
+    example: 'Photos Library.photoslibrary/resources/derivatives/1/a_1_105_c.jpeg',
+  },
+  {
+    name: /[^/]+\.(?:photolibrary|aplibrary|migratedphotolibrary|migratedaplibrary)\/(?:Thumbnails|Previews)/,
+    madeBy: 'Apple iPhoto and Aperture: small copies of their masters',
+    example: 'iPhoto Library.photolibrary/Thumbnails/2014/a.jpg',
+  },
+  {
+    name: /[^/]+\.thumbs/,
+    madeBy: 'photo programs: a folder of small copies, by its ending (digiKam.thumbs)',
+    example: 'Hannaea/digiKam.thumbs/a.png',
+  },
+  {
+    name: /data\/\d+\/thumbnail\.jpg/,
+    madeBy: 'QuPath: the small picture of each image in the folder of a project (ProjectImageEntry)',
+    example: 'Project/data/3/thumbnail.jpg',
+  },
+  {
+    name: /[^/]+_thumb_?[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}\.tiff?/,
+    madeBy:
+      'Molecular Devices MetaXpress (ImageXpress): a small copy beside each image, with an identifier at its end (ome/bioformats #746, #3351)',
+    example: 'Plate_A01_s1_w1_thumb1B2C3D4E-0F1A-2B3C-4D5E-6F7A8B9C0D1E.tif',
+  },
+  {
+    name: /__pycache__/,
+    madeBy: 'Python: what was compiled (PEP 3147), in a folder that holds a program too',
+    example: 'Hannaea/__pycache__/a.png',
+  },
+  {
+    name: /~\$[^/]+/,
+    madeBy: 'Microsoft Office and programs like it: who has a file open, hidden beside it',
+    example: 'Hannaea/~$a.png',
+  },
+  {
+    name: /Recycle Bin/,
+    madeBy: 'NETGEAR ReadyNAS: the recycle bin of a share',
+    example: 'Recycle Bin/Hannaea/a.png',
+  },
+  {
+    name: /files_(?:trashbin|versions)/,
+    madeBy: 'ownCloud and Nextcloud: deleted files and earlier versions in a user’s folder on the server',
+    example: 'files_trashbin/files/Hannaea.d1700000000/a.png',
+  },
   { name: /ZbThumbnail\.info/, madeBy: 'Canon ZoomBrowser: thumbnails', example: 'Hannaea/ZbThumbnail.info' },
 ];
 

@@ -1,4 +1,4 @@
-import { compareCodePoints } from '../code-points.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 import type { Split } from './split.ts';
 
 /** Images of one label, by split. */

@@ -46,7 +46,7 @@ interface Version {
 
 const NOTHING: Version = { bytes: undefined, validator: undefined, sendsPieces: false };
 
-/** What a server says of a file, without having it sent. */
+/** What a server says about a file, without having it sent. */
 export async function askForVersion(
   url: URL,
   method: 'HEAD' | 'GET',

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DiatomError, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
-import { release } from '../release.ts';
+import { freeMemory } from '../parallel/free-memory.ts';
 import type { CachedDownload } from './cache.ts';
 import { contentEncodingOf, unpacked } from './content-encoding.ts';
 import { PassingFailure, pageOf, statusFailure } from './failure.ts';
@@ -32,7 +32,7 @@ export interface DownloadJob {
   readonly signal: AbortSignal | undefined;
   /** The SHA-256 it must have, in lower-case hex. */
   readonly expected: string | undefined;
-  /** Told how much of the file is on the disk; it becomes less when the file is begun anew. */
+  /** Called with how much of the file is on the disk; it becomes less when the file is started from the beginning. */
   readonly onBytes: (doneBytes: number, totalBytes: number | undefined) => void;
   /** Where it shares the line with others: of this attempt only. */
   readonly lane: Lane | undefined;
@@ -212,7 +212,7 @@ async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: 
         if (waiting === BLOCK_BYTES) await flush();
       }
       // A chunk that fills its memory is the only one in it.
-      if (received === chunk.buffer.byteLength) release(chunk.buffer);
+      if (received === chunk.buffer.byteLength) freeMemory(chunk.buffer);
       // Nothing more is there for now: what has come should not wait for it, should the run be ended meanwhile.
       if (received < READ_BYTES) await flush();
       const turn = job.lane?.received(received);
@@ -269,7 +269,7 @@ async function missingEnd({ paths, url }: DownloadJob, bytes: number): Promise<s
   } finally {
     await file.close();
   }
-  return `What came from ${url.host} (${bytes} bytes) begins like a zip but has no end: it was cut off, on the way or when it was stored there, or it is one part of a zip that was split into several files (.z01, .zip.001). If this happens again, upload the zip there anew, in one piece.`;
+  return `What came from ${url.host} (${bytes} bytes) begins like a zip but has no end: it was cut off, on the way or when it was stored there, or it is one part of a zip that was split into several files (.z01, .zip.001). If this happens again, upload the zip there again, in one piece.`;
 }
 
 function wrongHash({ expected, url }: DownloadJob, sha256: string): string | undefined {

@@ -19,7 +19,13 @@ export interface DownloadCache {
   store(key: string, file: CachedDownload): Promise<void>;
 }
 
-/** The name of an address that gives nothing of it away: SHA-256 in hex of the address as it stands in the file list. */
+/**
+ * The name of an address that gives nothing of it away: SHA-256 in hex of the address as it stands in the file list, without
+ * a password. It is stored where others can read it, and passwords can be guessed.
+ */
 export function cacheKeyOf(url: string): string {
-  return createHash('sha256').update(url).digest('hex');
+  const parsed = URL.parse(url);
+  if (parsed === null || parsed.password === '') return createHash('sha256').update(url).digest('hex');
+  parsed.password = '';
+  return createHash('sha256').update(parsed.href).digest('hex');
 }

@@ -1,5 +1,5 @@
 import { DiatomError, messageOf, throwIfCancelled, unlessCancelled } from '../errors.ts';
-import { mapParallel } from '../parallel.ts';
+import { mapParallel } from '../parallel/map-parallel.ts';
 import { type Downloaded, type DownloadOptions, type DownloadRequest, downloadFile } from './download-file.ts';
 import { createPace, TICK_MS } from './pace.ts';
 
@@ -17,9 +17,9 @@ export async function downloadAll(
     readonly concurrency: number;
     /** What a download, by its place in the requests, has to wait for. */
     readonly mayBegin?: ((index: number) => Promise<void> | undefined) | undefined;
-    /** Told of each file, by its place in the requests, as soon as it is there. */
+    /** Called for each file, by its place in the requests, as soon as it is there. */
     readonly onDownloaded?: ((downloaded: Downloaded, index: number) => void) | undefined;
-    /** Told of each that has failed, while the others go on. */
+    /** Called for each that has failed, while the others go on. */
     readonly onFailed?: ((error: unknown, index: number) => void) | undefined;
   },
 ): Promise<Downloaded[]> {

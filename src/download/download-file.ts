@@ -1,6 +1,6 @@
 import { constants, copyFile, link, rename, rm, stat } from 'node:fs/promises';
-import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, messageOf, throwIfCancelled, unlessCancelled } from '../errors.ts';
+import { diskFailure } from '../files/disk-failure.ts';
 import type { HttpClient } from '../http/client.ts';
 import { DEFAULT_RETRY_POLICY, type RetryNotice, type RetryPolicy, withRetries } from '../http/retry.ts';
 import { attemptDownload, type DownloadJob, type Received } from './attempt.ts';
@@ -12,7 +12,7 @@ import { downloadAddressOf } from './share-link.ts';
 
 /** A zip to download. */
 export interface DownloadRequest {
-  /** http or https; a share link of a known service will do. A secret: it appears in no message but for its host. */
+  /** http or https; a share link of a known service will do. A secret: it appears in no message except for its host. */
   readonly url: string;
   /** The name under which it is stored: a plain file name that has been checked to be safe. */
   readonly fileName: string;
@@ -40,7 +40,7 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Called for every piece that is on the disk, in the file or in its part (`downloadPaths`); `doneBytes` becomes less when a
-   * download begins anew. `totalBytes` is unknown with some servers.
+   * download starts from the beginning. `totalBytes` is unknown with some servers.
    */
   readonly onProgress?:
     | ((progress: { fileName: string; doneBytes: number; totalBytes: number | undefined }) => void)
@@ -55,7 +55,7 @@ export interface DownloadOptions {
 }
 
 /**
- * An attempt that has added this much to a part that stays makes the count of tries begin anew: a big file on a bad
+ * An attempt that has added this much to a part that stays makes the count of tries start again: a big file on a bad
  * line arrives, and the attempts are still bounded by its size.
  */
 const PROGRESS_BYTES = 1024 * 1024;

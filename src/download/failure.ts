@@ -70,8 +70,8 @@ export function statusFailure(response: HttpResponse, asked: URL, answered: URL,
 }
 
 /**
- * What Amazon S3, and stores that speak like it, say of a refusal (S3 API, “Error responses”): by its code, as the rest may
- * repeat what was sent.
+ * What Amazon S3, and stores that speak like it, say about a refusal (S3 API, “Error responses”): by its code, as the rest
+ * may repeat what was sent.
  */
 function storesWords(page: string): string {
   const code = /^(?:<\?xml[^>]*>)?\s*<Error>.*?<Code>([A-Za-z]{1,40})<\/Code>/s.exec(page)?.[1];

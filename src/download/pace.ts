@@ -1,11 +1,11 @@
 /** How often `Pace.tick` wants to be called. */
 export const TICK_MS = 250;
 
-/** How the downloads that are under way at a time share the line. Pure, but for the clock that it is given. */
+/** How the downloads that are under way at a time share the line. Pure, except for the clock that it is given. */
 export interface Pace {
   /** A place on the line for one answer of a server; of those that have begun, the lower `rank` goes first. */
   lane(rank: number): Lane;
-  /** Looks at what has come since the last time, and decides anew. */
+  /** Looks at what has come since the last time, and decides again. */
   tick(): void;
 }
 

@@ -1,5 +1,4 @@
-import type { HttpClient } from '../http/client.ts';
-import { headerOf } from '../http/client.ts';
+import { type HttpClient, headerOf } from '../http/client.ts';
 import { PREFLIGHT_POLICY, withRetries } from '../http/retry.ts';
 import { networkChunks } from './attempt.ts';
 import { judgeFailure, pageOf, statusFailure } from './failure.ts';

@@ -1,6 +1,7 @@
 import { CookieJar } from 'tough-cookie';
 import { DiatomError } from '../errors.ts';
 import { type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
+import { locateLockedLink } from './locked-link.ts';
 import { redirectedShare } from './share-link.ts';
 
 /** curl and browsers allow 50 and 20; share links take one to four. */
@@ -35,7 +36,7 @@ export async function getFollowingRedirects(
   const authorization = basicAuthorization(start);
   const cookies = new CookieJar();
   const seen = new Set<string>();
-  let url = start;
+  let url = await locateLockedLink(start, authorization, options);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const cookie = await cookies.getCookieString(url.href);
     // The same address with a new cookie is no circle: that is how a server checks whether cookies are kept.
@@ -77,7 +78,7 @@ export function redirectTarget(from: URL, location: string): URL {
   // A failed `new URL` would carry the address, which is a secret, in its error.
   const target = URL.parse(location, from.href);
   if (!target || !/^https?:$/.test(target.protocol))
-    throw refused(from, 'redirects to something that is no web address');
+    throw refused(from, 'redirects to something that is not a web address');
   if (from.protocol === 'https:' && target.protocol === 'http:') {
     throw refused(from, `redirects from https to http (${target.host}), which is not safe and therefore not followed`);
   }

@@ -33,7 +33,7 @@ export function downloadAddressOf(fileUrl: string): URL {
   // A failed `new URL` would carry the address, which is a secret, in its error.
   const url = URL.parse(encoded);
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new DiatomError('DOWNLOAD', 'Its file_url is no web address, which begins with https:// (or http://).');
+    throw new DiatomError('DOWNLOAD', 'Its file_url is not a web address, which begins with https:// (or http://).');
   }
   return directDownloadUrl(url);
 }

@@ -6,7 +6,7 @@ export interface ShareService {
   /** Whether an address is one of its links, told from its host or, for servers that anybody runs, from its path. */
   readonly owns: (url: URL) => boolean;
   /**
-   * The address that downloads what the link shows; an address that is none of its share links comes back unchanged.
+   * The address that downloads what the link shows; an address that is not one of its share links comes back unchanged.
    *
    * @throws DiatomError `DOWNLOAD` for links that can't work
    */

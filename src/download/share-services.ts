@@ -122,7 +122,7 @@ export const SHARE_SERVICES: readonly ShareService[] = [
     },
     page: 'a page of ownCloud or Nextcloud: the link has expired, wants a password or a sign-in, or shows the file instead of downloading it',
     advice:
-      'In ownCloud or Nextcloud create a public link to the zip itself, without a password, with “download” allowed and an expiry date that is late enough, and put it into file_url. On ownCloud Infinite Scale, whose public links lead to a page only, write https://<server>/remote.php/dav/public-files/<token of the link>/<name of the zip>.',
+      'In ownCloud or Nextcloud create a public link to the zip itself, with “download” allowed and an expiry date that is late enough, and put it into file_url. A link with a password, as all are on ownCloud Infinite Scale and OpenCloud, needs it in the entry’s password.',
   },
   {
     name: 'seafile',

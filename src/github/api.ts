@@ -22,7 +22,7 @@ export interface GithubApiOptions {
   readonly http: HttpClient;
   /** `https://api.github.com`, or that of a GitHub Enterprise Server. */
   readonly baseUrl: string;
-  /** A token for the next request: one of an App is minted anew when it is about to end. */
+  /** A token for the next request: one of an App is replaced when it is about to end. */
   readonly token: () => Promise<string>;
   /** Whose token it is, for sentences: “runner-token”. */
   readonly tokenName: string;
@@ -62,12 +62,13 @@ const errorSchema = z.object({ message: z.string() });
 export function createGithubApi(options: GithubApiOptions): GithubApi {
   const { http, baseUrl, token, signal, policy = POLICY } = options;
   async function attempt<T>({ method, path, body, schema }: GithubRequest<T>): Promise<T> {
+    const secret = await token();
     const response = await http.send({
       method,
       url: new URL(`${baseUrl.replace(/\/+$/, '')}${path}`),
       headers: {
         accept: 'application/vnd.github+json',
-        authorization: `Bearer ${await token()}`,
+        authorization: `Bearer ${secret}`,
         'x-github-api-version': API_VERSION,
         ...(body ? { 'content-type': 'application/json' } : {}),
       },
@@ -75,7 +76,9 @@ export function createGithubApi(options: GithubApiOptions): GithubApi {
       signal,
     });
     const text = await response.body.text();
-    if (response.status < 200 || response.status > 299) throw refusal(response, text, method, path, options);
+    if (response.status < 200 || response.status > 299) {
+      throw refusal(response, messageIn(text, secret), method, path, options);
+    }
     return schema.parse(text === '' ? undefined : parseJson(text, method, path));
   }
   return { request: (request) => withRetries(() => attempt(request), { policy, judge, signal }) };
@@ -97,13 +100,12 @@ function parseJson(text: string, method: string, path: string): unknown {
 
 function refusal(
   response: HttpResponse,
-  text: string,
+  said: string,
   method: string,
   path: string,
   { tokenName, permission }: GithubApiOptions,
 ): GithubError {
   const { status } = response;
-  const said = messageIn(text);
   const asked = `${method} ${path.replace(/\?.*$/, '')}`;
   const limit = rateLimit(response, said);
   const transient = isPassingStatus(status);
@@ -143,9 +145,15 @@ function rateLimit(response: HttpResponse, said: string): Extract<RetryVerdict, 
   return undefined;
 }
 
-function messageIn(text: string): string {
+/** GitHub's own words; a proxy's may quote what it was sent. */
+function messageIn(text: string, secret: string): string {
   try {
-    return errorSchema.parse(JSON.parse(text)).message.slice(0, 300).replace(/\.$/, '');
+    return errorSchema
+      .parse(JSON.parse(text))
+      .message.split(secret || '\0')
+      .join('***')
+      .slice(0, 300)
+      .replace(/\.$/, '');
   } catch {
     return '';
   }

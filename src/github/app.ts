@@ -25,7 +25,7 @@ const tokenSchema = z.object({ token: z.string(), expires_at: z.string() });
  * one that is about to end is replaced.
  *
  * @param onToken hears of each new token before anybody uses it, so that it can be hidden from the log
- * @returns what gives a token; it throws GithubError, or DiatomError `INPUT` for a key that is none
+ * @returns what gives a token; it throws GithubError, or DiatomError `INPUT` for a text that is no key
  */
 export function appTokens(
   app: App,

@@ -20,5 +20,5 @@ function advice(identity: Identity): string {
   }
   return identity.refusal === ''
     ? 'GitHub does not introduce it to anybody: the job, and the one that calls its workflow, need the permission “id-token: write”.'
-    : `What GitHub says of it can’t be had at the moment (${identity.refusal}).`;
+    : `What GitHub says about it can’t be read at the moment (${identity.refusal}).`;
 }

@@ -41,17 +41,16 @@ const NAMELESS = 'of an unknown run';
 /** Anything that commands start and stop: a machine that is woken, an instance of a cloud, a container. */
 export function openCommand(
   settings: CommandSettings & { readonly host: Host },
-  { repository, temporary }: Pick<DriverContext, 'repository' | 'temporary'>,
+  { repository, temporary, limits }: Pick<DriverContext, 'repository' | 'temporary' | 'limits'>,
 ): Driver {
   const { startCommand, stopCommand, statusCommand, limit, isRemote, host } = settings;
   const isForOne = ASKS_FOR_NAME.test(statusCommand);
   const allFiles = filesOf(repository, stopCommand, isRemote ? undefined : temporary);
   const filesFor = (name: string | undefined) =>
     isForOne && name !== undefined ? filesOfName(allFiles, name) : allFiles;
-  const run = (script: string) => host.run('exec sh -s', { input: script });
 
   async function ask(name: string | undefined): Promise<{ status: ServerStatus; owner: Owner | undefined }> {
-    const result = await run(statusScript(filesFor(name), statusCommand, name));
+    const result = await host.run(statusScript(filesFor(name), statusCommand, name), { what: 'status-command' });
     const { said, owner } = parseStatus(result.stdout);
     const isAnothers = result.exitCode === EXIT.belongsToAnother;
     const state = isAnothers ? 'gone' : stateOf(said, result.exitCode);
@@ -60,14 +59,15 @@ export function openCommand(
       : state === 'unknown'
         ? `status-command ended with exit code ${result.exitCode} and printed “${excerpt(said || result.stderr)}”, expected “running” or “stopped”`
         : '';
-    const runningSince = owner ? new Date(owner.started * 1_000) : undefined;
+    const runningSince = owner && !isAnothers ? new Date(owner.started * 1_000) : undefined;
     return { owner, status: { state, detail, runningSince, lastLines: async () => '' } };
   }
 
   async function listed(name: string | undefined): Promise<ListedServer[]> {
     const { status, owner } = await ask(name);
     const { state, detail } = status;
-    if (state === 'gone') return [];
+    // A timer that is still armed would end a machine that somebody has switched on since.
+    if (state === 'gone' && owner === undefined) return [];
     // Only the timer's files say whose it is.
     const deadline = owner && new Date(owner.deadline * 1_000);
     return [{ name: owner?.name ?? name ?? NAMELESS, state, detail, deadline }];
@@ -76,7 +76,7 @@ export function openCommand(
   async function names(): Promise<string[]> {
     // Without a machine that keeps the time, nobody has written them down.
     if (!isRemote) return [];
-    const { exitCode, stdout, stderr } = await run(namesScript(allFiles));
+    const { exitCode, stdout, stderr } = await host.run(namesScript(allFiles), { what: 'a look at the timers' });
     if (exitCode === 0) return stdout.split('\n').filter((name) => name !== '');
     throw new DiatomError('SERVER', `Servers can’t be listed on ${host.description}: ${excerpt(stderr)}`);
   }
@@ -86,24 +86,34 @@ export function openCommand(
     makesRunner: false,
     isForOne,
     deadMansSwitch: isRemote ? `a timer on ${host.description} runs stop-command` : limit || undefined,
+    cannotList:
+      isForOne && !isRemote
+        ? 'Nobody has written down which servers start-command has started (without ssh-host, and with a status-command that asks for $DIATOM_SERVER_NAME), so none can be found.'
+        : undefined,
     async start({ name, maxMinutes }) {
       const files = filesFor(name);
       const seconds = maxMinutes * 60;
       const token = isRemote ? randomBytes(8).toString('hex') : undefined;
       if (token !== undefined) {
-        const armed = await run(
-          armScript(files, { token, name, seconds }, { stop: stopCommand, status: statusCommand }),
-        );
+        const commands = { stop: stopCommand, status: statusCommand, limits };
+        const arm = armScript(files, { token, name, seconds }, commands);
+        const armed = await host.run(arm, { what: 'the timer' });
         if (armed.exitCode === EXIT.belongsToAnother) throw taken(host, armed);
         if (armed.exitCode !== 0) throw timerFailure(host, `it said: ${excerpt(armed.stderr) || 'nothing'}`);
       }
       const variables = { DIATOM_SERVER_NAME: name, DIATOM_MAX_SECONDS: String(Math.ceil(seconds)) };
-      const started = await run(startScript(files, startCommand, variables, token));
+      const started = await host.run(startScript(files, startCommand, variables, token), {
+        what: 'start-command',
+        limitMs: limits.startMs,
+      });
       if (started.exitCode !== 0) throw startFailure(host, name, started);
     },
     status: async (name) => (await ask(name)).status,
     async stop(name) {
-      const { exitCode, stdout, stderr } = await run(stopScript(filesFor(name), stopCommand, name));
+      const { exitCode, stdout, stderr } = await host.run(stopScript(filesFor(name), stopCommand, name), {
+        what: 'stop-command',
+        limitMs: limits.stopMs,
+      });
       if (exitCode === 0 || exitCode === EXIT.belongsToAnother) return;
       throw new DiatomError(
         'SERVER',

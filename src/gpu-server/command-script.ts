@@ -1,11 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { Limits } from './driver-context.ts';
 import { shellQuote } from './host.ts';
 import { runOf, serverName } from './server-name.ts';
 
 /**
- * What the command driver runs on its host, as text for `sh -s`: the user's commands arrive by standard input and never
- * in an argv, where everybody on that machine could read them. Each is one compound command, so that the half of a
- * connection that broke does nothing.
+ * What the command driver runs on its host, as texts for `sh`, in which the user's commands stand.
  *
  * Files of one server, in a folder that only the user can read (where each name has a server of its own, the folder has
  * one for each):
@@ -66,7 +65,7 @@ export function namesScript(files: CommandFiles): string {
 export function armScript(
   files: CommandFiles,
   start: { readonly token: string; readonly name: string; readonly seconds: number },
-  commands: { readonly stop: string; readonly status: string },
+  commands: { readonly stop: string; readonly status: string; readonly limits: Limits },
 ): string {
   const { token, name, seconds } = start;
   const run = runOf(name);
@@ -80,7 +79,7 @@ export function armScript(
     'mkdir -p "$own" || exit 1',
     writeFile('$own/stop', commands.stop),
     writeFile('$own/status', commands.status),
-    writeFile('$own/timer', timerProgram()),
+    writeFile('$own/timer', timerProgram(commands.limits)),
     `now=$(date +%s); deadline=$((now + ${Math.ceil(seconds)}))`,
     `echo "${token} ${name} $deadline $now" > "$own/owner" || exit 1`,
     // A link is made by one only, of two that find no owner at the same moment.
@@ -121,7 +120,7 @@ export function startScript(
     'code=$?',
     'tail -c 2000 "$dir/start.log"',
     'rm -f "$dir/start" "$dir/start.pid" "$dir/start.log"',
-    ...exitWith(),
+    'exit "$code"',
   ]);
 }
 
@@ -134,7 +133,7 @@ export function stopScript(files: CommandFiles, command: string, name: string): 
     'end_start',
     ...exported({ DIATOM_SERVER_NAME: name }),
     ...runCommand(command),
-    ...exitWith(),
+    'exit "$code"',
   ]);
 }
 
@@ -154,7 +153,7 @@ export function statusScript(files: CommandFiles, command: string, name: string 
     'fi',
     'printf "%s\\n" "$said"',
     '[ -z "$owner" ] || echo "DIATOM-OWNER $owner $owned $deadline $started"',
-    ...exitWith(),
+    'exit "$code"',
   ]);
 }
 
@@ -170,16 +169,7 @@ export function parseStatus(stdout: string): { readonly said: string; readonly o
 }
 
 function script({ folder }: CommandFiles, lines: readonly string[]): string {
-  return [
-    '{',
-    'umask 077',
-    `dir=${folder}`,
-    `mkdir -p "$dir" || exit ${EXIT.noFolder}`,
-    ...lines,
-    'exit',
-    '}',
-    '',
-  ].join('\n');
+  return ['umask 077', `dir=${folder}`, `mkdir -p "$dir" || exit ${EXIT.noFolder}`, ...lines].join('\n');
 }
 
 /** `owner`, `owned` (its name), `deadline` and `started`, all empty when it is nobody's. */
@@ -203,11 +193,6 @@ function runCommand(command: string, variable?: string): string[] {
     'code=$?',
     'rm -f "$file"',
   ];
-}
-
-/** 255 is what ssh itself ends with when it has failed. */
-function exitWith(): string[] {
-  return ['[ "$code" -ne 255 ] || code=254', 'exit "$code"'];
 }
 
 function exported(variables: Readonly<Record<string, string>>): string[] {
@@ -234,13 +219,30 @@ const END_START = [
   '}',
 ].join('\n');
 
-function timerProgram(): string {
+/** Runs a file, and ends it with its process group after so many seconds. */
+const LIMITED = [
+  'if setsid true 2>/dev/null; then session=setsid; else session=; fi',
+  'limited() {',
+  '  $session sh "$2" </dev/null &',
+  '  work=$! left=$1',
+  '  while kill -0 "$work" 2>/dev/null; do',
+  '    if [ "$left" -le 0 ]; then kill -s KILL -- "-$work" 2>/dev/null || kill -s KILL "$work"; fi',
+  '    sleep 1',
+  '    left=$((left - 1))',
+  '  done',
+  '  wait "$work"',
+  '}',
+].join('\n');
+
+/** What ends the server at its deadline. A command of the user that hangs does not keep it from trying again. */
+function timerProgram({ stopMs, answerMs }: Limits): string {
   return [
     'umask 077',
     'dir=$1 token=$2 deadline=$3 DIATOM_SERVER_NAME=$4; export DIATOM_SERVER_NAME',
     'own="$dir/$token"',
     'mine() { [ -s "$dir/owner" ] && read -r owner _ <"$dir/owner" && [ "$owner" = "$token" ]; }',
     END_START,
+    LIMITED,
     'echo $$ >"$own/pid"',
     'while mine; do',
     '  left=$((deadline - $(date +%s)))',
@@ -254,8 +256,9 @@ function timerProgram(): string {
     '  tries=$((tries + 1))',
     '  touch "$own/asked"',
     '  end_start',
-    '  sh "$own/stop" </dev/null',
-    '  if [ "$(sh "$own/status" </dev/null)" = stopped ]; then mine && rm -f "$dir/owner"; break; fi',
+    `  limited ${Math.ceil(stopMs / 1_000)} "$own/stop"`,
+    `  limited ${Math.ceil(answerMs / 1_000)} "$own/status" >"$own/said"`,
+    '  if [ "$(cat "$own/said")" = stopped ]; then mine && rm -f "$dir/owner"; break; fi',
     `  sleep ${TIMER_STEP}`,
     'done',
     'rm -rf "$own"',

@@ -7,5 +7,17 @@ export interface DriverContext {
   readonly temporary: string;
   /** `owner/name`: whose servers are meant. */
   readonly repository: string;
+  /** How long a program may take: then it is ended. */
+  readonly limits: Limits;
   onWarning(message: string): void;
+}
+
+/** In milliseconds. */
+export interface Limits {
+  /** For what only asks or is done at once, such as `squeue`. */
+  readonly answerMs: number;
+  /** For stop-command, which may first have something to save. */
+  readonly stopMs: number;
+  /** For start-command. */
+  readonly startMs: number;
 }

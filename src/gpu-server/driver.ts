@@ -32,6 +32,13 @@ export interface Driver {
    * part: “Slurm ends the job (--time)”.
    */
   readonly deadMansSwitch: string | undefined;
+  /** Why an empty list does not mean that there is no server; left out where it does. A sentence. */
+  readonly cannotList?: string | undefined;
+  /**
+   * What a start may take, and what each costs an hour in USD, as the cloud itself says; left out where it says nothing.
+   * A start takes none for more than `mostPerHour`, and none whose price is not known when that is set.
+   */
+  prices?(): Promise<readonly Price[]>;
   /**
    * Starts the server and returns when the request for it is accepted, not when the runner is online. The limit of its
    * life is armed with the request, or before it. Starting a second time under the same name never makes a second one.
@@ -42,8 +49,19 @@ export interface Driver {
   status(name: string): Promise<ServerStatus>;
   /** Asks for the end of everything that carries the name. Nothing of that name is fine. Returns without waiting. */
   stop(name: string): Promise<void>;
-  /** Every server of this repository that is not gone. A driver that can't tell has an empty list. */
+  /**
+   * Every server of this repository that is not gone, and such as are gone whose end is still set for a certain time: what
+   * somebody switches on by hand would be ended, too. A driver that can't tell has an empty list, and
+   * says so in `cannotList`.
+   */
   list(): Promise<readonly ListedServer[]>;
+}
+
+export interface Price {
+  /** “g6.xlarge, spot, in eu-central-1”. */
+  readonly what: string;
+  /** `undefined` when it is not known. */
+  readonly perHour: number | undefined;
 }
 
 export interface StartRequest {
@@ -53,6 +71,8 @@ export interface StartRequest {
   readonly repository: string;
   /** How long the server may live, in minutes, whatever happens. */
   readonly maxMinutes: number;
+  /** In USD, by the driver's `prices`; left out when nobody asked for them. */
+  readonly mostPerHour?: number | undefined;
   /** `undefined` when the server has a runner of its own. */
   readonly runner: RunnerSetup | undefined;
 }
@@ -82,12 +102,14 @@ export type ServerState = 'waiting' | 'running' | 'stopping' | 'gone' | 'unknown
 
 export interface ServerStatus {
   readonly state: ServerState;
-  /** What a person would want to know: an instance’s id and zone, a job’s number and why it waits. `''` for nothing. */
+  /** What a person would want to know: an instance’s id and zone, a job’s number and why it waits. `''` for nothing: of one that is `gone`, that it never existed. */
   readonly detail: string;
   /** The last lines of its console or log, where the driver can get them; `''` otherwise. Asked only when a start fails. */
   lastLines(): Promise<string>;
-  /** Since when it costs money, as far as the driver knows. */
+  /** Since when it costs money, or did until a moment ago, as far as the driver knows. */
   readonly runningSince: Date | undefined;
+  /** What it costs an hour, in USD, when that was asked for at its start. */
+  readonly pricePerHour?: number | undefined;
 }
 
 /** A server found by its name or tag. */

@@ -1,6 +1,15 @@
 import { DiatomError } from '../errors.ts';
-import { runTool } from '../runner/tool.ts';
+import { askCloud, type CallOptions, hide, lastLine } from './cloud-tool.ts';
 import type { DriverContext } from './driver-context.ts';
+
+/** Checked at a launch where a disk is encrypted with a key of one’s own (EBS user guide, “Requirements for EBS encryption”). */
+const DISK_KEY = [
+  'kms:CreateGrant',
+  'kms:Decrypt',
+  'kms:DescribeKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncrypt*',
+] as const;
 
 /**
  * All that is ever asked of AWS: the commands of the CLI, each with the actions that IAM has to allow for it. The
@@ -10,15 +19,17 @@ export const AWS_OPERATIONS = {
   'ec2 describe-instances': ['ec2:DescribeInstances'],
   'ec2 describe-images': ['ec2:DescribeImages'],
   'ec2 describe-spot-instance-requests': ['ec2:DescribeSpotInstanceRequests'],
+  'ec2 describe-spot-price-history': ['ec2:DescribeSpotPriceHistory'],
   'ec2 get-console-output': ['ec2:GetConsoleOutput'],
   // A launch with tags, and with a role for the instance, is checked against these two as well.
-  'ec2 run-instances': ['ec2:RunInstances', 'ec2:CreateTags', 'iam:PassRole'],
-  'ec2 start-instances': ['ec2:StartInstances'],
+  'ec2 run-instances': ['ec2:RunInstances', 'ec2:CreateTags', 'iam:PassRole', ...DISK_KEY],
+  'ec2 start-instances': ['ec2:StartInstances', ...DISK_KEY],
   'ec2 stop-instances': ['ec2:StopInstances'],
   'ec2 terminate-instances': ['ec2:TerminateInstances'],
   'ec2 cancel-spot-instance-requests': ['ec2:CancelSpotInstanceRequests'],
   'ec2 create-tags': ['ec2:CreateTags'],
   'ec2 delete-tags': ['ec2:DeleteTags'],
+  'pricing get-products': ['pricing:GetProducts'],
   'ssm get-parameter': ['ssm:GetParameter'],
   'scheduler create-schedule': ['scheduler:CreateSchedule', 'iam:PassRole'],
   'scheduler delete-schedule': ['scheduler:DeleteSchedule'],
@@ -37,25 +48,15 @@ export class AwsError extends DiatomError {
   }
 }
 
-export interface AwsCallOptions {
-  /** Texts that no message may repeat. */
-  readonly secrets?: readonly string[];
-  /**
-   * Waits for the answer even when the run is cancelled: a clean-up can only find what exists by then. The CLI's own
-   * time limits end it.
-   */
-  readonly finish?: boolean;
-}
-
 /** Asks AWS something in one region, and returns its JSON answer; `undefined` when the answer is empty. */
 export type Aws = (
   operation: AwsOperation,
   region: string,
   args: readonly string[],
-  options?: AwsCallOptions,
+  options?: CallOptions,
 ) => Promise<unknown>;
 
-/** In seconds. A region that does not answer must not hold up the stop in the others for long. */
+/** In seconds, for each of its tries. A region that does not answer must not hold up the stop in the others for long. */
 const TIMEOUTS = ['--cli-connect-timeout', '10', '--cli-read-timeout', '60'];
 
 /**
@@ -64,7 +65,7 @@ const TIMEOUTS = ['--cli-connect-timeout', '10', '--cli-read-timeout', '60'];
  *
  * A call throws AwsError with what to do about it, or DiatomError `CANCELLED`.
  */
-export function openAws({ env, signal }: Pick<DriverContext, 'env' | 'signal'>): Aws {
+export function openAws({ env, signal, limits }: Pick<DriverContext, 'env' | 'signal' | 'limits'>): Aws {
   const environment: Record<string, string> = {
     // “standard” tries again on throttling and on faults of the connection (AWS SDKs guide, “Retry behavior”).
     AWS_RETRY_MODE: 'standard',
@@ -73,10 +74,12 @@ export function openAws({ env, signal }: Pick<DriverContext, 'env' | 'signal'>):
   for (const [name, value] of Object.entries(env)) if (value !== undefined) environment[name] = value;
   Object.assign(environment, { AWS_PAGER: '', AWS_CLI_AUTO_PROMPT: 'off' });
   return async (operation, region, args, { secrets = [], finish = false } = {}) => {
-    const { exitCode, stdout, stderr } = await runTool(
+    const { exitCode, stdout, stderr } = await askCloud(
       'aws',
       [...operation.split(' '), ...args, '--region', region, '--output', 'json', ...TIMEOUTS],
-      { env: environment, signal: finish ? new AbortController().signal : signal },
+      { env: environment, signal, limitMs: limits.answerMs, finish },
+      // As a fault of this region: the others are dealt with anyway.
+      (why) => new AwsError(`${why} It was to ask AWS in ${region} (${operation}).`, ''),
     );
     if (exitCode !== 0) throw failureOf(operation, region, hide(stderr, secrets));
     if (stdout.trim() === '') return undefined;
@@ -86,13 +89,6 @@ export function openAws({ env, signal }: Pick<DriverContext, 'env' | 'signal'>):
       throw new AwsError(`The answer of “aws ${operation}” in ${region} is not JSON: is “aws” the AWS CLI?`, '');
     }
   };
-}
-
-function hide(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret !== '')
-    .flatMap((secret) => [secret, Buffer.from(secret).toString('base64')])
-    .reduce((hidden, secret) => hidden.replaceAll(secret, '***'), text);
 }
 
 /** What a refusal means for whoever set this up, by AWS’s error code (EC2 API reference, “Error codes”). */
@@ -140,8 +136,4 @@ function whyNoAnswer(region: string, stderr: string): string {
     return `AWS can’t be reached in ${region}: check the network of this runner, and the input ec2-regions.`;
   }
   return `The AWS CLI fails in ${region}.`;
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) || 'it says nothing';
 }

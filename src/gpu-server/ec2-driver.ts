@@ -1,10 +1,11 @@
 import * as z from 'zod/mini';
 import { DiatomError, messageOf } from '../errors.ts';
-import type { Driver, ListedServer, ServerState, ServerStatus } from './driver.ts';
+import { mostAlive } from './cloud-servers.ts';
+import type { Driver, ListedServer, ServerStatus } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { type Aws, AwsError, openAws } from './ec2-aws.ts';
-import { startEphemeral } from './ec2-ephemeral.ts';
-import { releaseClaim, startExisting } from './ec2-existing.ts';
+import { choices, type PricedChoice, startEphemeral, wording } from './ec2-ephemeral.ts';
+import { isScheduled, releaseClaim, startExisting } from './ec2-existing.ts';
 import type { Ec2Settings } from './ec2-inputs.ts';
 import {
   deadlineOf,
@@ -13,19 +14,24 @@ import {
   type Instance,
   isClaimed,
   isEphemeral,
+  priceOf,
   stateOf,
   TAGS,
+  unlisted,
 } from './ec2-instances.ts';
+import { pricesOf } from './ec2-prices.ts';
 
 /**
  * GPU servers that are EC2 instances, through the `aws` program.
  *
  * A stop, a status and a list find instances by their tags in all regions of the settings, and need nothing else. What a
- * tag says of an instance, `ephemeral` or not, decides whether a stop terminates or stops it.
+ * tag says about an instance, `ephemeral` or not, decides whether a stop terminates or stops it.
  */
 export function openEc2(settings: Ec2Settings, context: DriverContext): Driver {
   const aws = openAws(context);
+  const known: Known = new Map();
   const { regions, mode, existing } = settings;
+  let allowed: readonly PricedChoice[] = choices(settings);
   return {
     description:
       mode === 'existing' && existing.instanceId !== ''
@@ -34,12 +40,24 @@ export function openEc2(settings: Ec2Settings, context: DriverContext): Driver {
     makesRunner: mode === 'ephemeral',
     isForOne: mode === 'ephemeral',
     deadMansSwitch: deadMansSwitch(settings),
-    start: (request) => {
-      const tools = { aws, context };
-      return mode === 'ephemeral' ? startEphemeral(settings, request, tools) : startExisting(existing, request, tools);
+    async prices() {
+      if (mode === 'existing') return [];
+      const prices = await pricesOf(allowed, aws);
+      allowed = allowed.map((choice, index) => ({ ...choice, perHour: prices[index] }));
+      return allowed.map((choice) => ({ what: wording(choice), perHour: choice.perHour }));
     },
-    status: (name) => status(name, regions, aws),
-    stop: (name) => stop(name, regions, aws),
+    async start(request) {
+      const tools = { aws, context };
+      if (mode === 'existing') return startExisting(existing, request, tools);
+      const { mostPerHour } = request;
+      const affordable = allowed.filter(
+        ({ perHour = Number.POSITIVE_INFINITY }) => mostPerHour === undefined || perHour <= mostPerHour,
+      );
+      const made = await startEphemeral(settings, affordable, request, tools);
+      if (made) known.set(made.id, { ...made, name: request.name, since: Date.now() });
+    },
+    status: (name) => status(name, regions, aws, known),
+    stop: (name) => stop(name, regions, aws, known),
     list: () => list(regions, aws, context),
   };
 }
@@ -51,6 +69,15 @@ function deadMansSwitch({ mode, existing }: Ec2Settings): string | undefined {
   return existing.schedulerRole === '' ? undefined : 'EventBridge Scheduler stops the instance';
 }
 
+/** Instances that this process has made or seen, by id: EC2 may not list them for a while (“eventual consistency”). */
+type Known = Map<
+  string,
+  { readonly id: string; readonly region: string; readonly name: string; readonly since: number }
+>;
+
+/** For how long an id that EC2 does not find is believed anyway, in milliseconds. */
+const UNLISTED_MS = 5 * 60_000;
+
 interface Search {
   readonly instances: readonly Instance[];
   /** The regions that can't be asked: nobody knows what is there. */
@@ -59,6 +86,27 @@ interface Search {
 
 async function search(regions: readonly string[], aws: Aws, tag: string, value: string): Promise<Search> {
   return inEveryRegion(regions, (region) => findInstances(aws, region, { tag, value }));
+}
+
+/** The instances of a name in one region: by the tag, and by id those that were there already. */
+async function named(name: string, region: string, aws: Aws, known: Known): Promise<readonly Instance[]> {
+  const instances = [...(await findInstances(aws, region, { tag: TAGS.NAME, value: name }))];
+  for (const { id } of instances) if (!known.has(id)) known.set(id, { id, region, name, since: Date.now() });
+  for (const { id, since, ...at } of known.values()) {
+    if (at.name !== name || at.region !== region || instances.some((instance) => instance.id === id)) continue;
+    instances.push(...(await byId(id, region, aws, Date.now() < since + UNLISTED_MS ? name : undefined)));
+  }
+  return instances;
+}
+
+/** @param believed whose it is, as long as it is believed to be there although EC2 does not find it */
+async function byId(id: string, region: string, aws: Aws, believed: string | undefined): Promise<readonly Instance[]> {
+  try {
+    return await findInstances(aws, region, { id });
+  } catch (error) {
+    if (!(error instanceof AwsError && error.awsCode === 'InvalidInstanceID.NotFound')) throw error;
+    return believed === undefined ? [] : [unlisted(id, region, believed)];
+  }
 }
 
 /** A region that fails does not keep the others from being dealt with. */
@@ -77,20 +125,20 @@ async function inEveryRegion(
   return { instances, failures };
 }
 
-/** The most alive one counts, should there be several. */
-const BY_LIVELINESS: readonly ServerState[] = ['running', 'waiting', 'unknown', 'stopping', 'gone'];
-
-async function status(name: string, regions: readonly string[], aws: Aws): Promise<ServerStatus> {
-  const { instances, failures } = await search(regions, aws, TAGS.NAME, name);
+async function status(name: string, regions: readonly string[], aws: Aws, known: Known): Promise<ServerStatus> {
+  const { instances, failures } = await inEveryRegion(regions, (region) => named(name, region, aws, known));
   const states = instances.map(stateOf);
   if (failures.length > 0) states.push('unknown');
-  const state = BY_LIVELINESS.find((candidate) => states.includes(candidate)) ?? 'gone';
+  const state = mostAlive(states);
   const instance = instances.find((candidate) => stateOf(candidate) === state) ?? instances[0];
   return {
     state,
     detail: [...instances.map(describe), ...failures.map(messageOf)].join('; '),
     lastLines: () => (instance === undefined ? Promise.resolve('') : consoleTail(instance, aws)),
-    runningSince: instance === undefined || state === 'gone' ? undefined : instance.launched,
+    // Of one that has ended EC2 does not say when: a moment ago, if it is still listed and was made for this run.
+    runningSince:
+      instance === undefined || (state === 'gone' && !isEphemeral(instance)) ? undefined : instance.launched,
+    pricePerHour: instance && priceOf(instance),
   };
 }
 
@@ -112,9 +160,9 @@ async function consoleTail({ id, region }: Instance, aws: Aws): Promise<string> 
   }
 }
 
-async function stop(name: string, regions: readonly string[], aws: Aws): Promise<void> {
+async function stop(name: string, regions: readonly string[], aws: Aws, known: Known): Promise<void> {
   const { failures } = await inEveryRegion(regions, async (region) => {
-    const instances = await findInstances(aws, region, { tag: TAGS.NAME, value: name });
+    const instances = await named(name, region, aws, known);
     for (const instance of instances) await end(instance, aws);
     await cancelSpotRequests(name, region, aws);
     return instances;
@@ -165,7 +213,7 @@ async function list(
   if (failure !== undefined && failures.length === regions.length) throw failure;
   for (const { message } of failures) onWarning(`Nobody can say what runs there. ${message}`);
   return instances
-    .filter((instance) => isClaimed(instance) && stateOf(instance) !== 'gone')
+    .filter((instance) => isClaimed(instance) && (stateOf(instance) !== 'gone' || isScheduled(instance)))
     .map((instance) => ({
       name: instance.tags.get(TAGS.NAME) ?? '',
       state: stateOf(instance),

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { firstToBeHad } from './choices.ts';
 import type { StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { type Aws, AwsError } from './ec2-aws.ts';
 import type { Ec2Settings, EphemeralSettings, Market } from './ec2-inputs.ts';
 import { findInstances, type Instance, isEphemeral, stateOf, TAGS } from './ec2-instances.ts';
-import { userData } from './ec2-user-data.ts';
+import { inSecretFile } from './secret-file.ts';
+import { userData } from './user-data.ts';
 
 /** One way to get an instance. */
 export interface Choice {
@@ -36,6 +36,9 @@ export function choices({ regions, ephemeral }: Ec2Settings): readonly Choice[] 
   );
 }
 
+/** A choice, and what it costs in USD an hour; `undefined` when nobody asked, or AWS said nothing. */
+export type PricedChoice = Choice & { readonly perHour?: number | undefined };
+
 /**
  * Refusals that only say “not this one, not now” (EC2 API reference, “Error codes”): another type, zone, market or region
  * may still do. Everything else would be refused there as well, or would hide a mistake.
@@ -54,59 +57,58 @@ const NOT_HERE = new Set([
   'VcpuLimitExceeded',
 ]);
 
+/** Switching it off terminates it. Its size: EC2 user guide, “Instance user data”. */
+export const CLOUD = { name: 'EC2', maxBytes: 16_384, remove: '' };
+
+const LAUNCHED = z.object({ Instances: z.tuple([z.object({ InstanceId: z.string() })]) });
+
 /**
  * Makes an instance that ends with its runner. Nothing is made when there is one under this name.
+ *
+ * @returns where it is, as EC2 may not list it for a while; `undefined` for one that was there
  *
  * @throws DiatomError `SERVER` when EC2 has none to give, or refuses; `CANCELLED`, and then there may be one
  */
 export async function startEphemeral(
   settings: Ec2Settings,
+  allowed: readonly PricedChoice[],
   { name, repository, maxMinutes, runner }: StartRequest,
   { aws, context }: { readonly aws: Aws; readonly context: DriverContext },
-): Promise<void> {
+): Promise<{ readonly id: string; readonly region: string } | undefined> {
   if (runner === undefined) throw new Error('A server that is made for a run has to be told which runner to start.');
   const found = await sameName(aws, settings.regions, name);
-  if (found.some((instance) => isEphemeral(instance) && stateOf(instance) !== 'gone')) return;
+  if (found.some((instance) => isEphemeral(instance) && stateOf(instance) !== 'gone')) return undefined;
 
-  const text = userData(runner, maxMinutes);
-  const folder = await mkdtemp(join(context.temporary, 'diatom-ec2-'));
-  try {
-    const file = join(folder, 'user-data');
-    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
-    const tags = new Map([
-      ['Name', name],
-      ...settings.ephemeral.tags,
-      [TAGS.NAME, name],
-      [TAGS.REPOSITORY, repository],
-      [TAGS.DEADLINE, new Date(Date.now() + maxMinutes * 60_000).toISOString()],
-      [TAGS.MODE, 'ephemeral'],
-    ]);
-    const refusals: string[] = [];
-    for (const choice of choices(settings)) {
-      throwIfCancelled(context.signal);
-      try {
+  const text = userData(runner, maxMinutes, CLOUD);
+  const tags = new Map([
+    ['Name', name],
+    ...settings.ephemeral.tags,
+    [TAGS.NAME, name],
+    [TAGS.REPOSITORY, repository],
+    [TAGS.DEADLINE, new Date(Date.now() + maxMinutes * 60_000).toISOString()],
+    [TAGS.MODE, 'ephemeral'],
+  ]);
+  return inSecretFile(context.temporary, text, (file) =>
+    firstToBeHad<PricedChoice, { readonly id: string; readonly region: string }>(allowed, context.signal, {
+      async make({ perHour, ...choice }) {
         const args = await launchArguments(settings.ephemeral, choice, aws);
         const token = clientToken(name, choice, found);
-        await aws(
+        const priced = perHour === undefined ? tags : new Map([...tags, [TAGS.PRICE, String(perHour)]]);
+        const answer = await aws(
           'ec2 run-instances',
           choice.region,
-          [...args, '--client-token', token, '--user-data', `file://${file}`, ...tagArguments(tags, choice.market)],
+          [...args, '--client-token', token, '--user-data', `file://${file}`, ...tagArguments(priced, choice.market)],
           { secrets: [runner.jitConfig, text], finish: true },
         );
         throwIfCancelled(context.signal);
-        return;
-      } catch (error) {
-        if (!(error instanceof AwsError && NOT_HERE.has(error.awsCode))) throw error;
-        refusals.push(`- ${wording(choice)}: ${error.awsCode}`);
-      }
-    }
-    throw new DiatomError(
-      'SERVER',
-      `EC2 has no instance to give:\n${refusals.join('\n')}\nTry again later, or allow more in ec2-instance-types, ec2-subnets, ec2-regions or ec2-market. VcpuLimitExceeded, InstanceLimitExceeded and MaxSpotInstanceCountExceeded are limits of your account, which AWS raises on request (Service Quotas, “Running On-Demand G and VT instances”, “All G and VT Spot Instance Requests”).`,
-    );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+        return { id: LAUNCHED.parse(answer).Instances[0].InstanceId, region: choice.region };
+      },
+      refusalOf: (error) => (error instanceof AwsError && NOT_HERE.has(error.awsCode) ? error.awsCode : undefined),
+      wording,
+      none: (refusals) =>
+        `EC2 has no instance to give:\n${refusals}\nTry again later, or allow more in ec2-instance-types, ec2-subnets, ec2-regions or ec2-market. VcpuLimitExceeded, InstanceLimitExceeded and MaxSpotInstanceCountExceeded are limits of your account, which AWS raises on request (Service Quotas, “Running On-Demand G and VT instances”, “All G and VT Spot Instance Requests”).`,
+    }),
+  );
 }
 
 /** In one region that can't be asked, there may be a server of this name: two must never run. */
@@ -187,6 +189,6 @@ async function rootDevice(image: string, region: string, aws: Aws): Promise<stri
   );
 }
 
-function wording({ market, region, type, placement }: Choice): string {
+export function wording({ market, region, type, placement }: Choice): string {
   return `${type ?? 'the launch template’s type'}, ${market}, in ${placement ?? region}${placement?.startsWith('subnet-') ? ` (${region})` : ''}`;
 }

@@ -14,6 +14,10 @@ const POLL_MS = 5_000;
 /** The mode of an instance which EventBridge Scheduler stops at its deadline. */
 const SCHEDULED = 'existing, scheduled';
 
+export function isScheduled({ tags }: Instance): boolean {
+  return tags.get(TAGS.MODE) === SCHEDULED;
+}
+
 /**
  * Starts an instance that has a runner of its own, and marks it as this run's. EC2 has no lock: two starts within one
  * second can take it both, of which all but the last to write its mark find out, and say so.
@@ -46,7 +50,7 @@ export async function startExisting(
   );
   // An earlier attempt's limit would end this one.
   const earlier = before.tags.get(TAGS.NAME);
-  if (earlier !== undefined && earlier !== name && before.tags.get(TAGS.MODE) === SCHEDULED) {
+  if (earlier !== undefined && earlier !== name && isScheduled(before)) {
     await cancelSchedule(aws, region, earlier);
   }
   if (before.ec2State === 'running' && before.tags.get(TAGS.NAME) !== name) {
@@ -112,7 +116,8 @@ function inUse({ id, region, tags }: Instance): ServerTaken {
  * Takes the mark of a run off an instance that stays, so that nobody stops it who finds it running later. The name is
  * left: by it the end is confirmed.
  */
-export async function releaseClaim(aws: Aws, { id, region, tags }: Instance): Promise<void> {
+export async function releaseClaim(aws: Aws, instance: Instance): Promise<void> {
+  const { id, region, tags } = instance;
   await aws('ec2 delete-tags', region, [
     '--resources',
     id,
@@ -120,7 +125,7 @@ export async function releaseClaim(aws: Aws, { id, region, tags }: Instance): Pr
     JSON.stringify([{ Key: TAGS.REPOSITORY }, { Key: TAGS.DEADLINE }]),
   ]);
   const name = tags.get(TAGS.NAME);
-  if (tags.get(TAGS.MODE) === SCHEDULED && name !== undefined) await cancelSchedule(aws, region, name);
+  if (isScheduled(instance) && name !== undefined) await cancelSchedule(aws, region, name);
 }
 
 interface ScheduledStop {

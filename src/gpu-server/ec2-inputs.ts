@@ -1,6 +1,7 @@
 import { DiatomError } from '../errors.ts';
 import { checkedInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
+import { typesFor } from '../schema/gpus.ts';
 
 /** How EC2 is paid for an instance. */
 export type Market = 'on-demand' | 'spot';
@@ -127,6 +128,8 @@ function imagesInput(regions: readonly [string, ...string[]]): ReadonlyMap<strin
 }
 
 function instanceTypesInput(): readonly string[] {
+  const gpu = checkedInput('gpu', GPU_SERVER.gpu);
+  if (gpu !== '') return typesFor(gpu).map(({ type }) => type);
   const types = list('ec2-instance-types');
   const wrong = types.find((type) => !/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/.test(type));
   if (wrong === undefined) return types;
@@ -166,7 +169,7 @@ function checkStart({ mode, regions, ephemeral, existing }: Ec2Settings): void {
   if (launchTemplate === undefined && instanceTypes.length === 0) {
     throw new DiatomError(
       'INPUT',
-      'Input ec2-instance-types is missing: the types that will do, the best first, such as g6.xlarge, g5.xlarge (or name an ec2-launch-template).',
+      'Input gpu is missing: which GPU, such as L4; or name types in ec2-instance-types, the best first, such as g6.xlarge, g5.xlarge (or an ec2-launch-template).',
     );
   }
   for (const region of regions) {

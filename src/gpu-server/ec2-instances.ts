@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { timeOf } from './cloud-servers.ts';
 import type { ServerState } from './driver.ts';
 import type { Aws } from './ec2-aws.ts';
 
@@ -11,6 +12,8 @@ export const TAGS = {
   REPOSITORY: 'diatom:repository',
   DEADLINE: 'diatom:deadline',
   MODE: 'diatom:mode',
+  /** In USD an hour, as AWS said at its start. */
+  PRICE: 'diatom:price',
 } as const;
 
 /** An instance as EC2 describes it, as far as it matters here. */
@@ -78,6 +81,26 @@ export async function findInstances(
   }));
 }
 
+/** One that was made for a run, and that EC2 does not find at the moment. */
+export function unlisted(id: string, region: string, name: string): Instance {
+  return {
+    ...{
+      id,
+      region,
+      zone: region,
+      type: 'new',
+      isSpot: false,
+      ec2State: 'not listed',
+      reason: '',
+      launched: new Date(),
+    },
+    tags: new Map([
+      [TAGS.NAME, name],
+      [TAGS.MODE, 'ephemeral'],
+    ]),
+  };
+}
+
 /** Filters know wildcards (EC2 user guide, “List and filter your resources”). */
 function literally(value: string): string {
   return value.replaceAll(/[\\*?]/g, '\\$&');
@@ -88,9 +111,12 @@ export function isEphemeral({ tags }: Instance): boolean {
   return tags.get(TAGS.MODE) === 'ephemeral';
 }
 
+export function priceOf({ tags }: Instance): number | undefined {
+  return Number(tags.get(TAGS.PRICE)) || undefined;
+}
+
 export function deadlineOf({ tags }: Instance): Date | undefined {
-  const deadline = new Date(tags.get(TAGS.DEADLINE) ?? '');
-  return Number.isNaN(deadline.getTime()) ? undefined : deadline;
+  return timeOf(tags.get(TAGS.DEADLINE));
 }
 
 /**
@@ -124,5 +150,14 @@ export function stateOf(instance: Instance): ServerState {
 }
 
 export function describe({ id, type, zone, isSpot, ec2State, reason }: Instance): string {
-  return `${id} (${type}${isSpot ? ', spot' : ''}) in ${zone} is ${ec2State}${reason === '' ? '' : `: ${reason}`}`;
+  return `${id} (${type}${isSpot ? ', spot' : ''}) in ${zone} is ${ec2State}${reason === '' ? '' : `: ${reason}${NO_KEY.test(reason) ? ABOUT_KEY : ''}`}`;
 }
+
+/**
+ * What EC2 says about an instance that ended at once because its disk could not be decrypted (EC2 user guide, “Instance
+ * terminates immediately”). The launch itself was accepted.
+ */
+const NO_KEY = /^Client\.(InvalidKMSKey|InternalError)/i;
+
+const ABOUT_KEY =
+  '. Most likely its disk is encrypted with a key (AWS KMS) that is switched off, or that the role of this run may not use: give the role the permissions under “An encrypted disk” in docs/gpu-server-ec2.md, and let the key’s own policy allow it, too';

@@ -2,27 +2,33 @@ import { DiatomError } from '../errors.ts';
 import type { App } from '../github/app.ts';
 import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
 import type { Architecture } from '../github/runner-software.ts';
-import { checkedInput, invalidInput, oneOfInput, refuseClashes, textInput } from '../runner/inputs.ts';
+import { trainingKey } from '../model/training-key.ts';
+import { checkedInput, folderInput, oneOfInput, refuseClashes, textInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
 import { takeSettings } from '../runner/settings.ts';
-import { BESIDES } from '../schema/besides.ts';
+import { BESIDE_INPUTS } from '../schema/beside-inputs.ts';
 import { serverClashes } from '../schema/clashes.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
-import { trainingKey } from '../training-key.ts';
 import type { CommandSettings } from './command-driver.ts';
+import type { Limits } from './driver-context.ts';
 import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
 import type { SshSettings } from './host.ts';
+import type { HoursPlace } from './hours-file.ts';
+import { type OpenStackSettings, openstackInputs } from './openstack-inputs.ts';
 import { type RunIdentity, serverName } from './server-name.ts';
 import { type SlurmSettings, slurmInputs } from './slurm-inputs.ts';
 import { sshInputs } from './ssh-inputs.ts';
 
 export type Mode = 'start' | 'stop' | 'status' | 'reap';
 
+const WATCH_MS = 2 * 60_000;
+
 /** The chosen driver with what it needs; the inputs of the others are not read. */
 export type DriverInputs =
   | { readonly kind: 'local' }
   | { readonly kind: 'command'; readonly settings: CommandSettings; readonly ssh: SshSettings | undefined }
   | { readonly kind: 'ec2'; readonly settings: Ec2Settings }
+  | { readonly kind: 'openstack'; readonly settings: OpenStackSettings }
   | { readonly kind: 'slurm'; readonly settings: SlurmSettings; readonly ssh: SshSettings | undefined };
 
 /** The inputs of the action, checked. */
@@ -42,9 +48,18 @@ export interface Inputs {
   readonly maxMinutes: number;
   /** `undefined` when it is not known. */
   readonly pricePerHour: number | undefined;
+  /** What a server may cost; `undefined` for no such limit. */
+  readonly maxPrice: number | undefined;
+  /** What all servers of a month may cost; `undefined` for no such limit. */
+  readonly monthlyBudget: number | undefined;
+  /** `undefined`: the hours are kept nowhere. */
+  readonly hoursPlace: HoursPlace | undefined;
   readonly currency: string;
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
+  /** How long a server may come into being after it was asked for, or not be listed yet. */
+  readonly watchMs: number;
+  readonly limits: Limits;
   readonly pickUpMinutes: number;
   /** Reads workflow runs; `''` for none. */
   readonly githubToken: string;
@@ -68,7 +83,7 @@ export interface Inputs {
  */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   mask(textInput('github-token'));
-  takeSettings(GPU_SERVER, BESIDES['gpu-server']);
+  takeSettings(GPU_SERVER, BESIDE_INPUTS['gpu-server']);
   refuseClashes(serverClashes(textInput));
   const mode = oneOfInput('mode', GPU_SERVER.mode.words);
   const repository = variable(env, 'GITHUB_REPOSITORY', /^[\w.-]+\/[\w.-]+$/);
@@ -87,9 +102,14 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     apiUrl: env['GITHUB_API_URL'] || 'https://api.github.com',
     maxMinutes: (decimalInput('lifetime-hours') || decimalInput('max-hours')) * 60,
     pricePerHour: decimalInput('price-per-hour') || undefined,
+    maxPrice: decimalInput('max-price') || undefined,
+    monthlyBudget: decimalInput('monthly-budget') || undefined,
+    hoursPlace: hoursPlaceInputs(),
     currency: checkedInput('currency', GPU_SERVER.currency),
     startTimeoutMs: decimalInput('start-timeout-minutes') * 60_000,
     stopTimeoutMs: decimalInput('stop-timeout-minutes') * 60_000,
+    watchMs: Math.min(WATCH_MS, (decimalInput('stop-timeout-minutes') * 60_000) / 8),
+    limits: limitsInputs(),
     pickUpMinutes: decimalInput('pick-up-minutes'),
     githubToken: textInput('github-token'),
     runnerAuth: runnerAuthInputs(),
@@ -103,14 +123,34 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   };
 }
 
+/** A program that hangs leaves a stop time for another try, and a start for saying which one it was. */
+function limitsInputs(): Limits {
+  const stopTimeoutMs = decimalInput('stop-timeout-minutes') * 60_000;
+  const answerMs = decimalInput('answer-timeout-seconds') * 1_000;
+  return {
+    answerMs,
+    stopMs: Math.max(answerMs, stopTimeoutMs / 3),
+    startMs: decimalInput('start-timeout-minutes') * 60_000 * 0.8,
+  };
+}
+
 function driverInputs(): DriverInputs {
   const kind = oneOfInput('driver', GPU_SERVER.driver.words);
   if (kind === 'local') return { kind };
   if (kind === 'ec2') return { kind, settings: ec2Inputs() };
+  if (kind === 'openstack') return { kind, settings: openstackInputs() };
   const ssh = sshInputs();
   return kind === 'slurm'
     ? { kind, settings: slurmInputs(), ssh }
     : { kind, settings: commandInputs(ssh !== undefined), ssh };
+}
+
+/** Without a password nothing is kept: a workflow of one's own may hand on none. */
+function hoursPlaceInputs(): HoursPlace | undefined {
+  const url = checkedInput('owncloud-url', GPU_SERVER['owncloud-url']);
+  const password = textInput('owncloud-password');
+  const account = { url, username: textInput('owncloud-username'), password };
+  return url === '' || password === '' ? undefined : { account, folder: folderInput('owncloud-folder') };
 }
 
 function isSignInRefused(): boolean {
@@ -164,13 +204,10 @@ function runnerAuthInputs(): Inputs['runnerAuth'] {
 }
 
 function labelsInput(): string[] {
-  const labels = textInput('runner-labels')
+  return checkedInput('runner-labels', GPU_SERVER['runner-labels'])
     .split(/[,\r\n]+/)
     .map((label) => label.trim())
     .filter((label) => label !== '');
-  const wrong = labels.find((label) => !/^[\w.:/-]{1,100}$/.test(label));
-  if (wrong === undefined) return labels;
-  throw invalidInput('runner-labels', wrong, 'labels of letters, digits, “-”, “_”, “.”, separated by commas');
 }
 
 function versionInput(): string | undefined {

@@ -3,9 +3,10 @@ import { hasLabels, type Runner } from '../github/runners.ts';
 import type { Run } from '../github/runs.ts';
 import { info } from '../runner/log.ts';
 import type { ListedServer } from './driver.ts';
+import { labelsOf, type ModeContext } from './mode-context.ts';
 import { runOf } from './server-name.ts';
-import { labelsOf, type Session } from './session.ts';
 import { removeRegistration, stopServer } from './stop.ts';
+import { within } from './within.ts';
 
 /** What became of a server that was found. */
 export interface ReapedServer {
@@ -26,12 +27,23 @@ export interface Ownership {
   readonly busy: boolean | undefined;
 }
 
-/** Whether a server whose run is known may be stopped, and why. */
+/** Whether a server may be stopped, and why. */
+interface Verdict {
+  readonly stop: boolean;
+  readonly why: string;
+}
+
+/** GitHub may be down: a reaper that waits for it stops nothing. */
+const JUDGE_MS = 2 * 60_000;
+
+/** What is to become of a server whose run is known. */
 export function decide(
   { deadline }: Pick<ListedServer, 'deadline'>,
   { run, attempt, busy }: Ownership,
   now: Date,
-): { readonly stop: boolean; readonly why: string } {
+): Verdict {
+  // What a token may not see is answered as what is not there; but a runner at work is proof of life.
+  if (!run && busy) return { stop: false, why: 'its run is not found, but its runner has a job' };
   if (!run) return { stop: true, why: 'its run was deleted' };
   if (run.isOver) return { stop: true, why: 'its run is over' };
   if (busy) return { stop: false, why: 'its runner has a job of a run that goes on' };
@@ -52,12 +64,12 @@ export function decide(
  *
  * @param options.nameless whether a server of which nobody knows the run may be stopped when no run at all goes on
  */
-export async function reap(session: Session, options: { readonly nameless: boolean }): Promise<ReapedServer[]> {
-  const { driver, inputs } = session;
+export async function reap(context: ModeContext, options: { readonly nameless: boolean }): Promise<ReapedServer[]> {
+  const { driver, inputs } = context;
   const results: ReapedServer[] = [];
   for (const server of await driver.list()) {
     if (server.name === inputs.name) continue;
-    const result = await reapOne(session, server, options);
+    const result = await reapOne(context, server, options);
     info(`${server.name}: ${result.outcome}, ${result.why.replace(/\.$/, '')}.`);
     results.push(result);
   }
@@ -65,47 +77,54 @@ export async function reap(session: Session, options: { readonly nameless: boole
 }
 
 async function reapOne(
-  session: Session,
+  context: ModeContext,
   server: ListedServer,
-  { nameless }: { readonly nameless: boolean },
+  options: { readonly nameless: boolean },
 ): Promise<ReapedServer> {
-  let verdict: { readonly stop: boolean; readonly why: string };
+  let verdict: Verdict;
   try {
-    const owner = runOf(server.name);
-    if (owner) {
-      const run = await session.github.findRun(owner.runId);
-      const busy = run && !run.isOver ? await isBusy(session, server.name) : undefined;
-      verdict = decide(server, { run, attempt: owner.attempt, busy }, new Date());
-    } else verdict = nameless ? await judgeNameless(session) : { stop: false, why: 'nobody knows its run' };
+    verdict = await within(JUDGE_MS, judge(context, server, options), 'GitHub');
   } catch (error) {
-    throwIfCancelled(session.signal);
+    throwIfCancelled(context.signal);
     return { server, outcome: 'unclear', why: `nobody can say whether its run goes on: ${messageOf(error)}` };
   }
   const { stop, why } = verdict;
   if (!stop) return { server, outcome: 'kept', why };
   try {
-    await stopServer(session, server.name);
-    await removeRegistration(session, server.name);
+    await stopServer(context, server.name);
+    await removeRegistration(context, server.name);
     return { server, outcome: 'stopped', why };
   } catch (error) {
-    throwIfCancelled(session.signal);
+    throwIfCancelled(context.signal);
     return { server, outcome: 'failed', why: messageOf(error) };
   }
 }
 
+async function judge(
+  context: ModeContext,
+  server: ListedServer,
+  { nameless }: { readonly nameless: boolean },
+): Promise<Verdict> {
+  const owner = runOf(server.name);
+  if (!owner) return nameless ? await judgeNameless(context) : { stop: false, why: 'nobody knows its run' };
+  const run = await context.github.findRun(owner.runId);
+  const busy = run?.isOver ? undefined : await isBusy(context, server.name);
+  return decide(server, { run, attempt: owner.attempt, busy }, new Date());
+}
+
 /** A server that carries no name, such as a machine that is woken, belongs to any run that goes on. */
-async function judgeNameless(session: Session): Promise<{ readonly stop: boolean; readonly why: string }> {
-  const { github, inputs } = session;
+async function judgeNameless(context: ModeContext): Promise<Verdict> {
+  const { github, inputs } = context;
   const others = (await github.liveRuns()).filter((id) => id !== inputs.run.runId);
   if (others.length > 0) return { stop: false, why: `it may belong to run ${others.join(' or ')}, which goes on` };
-  if (await isBusy(session, '')) return { stop: false, why: 'its runner has a job' };
+  if (await isBusy(context, '')) return { stop: false, why: 'its runner has a job' };
   return { stop: true, why: 'no run of this repository goes on' };
 }
 
-async function isBusy(session: Session, name: string): Promise<boolean | undefined> {
-  const { driver, github } = session;
+async function isBusy(context: ModeContext, name: string): Promise<boolean | undefined> {
+  const { driver, github } = context;
   if (!github.runners) return undefined;
-  const labels = labelsOf(session, name);
+  const labels = labelsOf(context, name);
   const isIts = (runner: Runner) => (driver.makesRunner ? runner.name === name : hasLabels(runner, labels));
   return (await github.runners.list(driver.makesRunner ? name : undefined)).some(
     (runner) => isIts(runner) && runner.busy,
@@ -118,8 +137,8 @@ async function isBusy(session: Session, name: string): Promise<boolean | undefin
  *
  * @returns their names
  */
-export async function reapRegistrations(session: Session): Promise<string[]> {
-  const { driver, github, inputs } = session;
+export async function reapRegistrations(context: ModeContext): Promise<string[]> {
+  const { driver, github, inputs } = context;
   if (!github.runners || !driver.makesRunner) return [];
   const servers = (await driver.list()).map(({ name }) => name);
   const removed: string[] = [];

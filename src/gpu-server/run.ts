@@ -6,15 +6,17 @@ import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { keepForPost, keptFromMain, requireKeptForPost } from '../runner/state.ts';
 import { AWS_AUDIENCE, signInFailure } from './aws-sign-in.ts';
+import { recordStop } from './budget.ts';
 import { ServerTaken } from './driver.ts';
 import { type Inputs, readInputs } from './inputs.ts';
+import { type ModeContext, openModeContext } from './mode-context.ts';
 import { reap, reapRegistrations } from './reap.ts';
-import { openSession, type Session } from './session.ts';
 import { start } from './start.ts';
 import { checkStatus } from './status-mode.ts';
 import { stopRun } from './stop.ts';
 import { reapedSection, startedSection, statusSection, stoppedSection, summaryMarkdown } from './summary.ts';
 import { explainTimeout } from './wait-for-runner.ts';
+import { within } from './within.ts';
 
 /** Under which the main step tells the `post` step what it has to finish. */
 const STATE = 'unfinished';
@@ -23,8 +25,11 @@ const STOP = 'stop';
 /** There is nothing to finish. */
 const DONE = 'done';
 
-/** How often a server must be seen to be gone whose start was cut short: it may come into being a moment later. */
-const LOOKS_AFTER_CUT = 4;
+/** How long unused registrations, which cost nothing, are looked for. */
+const REGISTRATIONS_MS = 5 * 60_000;
+
+/** How long one program may take that is asked why a start takes too long. */
+const REASON_MS = 15_000;
 
 /**
  * Runs the action’s step: the main one, or the `post` step that stops the server of a start which did not come to its
@@ -37,7 +42,7 @@ export async function run(): Promise<void> {
     if (kept === STOP) await runPost(process.env);
     else {
       // Said before anything else, so that no post step takes itself for the main one.
-      // But a stop that can't say so goes on all the same: its post step would only stop once more.
+      // But a stop that can't say so goes on anyway: its post step would only stop once more.
       if (textInput('mode') === 'stop') keepForPost(STATE, DONE);
       else requireKeptForPost(STATE, DONE);
       await runMain(process.env);
@@ -64,15 +69,13 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
     sections =
       inputs.mode === 'start'
         ? await runStart(inputs, env, cancel, onWarning)
-        : await runOther(await openSession(inputs, env, { signal, onWarning }));
+        : await runOther(await openModeContext(inputs, env, { signal, onWarning }));
   } catch (error) {
     failure = failureMessage(reasonOf(error, cancel.signal));
     fail(failure);
   }
   await writeSummary(summaryMarkdown(failure, warnings, sections));
   release();
-  // A command that was left to itself, such as a start-command that never ends, would keep this process alive.
-  if (cancel.signal.aborted) process.exit();
 }
 
 /** What has run out of time says so, and not that it was cancelled. */
@@ -87,16 +90,16 @@ async function runStart(
   cancel: AbortController,
   onWarning: (message: string) => void,
 ): Promise<string[]> {
-  const session = await openSession(inputs, env, { signal: cancel.signal, onWarning });
+  const context = await openModeContext(inputs, env, { signal: cancel.signal, onWarning });
   const timer = setTimeout(() => void giveUp(inputs, env, cancel), inputs.startTimeoutMs);
   let isMade = false;
   try {
-    const started = await start(session, () => {
+    const started = await start(context, () => {
       isMade = true;
       keepForPost(STATE, STOP);
     });
     keepForPost(STATE, DONE);
-    return [startedSection(started, session.driver.description, inputs)];
+    return [startedSection(started, context.driver.description, inputs)];
   } catch (error) {
     if (error instanceof ServerTaken) {
       keepForPost(STATE, DONE);
@@ -105,15 +108,16 @@ async function runStart(
     throw error;
   } finally {
     clearTimeout(timer);
-    await session.close();
+    await context.close();
   }
 }
 
 /** Ends a start that takes too long, with what can be found out about the reason. */
 async function giveUp(inputs: Inputs, env: NodeJS.ProcessEnv, cancel: AbortController): Promise<void> {
-  const session = await openSession(inputs, env, { signal: cancel.signal, onWarning: warn });
-  const reason = await explainTimeout(session).catch((error: unknown) => error);
-  await session.close();
+  const limits = { ...inputs.limits, answerMs: Math.min(inputs.limits.answerMs, REASON_MS) };
+  const context = await openModeContext({ ...inputs, limits }, env, { signal: cancel.signal, onWarning: warn });
+  const reason = await explainTimeout(context).catch((error: unknown) => error);
+  await context.close();
   cancel.abort(reason);
 }
 
@@ -125,15 +129,15 @@ async function cleanUp(
   onWarning: (message: string) => void,
 ): Promise<void> {
   info('The start did not come to its end: its server is stopped.');
-  const session = await openSession(inputs, env, { signal: new AbortController().signal, onWarning });
+  const context = await openModeContext(inputs, env, { signal: new AbortController().signal, onWarning });
   try {
-    await stopRun(session, LOOKS_AFTER_CUT);
+    await stopRun(context, 'always');
     // What was under way when the run was cancelled may have an effect yet: the post step looks once more.
     if (!cancelled.aborted || cancelled.reason instanceof DiatomError) keepForPost(STATE, DONE);
   } catch (error) {
     fail(failureMessage(error));
   } finally {
-    await session.close();
+    await context.close();
   }
 }
 
@@ -141,26 +145,26 @@ async function runPost(env: NodeJS.ProcessEnv): Promise<void> {
   info('The step did not come to its end: its server is stopped.');
   const inputs = readInputs(env);
   const { release } = cancelOnSignals();
-  const session = await openSession(inputs, env, { signal: new AbortController().signal, onWarning: warn });
+  const context = await openModeContext(inputs, env, { signal: new AbortController().signal, onWarning: warn });
   try {
-    await stopRun(session, LOOKS_AFTER_CUT);
+    await stopRun(context, 'always');
   } finally {
-    await session.close();
+    await context.close();
     release();
   }
 }
 
-async function runOther(session: Session): Promise<string[]> {
+async function runOther(context: ModeContext): Promise<string[]> {
   try {
-    if (session.inputs.mode === 'stop') return await runStop(session);
-    return session.inputs.mode === 'reap' ? await runReap(session) : await runStatus(session);
+    if (context.inputs.mode === 'stop') return await runStop(context);
+    return context.inputs.mode === 'reap' ? await runReap(context) : await runStatus(context);
   } finally {
-    await session.close();
+    await context.close();
   }
 }
 
-async function runStop(session: Session): Promise<string[]> {
-  const { inputs, driver } = session;
+async function runStop(context: ModeContext): Promise<string[]> {
+  const { inputs, driver } = context;
   if (inputs.driver.kind === 'local') {
     info('The machine is always on: there is nothing to stop.');
     setOutputs({ name: inputs.name, state: 'running' });
@@ -169,10 +173,11 @@ async function runStop(session: Session): Promise<string[]> {
   keepForPost(STATE, STOP);
   setOutputs({ name: inputs.name, state: 'unknown' });
   try {
-    const stopped = await stopRun(session);
+    const stopped = await stopRun(context);
     setOutputs({ state: 'gone' });
+    await recordStop(context, stopped);
     const leftovers = await driver.list().catch((error: unknown) => {
-      session.onWarning(`Other servers can’t be listed: ${messageOf(error)}`);
+      context.onWarning(`Other servers can’t be listed: ${messageOf(error)}`);
       return [];
     });
     return [stoppedSection(stopped, leftovers, inputs)];
@@ -182,10 +187,15 @@ async function runStop(session: Session): Promise<string[]> {
   }
 }
 
-async function runReap(session: Session): Promise<string[]> {
-  const reaped = await reap(session, { nameless: true });
-  const removed = await reapRegistrations(session).catch((error: unknown) => {
-    session.onWarning(`Unused registrations of runners could not be removed: ${messageOf(error)}`);
+async function runReap(context: ModeContext): Promise<string[]> {
+  const { driver, github, onWarning } = context;
+  if (driver.cannotList !== undefined) onWarning(`This reaper is blind. ${driver.cannotList}`);
+  if (driver.makesRunner && !github.runners) {
+    onWarning('Unused registrations of runners were not looked for: inputs app-id and runner-token are empty.');
+  }
+  const reaped = await reap(context, { nameless: true });
+  const removed = await within(REGISTRATIONS_MS, reapRegistrations(context), 'GitHub').catch((error: unknown) => {
+    onWarning(`Unused registrations of runners could not be removed: ${messageOf(error)}`);
     return [];
   });
   const bad = reaped.filter(({ outcome }) => outcome === 'failed' || outcome === 'unclear');
@@ -199,13 +209,13 @@ async function runReap(session: Session): Promise<string[]> {
         .join('\n'),
     );
   }
-  return [reapedSection(reaped, removed)];
+  return driver.cannotList === undefined ? [reapedSection(reaped, removed)] : [driver.cannotList];
 }
 
-async function runStatus(session: Session): Promise<string[]> {
-  const report = await checkStatus(session);
+async function runStatus(context: ModeContext): Promise<string[]> {
+  const report = await checkStatus(context);
   for (const { name, ok, result } of report.checks) info(`${ok ? 'ok    ' : 'failed'} ${name}: ${result}`);
-  setOutputs({ name: session.inputs.name, state: report.status?.state ?? 'unknown' });
+  setOutputs({ name: context.inputs.name, state: report.status?.state ?? 'unknown' });
   const failed = report.checks.filter(({ ok }) => !ok);
   if (failed.length > 0) {
     fail(`A start would not be safe: ${failed.map(({ name, result }) => `${name}: ${result}`).join('; ')}`);

@@ -55,9 +55,9 @@ trap 'say "The server is being stopped."; exit 143' HUP INT TERM
 
 mkdir "$folder/actions-runner" && cd "$folder/actions-runner" || exit 1
 ${'directory' in software ? copyLines(software.directory) : downloadLines(software)}
-[ -x ./run.sh ] || give_up 'There is no run.sh in it: that is no runner of GitHub.'
+[ -x ./run.sh ] || give_up 'There is no run.sh in it: that is not a runner of GitHub.'
 
-# A hook that this machine's administrator has set stays; the worker's log tells of a job as well.
+# A hook that this machine's administrator has set stays; the worker's log shows a job as well.
 printf ': >%q\\n' "$folder/job-started" >"$folder/job-started.sh"
 export ACTIONS_RUNNER_HOOK_JOB_STARTED="\${ACTIONS_RUNNER_HOOK_JOB_STARTED:-$folder/job-started.sh}"
 export ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE=1 RUNNER_ALLOW_RUNASROOT=1
@@ -117,7 +117,7 @@ for pause in 1 5 15 30 0; do
   sleep "$pause" &
   wait $!
 done
-is_whole || give_up ${shellQuote(`The runner can’t be had from ${url} with the SHA-256 ${sha256}: is that host reachable from this machine (proxy, firewall)? Otherwise install the runner there and set runner-dir.`)}
+is_whole || give_up ${shellQuote(`The runner can’t be downloaded from ${url} with the SHA-256 ${sha256}: is that host reachable from this machine (proxy, firewall)? Otherwise install the runner there and set runner-dir.`)}
 tar --extract --gzip --no-same-owner --file "$package" || give_up "The runner's package can't be unpacked: is the disk full?"
 rm -f -- "$package"`;
 }

@@ -4,7 +4,7 @@ const PREFIX = 'diatom';
 export interface RunIdentity {
   readonly runId: string;
   readonly attempt: number;
-  /** What tells the trainings of one run apart (`trainingKey`); `''` where there is one, and in names of old. */
+  /** What tells the trainings of one run apart (`trainingKey`); `''` where there is one, and in older names. */
   readonly key: string;
 }
 
@@ -16,7 +16,7 @@ export function serverName({ runId, attempt, key }: RunIdentity): string {
   return [PREFIX, runId, attempt, ...(key === '' ? [] : [key])].join('-');
 }
 
-/** Whose server it is; `undefined` for a name that is none of ours. */
+/** Whose server it is; `undefined` for a name that is not one of ours. */
 export function runOf(name: string): RunIdentity | undefined {
   const [, runId, attempt, key = ''] = /^diatom-(\d+)-(\d+)(?:-([a-z0-9]+(?:-[a-z0-9]+)*))?$/.exec(name) ?? [];
   return runId === undefined ? undefined : { runId, attempt: Number(attempt), key };

@@ -5,12 +5,12 @@ import type { DriverContext } from './driver-context.ts';
 import { type Host, shellQuote } from './host.ts';
 import { runOf } from './server-name.ts';
 import type { SlurmSettings } from './slurm-inputs.ts';
-import { describeJob, parseJobs, type SlurmJob, SQUEUE_OPTIONS } from './slurm-queue.ts';
-import { END_OF_SCRIPT, slurmScript } from './slurm-script.ts';
+import { describeJob, parseFolders, parseJobs, type SlurmJob, SQUEUE_OPTIONS } from './slurm-queue.ts';
+import { slurmScript } from './slurm-script.ts';
 
 /**
- * How long before its end a job is told of it, in seconds. Slurm may be a minute early (sbatch(1), `--signal`), so jobs
- * shorter than `SHORT_MINUTES` are not told; they get SIGTERM at their end, and KillWait (30 s) to go.
+ * How long before its end a job is warned about it, in seconds. Slurm may be a minute early (sbatch(1), `--signal`), so jobs
+ * shorter than `SHORT_MINUTES` are not warned; they get SIGTERM at their end, and KillWait (30 s) to go.
  */
 const WARNING_SECONDS = 60;
 const SHORT_MINUTES = 5;
@@ -44,13 +44,14 @@ export function openSlurm(settings: SlurmSettings & { readonly host: Host }, con
     if (!runner) throw new DiatomError('SERVER', 'A Slurm job makes a runner of its own, and was given none to make.');
     const { jitConfig, ...setup } = runner;
     const result = await host.run(startCommand(settings, name, maxMinutes, owner), {
+      what: 'sbatch',
       input: `${jitConfig}\n${slurmScript(settings.setup, setup)}`,
     });
     if (result.exitCode !== 0) throw failure(`Slurm did not take the job of ${name}`, result);
   }
 
   async function jobsNamed(name: string): Promise<SlurmJob[] | string> {
-    const result = await host.run(inSlurm(name, squeue(`--name=${shellQuote(name)}`)));
+    const result = await host.run(inSlurm(name, squeue(`--name=${shellQuote(name)}`)), { what: 'squeue' });
     return result.exitCode === 0 ? parseJobs(result.stdout) : said(result);
   }
 
@@ -68,7 +69,7 @@ export function openSlurm(settings: SlurmSettings & { readonly host: Host }, con
   }
 
   async function lastLines(name: string): Promise<string> {
-    const { stdout } = await host.run(inSlurm(name, `tail -n ${LOG_LINES} "$folder/log"`));
+    const { stdout } = await host.run(inSlurm(name, `tail -n ${LOG_LINES} "$folder/log"`), { what: 'tail' });
     return stdout.trim();
   }
 
@@ -80,16 +81,20 @@ export function openSlurm(settings: SlurmSettings & { readonly host: Host }, con
         `[ ! -d "$folder" ] || { : >"$folder/stopped"; rm -f -- "$folder/jit"; }
 scancel --user="$me" --name=${shellQuote(name)}`,
       ),
+      { what: 'scancel' },
     );
     if (result.exitCode === 0) return;
     throw failure(`The job of ${name} could not be stopped`, result, `scancel --name=${name}`);
   }
 
   async function list(): Promise<ListedServer[]> {
-    const result = await host.run(listCommand(settings));
+    const result = await host.run(listCommand(settings), { what: 'squeue' });
     if (result.exitCode !== 0) throw failure('The jobs could not be listed', result, 'squeue --me');
-    return parseJobs(result.stdout)
-      .filter((job) => job.state !== 'gone' && runOf(job.name) && job.comment === commentOf(repository))
+    const jobs = parseJobs(result.stdout);
+    const ours = new Set(parseFolders(result.stdout, repository));
+    return jobs
+      .filter((job) => job.state !== 'gone' && runOf(job.name))
+      .filter((job) => job.comment === commentOf(repository) || ours.has(job.name))
       .map((job) => ({ name: job.name, state: job.state, detail: describeJob(job), deadline: deadlineOf(job) }));
   }
 
@@ -134,7 +139,10 @@ function squeue(options: string): string {
   return `TZ=UTC SLURM_TIME_FORMAT=standard squeue ${SQUEUE_OPTIONS} --user="$me" ${options}`;
 }
 
-/** The comment says whose server a job is: run numbers alone would let one repository reap another's. */
+/**
+ * The comment says whose server a job is: run numbers alone would let one repository reap another's. Clusters overwrite
+ * it at times, so the job's folder says it too.
+ */
 function commentOf(repository: string): string {
   return `diatom ${repository}`;
 }
@@ -164,12 +172,9 @@ umask 077
 folder=$work/${name}
 mkdir -p -- "$folder" && chmod 700 "$folder" && cd "$folder" || exit
 rm -f -- stopped
+printf '%s\\n' ${shellQuote(repository)} >repository || exit
 IFS= read -r jit || exit
 script=$(cat)
-case $script in
-  *${shellQuote(END_OF_SCRIPT)}) ;;
-  *) echo 'The job arrived cut short.' >&2; exit 1 ;;
-esac
 jobs=$(squeue --noheader --format=%i --states=PENDING,CONFIGURING,RUNNING,SUSPENDED --user="$me" --name=${name}) || exit
 # A job that has read its configuration has no use for another.
 [ -n "$jobs" ] && [ ! -e jit ] && exit
@@ -177,7 +182,7 @@ rm -f -- jit
 printf '%s\\n' "$jit" >jit || exit
 [ -z "$jobs" ] || exit 0
 printf '%s\\n' "$script" | env -i HOME="$HOME" PATH="$PATH" USER="$me" LOGNAME="$me" SHELL=/bin/bash \${SLURM_CONF:+SLURM_CONF="$SLURM_CONF"} \\
-  sbatch ${options.map(shellQuote).join(' ')} || { rm -f -- jit; exit 1; }
+  sbatch ${options.map(shellQuote).join(' ')} || { rm -f -- jit repository; exit 1; }
 [ ! -e stopped ] || scancel --user="$me" --name=${name}`;
 }
 
@@ -189,11 +194,15 @@ function listCommand(settings: SlurmSettings): string {
   return `${prelude(settings)}
 jobs=$(${squeue('')}) || exit
 printf '%s\\n' "$jobs"
+for file in "$work"/diatom-[0-9]*/repository; do
+  [ ! -s "$file" ] || { IFS= read -r owner <"$file"; folder=\${file%/*}; printf 'FOLDER|%s|%s\\n' "\${folder##*/}" "$owner"; }
+done
 for folder in "$work"/diatom-[0-9]*-[0-9]*; do
   name=\${folder##*/}
   case $jobs in *"|$name|"*) continue ;; esac
-  find "$folder" -mindepth 1 -maxdepth 1 ! -name log ! -name stopped -mmin +10 -exec rm -rf -- {} +
-  [ ! -f "$folder/log" ] || find "$folder" -maxdepth 0 -mmin +10080 -exec rm -rf -- {} +
+  find "$folder" -mindepth 1 -maxdepth 1 ! -name log ! -name stopped ! -name repository -mmin +10 -exec rm -rf -- {} +
+  [ -f "$folder/log" ] || [ -f "$folder/repository" ] || continue
+  find "$folder" -maxdepth 0 -mmin +10080 -exec rm -rf -- {} +
 done 2>/dev/null
 exit 0`;
 }

@@ -37,6 +37,8 @@ const RESERVED_OPTIONS = [
   'input',
   'job-name',
   'no-requeue',
+  'nodes',
+  'ntasks',
   'open-mode',
   'output',
   'parsable',
@@ -51,6 +53,15 @@ const RESERVED_OPTIONS = [
   'wait',
   'wrap',
 ];
+
+/** What has an input of its own, which may say something else. */
+const OWN_INPUTS = [
+  ['partition', 'slurm-partition'],
+  ['account', 'slurm-account'],
+  ['gres', 'slurm-gres'],
+  ['cpus-per-task', 'slurm-cpus'],
+  ['mem', 'slurm-memory'],
+] as const;
 
 /**
  * Reads and checks the inputs of `driver: slurm`.
@@ -80,6 +91,10 @@ function optionsInput(): string[] {
     const [, name] = /^--([a-z][a-z-]*)(?:=\S.*)?$/.exec(option) ?? [];
     if (name === undefined) {
       throw invalidInput('slurm-options', option, 'one long option a line, such as --qos=short or --exclusive');
+    }
+    const input = OWN_INPUTS.find(([word]) => word === name)?.[1];
+    if (input !== undefined && checkedInput(input, GPU_SERVER[input]) !== '') {
+      throw invalidInput('slurm-options', option, `no option that contradicts another input: ${input} sets --${name}`);
     }
     // sbatch takes an option's beginning for the option.
     const reserved = RESERVED_OPTIONS.find((word) => word.startsWith(name));

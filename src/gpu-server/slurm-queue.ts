@@ -20,6 +20,9 @@ export interface SlurmJob {
 /**
  * Options with which squeue(1) prints what `parseJobs` reads: all states, also those of jobs that have just ended, and
  * one job a line. The reason and the comment are last because others choose their words.
+ *
+ * A text is asked for where newer ones have `--json`, too: these letters mean the same from 20.11 to 24.05 (src/squeue/opts.c),
+ * while each release has another form of JSON, a job's state and times among what has changed, and drops an older one.
  */
 export const SQUEUE_OPTIONS = "--noheader --states=all --format='%i|%j|%T|%S|%e|%N|%r|%k'";
 
@@ -27,6 +30,8 @@ export const SQUEUE_OPTIONS = "--noheader --states=all --format='%i|%j|%T|%S|%e|
 const STATES: Readonly<Record<string, ServerState>> = {
   PENDING: 'waiting',
   CONFIGURING: 'waiting',
+  EXPEDITING: 'waiting',
+  POWER_UP_NODE: 'waiting',
   REQUEUED: 'waiting',
   REQUEUE_FED: 'waiting',
   REQUEUE_HOLD: 'waiting',
@@ -38,6 +43,7 @@ const STATES: Readonly<Record<string, ServerState>> = {
   STAGE_OUT: 'running',
   STOPPED: 'running',
   SUSPENDED: 'running',
+  UPDATE_DB: 'running',
   COMPLETING: 'stopping',
 };
 
@@ -60,6 +66,14 @@ export function parseJobs(text: string): SlurmJob[] {
       nodes,
       comment: comment.join('|').trim(),
     }));
+}
+
+/** The names of servers whose folder says that they are this repository's, of lines such as `FOLDER|diatom-1-1|a/b`. */
+export function parseFolders(text: string, repository: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.split('|'))
+    .flatMap(([mark, name = '', owner]) => (mark === 'FOLDER' && owner === repository ? [name] : []));
 }
 
 /** `2026-11-22T21:05:13`; `N/A` and everything else is no time. */

@@ -1,9 +1,6 @@
 import type { RunnerSetup } from './driver.ts';
 import { runnerScript } from './runner-script.ts';
 
-/** The last line of a job's script, by which the other side knows that all of it has arrived. */
-export const END_OF_SCRIPT = '# The end of the job.';
-
 /**
  * The batch script of a server's job. It holds nothing secret: everybody's `scontrol write batch_script` may show it.
  *
@@ -22,6 +19,5 @@ trap 'rm -f -- "$DIATOM_JIT_FILE"' EXIT
 umask 022
 ${setup === '' ? '' : `\n# Input slurm-setup.\n${setup}\n`}
 ${runnerScript(software, pickUpMinutes)}
-${END_OF_SCRIPT}
 `;
 }

@@ -1,8 +1,10 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { hasLabels } from '../github/runners.ts';
 import type { ListedServer, RunnerSoftware, ServerStatus } from './driver.ts';
-import { labelsOf, type Session } from './session.ts';
+import { agreePrice, sum } from './max-price.ts';
+import { labelsOf, type ModeContext } from './mode-context.ts';
 import { describeStatus } from './wait-for-runner.ts';
+import { within } from './within.ts';
 
 /** One thing that a start needs. */
 export interface Check {
@@ -18,9 +20,12 @@ export interface StatusReport {
   readonly servers: readonly ListedServer[];
 }
 
-/** Tries everything that a start needs, but for the start itself. What fails is in the report. */
-export async function checkStatus(session: Session): Promise<StatusReport> {
-  const { driver, inputs, github, signal } = session;
+/** What ends itself when it takes too long gets so much more, to say which program it was. */
+const GRACE_MS = 15_000;
+
+/** Tries everything that a start needs, except for the start itself. What fails is in the report. */
+export async function checkStatus(context: ModeContext): Promise<StatusReport> {
+  const { driver, inputs, github, signal } = context;
   const checks: Check[] = [];
   async function check<T>(
     name: string,
@@ -28,7 +33,7 @@ export async function checkStatus(session: Session): Promise<StatusReport> {
     describe: (found: T) => string,
   ): Promise<T | undefined> {
     try {
-      const found = await find();
+      const found = await within(inputs.limits.answerMs + GRACE_MS, find(), 'It');
       checks.push({ name, ok: true, result: describe(found) });
       return found;
     } catch (error) {
@@ -51,7 +56,7 @@ export async function checkStatus(session: Session): Promise<StatusReport> {
   );
   const { runners } = github;
   if (runners) {
-    const labels = labelsOf(session);
+    const labels = labelsOf(context);
     await check(
       `Runners can be seen (${runners.auth})`,
       () => runners.list(),
@@ -61,7 +66,7 @@ export async function checkStatus(session: Session): Promise<StatusReport> {
       await check('The runner’s software', () => runners.software(), describeSoftware);
       await check(
         'A runner can be registered',
-        () => tryRegistration(session),
+        () => tryRegistration(context),
         () => 'yes; it is removed again',
       );
     } else {
@@ -76,6 +81,13 @@ export async function checkStatus(session: Session): Promise<StatusReport> {
     }
   } else if (driver.makesRunner) {
     checks.push({ name: 'Runners', ok: false, result: 'inputs app-id and runner-token are empty: a start needs one' });
+  }
+  if (inputs.maxPrice !== undefined) {
+    await check(
+      'What it may cost (max-price)',
+      () => agreePrice(context),
+      ({ perHour = 0 }) => `at most ${sum(inputs.maxMinutes / 60, perHour, inputs)}`,
+    );
   }
   checks.push({
     name: 'What ends the server when nobody stops it',
@@ -95,7 +107,7 @@ function describeSoftware(software: RunnerSoftware): string {
   return 'directory' in software ? software.directory : `version ${software.version}`;
 }
 
-async function tryRegistration({ github, inputs }: Session): Promise<void> {
+async function tryRegistration({ github, inputs }: ModeContext): Promise<void> {
   // No server’s name: keys have no “--”.
   const name = `${inputs.name}--check`;
   // What a check left behind that was cut short.

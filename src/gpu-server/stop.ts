@@ -2,9 +2,11 @@ import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { info } from '../runner/log.ts';
 import type { ServerStatus } from './driver.ts';
+import { type ModeContext, pauses } from './mode-context.ts';
 import { runOf, serverName } from './server-name.ts';
-import { pauses, type Session } from './session.ts';
-import { describeStatus } from './wait-for-runner.ts';
+import { describeStatus, isKnown } from './wait-for-runner.ts';
+import { TooLate, within } from './within.ts';
+import { GITHUB_MS, onlineRunner, runsElsewhere } from './witness.ts';
 
 /** A server that is gone for sure. */
 export interface StoppedServer {
@@ -15,6 +17,8 @@ export interface StoppedServer {
   readonly existed: boolean | undefined;
   /** How long it ran, in hours; `undefined` when nobody knows. */
   readonly hours: number | undefined;
+  /** As the cloud said at its start; `undefined` when nobody asked. */
+  readonly pricePerHour: number | undefined;
 }
 
 /** How often a server is looked at before it is asked to stop once more. */
@@ -25,51 +29,105 @@ const BY_HAND = {
   local: 'switch it off, if that is what you want',
   command: 'run stop-command yourself, or switch the machine off',
   ec2: 'open the EC2 console, and terminate (or stop) the instance with this name in each of the regions',
+  openstack: 'open the cloud’s dashboard, project, Compute, Instances, and delete the one with this name',
   slurm: 'sign in to the cluster and run “scancel --name” with this name',
 } as const;
 
+/** A stop does not wait any longer than this to learn what it is that it stops. */
+const FIRST_LOOK_MS = 15_000;
+
+/** What still runs when the time of a stop is up gets so much more, so that its own words can be shown. */
+const GRACE_MS = 20_000;
+
+/** After how long GitHub has noticed that a runner is gone of whose server the driver knows nothing, in milliseconds. */
+const WITNESS_MS = 3 * 60_000;
+
 /**
- * Ends the server of that name, and returns when it is seen to be gone. A stop that fails is tried again, and one that
- * has no effect too, for as long as `stop-timeout-minutes` says.
+ * When a server has to stay gone for a while: `always` after a start that was cut short, as what it has asked for may come
+ * into being a moment later; `unseen` where nothing was there to be stopped, for the same reason.
+ */
+export type Watch = 'always' | 'unseen' | 'never';
+
+/**
+ * Ends the server of that name, and returns when it is seen to be gone, and GitHub does not show its runner. A stop is
+ * tried again when it fails, has no effect, or a server comes after it; for as long as `stop-timeout-minutes` says,
+ * whatever hangs.
  *
- * @param looks how often in a row it must be seen to be gone: more than once when a start may still be on its way
  * @throws DiatomError `SERVER` when nobody can say that it is gone, with what to do by hand; `CANCELLED`
  */
-export async function stopServer(session: Session, name: string, looks = 1): Promise<StoppedServer> {
-  const { driver, inputs, signal } = session;
-  const before = await driver.status(name).catch(() => undefined);
+export async function stopServer(context: ModeContext, name: string, watch: Watch = 'never'): Promise<StoppedServer> {
+  const before = await within(FIRST_LOOK_MS, context.driver.status(name), 'It').catch(() => undefined);
   info(`Stopping ${name}${before ? ` (${describeStatus(before)})` : ''}`);
+  await untilGone(context, name, watch, before);
+  info(`${name} is gone.`);
+  return {
+    name,
+    existed: before && (before.state !== 'gone' || before.detail !== ''),
+    detail: before?.detail ?? '',
+    hours: hoursOf(before, context.inputs.maxMinutes),
+    pricePerHour: before?.pricePerHour,
+  };
+}
+
+async function untilGone(
+  context: ModeContext,
+  name: string,
+  watch: Watch,
+  before: ServerStatus | undefined,
+): Promise<void> {
+  const { driver, inputs, signal } = context;
   const until = Date.now() + inputs.stopTimeoutMs;
   const pause = pauses(signal);
-  let fault = '';
-  let last: ServerStatus | undefined;
-  let seenGone = 0;
-  for (let look = 0; look === 0 || Date.now() < until; look++) {
+  let isSeen = before !== undefined && isKnown(before);
+  let [last, fault, wasGone] = [before, '', false];
+  let [gone, denied] = [NEVER, NEVER];
+  for (let look = 0; look === 0 || gone !== NEVER || Date.now() < until; look++) {
     let now = '';
-    const note = (error: unknown): undefined => {
-      throwIfCancelled(signal);
-      now = messageOf(error);
-      if (now !== fault) info(`Not yet: ${now}`);
-      return undefined;
-    };
-    if (look % LOOKS_PER_STOP === 0 || fault !== '') {
-      await driver.stop(name).catch(note);
+    const inTime = <T>(work: Promise<T>): Promise<T | undefined> =>
+      within(Math.max(0, until - Date.now()) + GRACE_MS, work, driver.description).catch((error: unknown) => {
+        throwIfCancelled(signal);
+        // Which program has hung until now says more than that one hangs.
+        now = error instanceof TooLate && fault !== '' ? fault : messageOf(error);
+        if (now !== fault) info(`Not yet: ${now}`);
+        return undefined;
+      });
+    const isBack = wasGone && last?.state !== 'gone';
+    if (look % LOOKS_PER_STOP === 0 || fault !== '' || isBack) {
+      await inTime(driver.stop(name));
       if (look === 0) info(`Waiting until ${name} is gone`);
     }
     // A machine that is off already may well refuse to be stopped: what counts is whether it is gone.
-    last = await driver.status(name).catch(note);
+    last = await inTime(driver.status(name));
     fault = now;
-    seenGone = last?.state === 'gone' ? seenGone + 1 : 0;
-    if (seenGone >= looks) {
-      info(`${name} is gone.`);
-      return { name, existed: before && before.state !== 'gone', detail: before?.detail ?? '', hours: hoursOf(before) };
+    isSeen ||= last !== undefined && isKnown(last);
+    gone = last?.state !== 'gone' ? NEVER : gone === NEVER ? Date.now() : gone;
+    wasGone ||= gone !== NEVER;
+    const watchMs = watch === 'always' || (watch === 'unseen' && !isSeen) ? inputs.watchMs : 0;
+    if (gone !== NEVER && Date.now() >= gone + watchMs) {
+      const runner = await onlineRunner(context, name);
+      if (!runner) return;
+      if (denied === NEVER) info(`Not yet: GitHub shows the runner ${runner.name} online.`);
+      denied = denied === NEVER ? Date.now() : denied;
+      // GitHub notices late that a machine is off.
+      if (Date.now() >= (isSeen ? until : Math.min(until, denied + WITNESS_MS))) {
+        throw runsElsewhere(context, name, runner);
+      }
     }
     await pause();
   }
-  throw new DiatomError(
+  throw notStopped(context, name, fault, last);
+}
+
+/** Not at any time: what is reckoned from it is long past. */
+const NEVER = Number.NEGATIVE_INFINITY;
+
+function notStopped({ driver, inputs }: ModeContext, name: string, fault: string, last: ServerStatus | undefined) {
+  return new DiatomError(
     'SERVER',
     `${name} may still run and cost money: after ${formatDuration(inputs.stopTimeoutMs / 1_000)}, ${
-      fault === '' ? `it is ${last ? describeStatus(last) : 'unknown'}` : `the last answer was: ${fault}`
+      fault === ''
+        ? `it is ${last ? describeStatus(last) : 'unknown'}`
+        : `the last answer was: ${fault.replace(/\.$/, '')}`
     }. It is ${driver.description}. Please ${BY_HAND[inputs.driver.kind]}${
       driver.deadMansSwitch === undefined
         ? '. Nothing else will end it'
@@ -78,14 +136,18 @@ export async function stopServer(session: Session, name: string, looks = 1): Pro
   );
 }
 
-function hoursOf(before: ServerStatus | undefined): number | undefined {
-  if (before?.state === 'gone' || before?.state === 'waiting') return 0;
-  if (before?.runningSince === undefined) return undefined;
-  return Math.max(0, Date.now() - before.runningSince.getTime()) / 3_600_000;
+/** @param maxMinutes after which it has ended by itself, whenever anybody looks */
+function hoursOf(before: ServerStatus | undefined, maxMinutes: number): number | undefined {
+  if (before?.state === 'waiting') return 0;
+  if (before?.runningSince === undefined) return before?.state === 'gone' ? 0 : undefined;
+  return Math.min(maxMinutes * 60_000, Math.max(0, Date.now() - before.runningSince.getTime())) / 3_600_000;
 }
 
 /** Removes the registration of a server’s runner, when it was not used. What can’t be removed costs nothing: a warning. */
-export async function removeRegistration({ driver, github, onWarning, signal }: Session, name: string): Promise<void> {
+export async function removeRegistration(
+  { driver, github, onWarning, signal }: ModeContext,
+  name: string,
+): Promise<void> {
   if (!driver.makesRunner) return;
   if (!github.runners) {
     info(
@@ -94,7 +156,7 @@ export async function removeRegistration({ driver, github, onWarning, signal }: 
     return;
   }
   try {
-    const result = await github.runners.remove(name);
+    const result = await within(GITHUB_MS, github.runners.remove(name), 'GitHub');
     if (result === 'removed') info(`Removed the registration of the runner ${name}.`);
     if (result === 'busy') info(`GitHub takes the runner ${name} for busy; its registration goes with its job.`);
   } catch (error) {
@@ -104,45 +166,45 @@ export async function removeRegistration({ driver, github, onWarning, signal }: 
 }
 
 /**
- * The servers of this training: of this attempt, and of earlier ones, which a re-run of single jobs leaves behind, also
- * by the names that those had before there were keys. When the driver can’t list them, every name that an attempt can
- * have had. What is another training’s of this run is none of them.
+ * The servers that earlier attempts of this training have left, as a re-run of single jobs does, also by the names that
+ * those had before there were keys. When the driver can’t list them, every name that an attempt can have had. Those of
+ * another training of this run are not among them.
  */
-export async function namesOfTraining({
-  inputs: { run, name },
-  driver,
-  onWarning,
-  signal,
-}: Session): Promise<string[]> {
+async function earlierNames({ inputs: { run, name }, driver, onWarning, signal }: ModeContext): Promise<string[]> {
   try {
     const listed = (await driver.list()).flatMap((server) => {
       const owner = runOf(server.name);
       if (owner?.runId !== run.runId || owner.attempt > run.attempt) return [];
       return owner.key === run.key || (owner.key === '' && owner.attempt < run.attempt) ? [server.name] : [];
     });
-    return [...new Set([name, ...listed])];
+    return [...new Set(listed)].filter((listedName) => listedName !== name);
   } catch (error) {
     throwIfCancelled(signal);
     onWarning(`The servers can’t be listed, so every name that this training can have is stopped: ${messageOf(error)}`);
-    const attempts = Array.from({ length: run.attempt }, (_, index) => run.attempt - index);
-    const earlier = run.key === '' ? [] : attempts.slice(1).map((attempt) => serverName({ ...run, attempt, key: '' }));
-    return [...attempts.map((attempt) => serverName({ ...run, attempt })), ...earlier];
+    const attempts = Array.from({ length: run.attempt - 1 }, (_, index) => run.attempt - 1 - index);
+    const keyless = run.key === '' ? [] : attempts.map((attempt) => serverName({ ...run, attempt, key: '' }));
+    return [...attempts.map((attempt) => serverName({ ...run, attempt })), ...keyless];
   }
 }
 
-/** Stops all servers of this training; one that can’t be stopped keeps none of the others from it. */
-export async function stopRun(session: Session, looks = 1): Promise<StoppedServer[]> {
+/**
+ * Stops all servers of this training, its own before anybody asks for others; one that can’t be stopped keeps none of the
+ * others from it.
+ */
+export async function stopRun(context: ModeContext, watch: Watch = 'unseen'): Promise<StoppedServer[]> {
   const stopped: StoppedServer[] = [];
   const failures: unknown[] = [];
-  for (const name of await namesOfTraining(session)) {
+  const stopOne = async (name: string, howLong: Watch) => {
     try {
-      stopped.push(await stopServer(session, name, looks));
-      await removeRegistration(session, name);
+      stopped.push(await stopServer(context, name, howLong));
+      await removeRegistration(context, name);
     } catch (error) {
-      throwIfCancelled(session.signal);
+      throwIfCancelled(context.signal);
       failures.push(error);
     }
-  }
+  };
+  await stopOne(context.inputs.name, watch);
+  for (const name of await earlierNames(context)) await stopOne(name, 'never');
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new DiatomError('SERVER', failures.map(messageOf).join('\n'));
   return stopped;

@@ -1,6 +1,7 @@
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import type { ListedServer } from './driver.ts';
 import type { Inputs } from './inputs.ts';
+import { formatHours, sum } from './max-price.ts';
 import type { ReapedServer } from './reap.ts';
 import type { StartedServer } from './start.ts';
 import type { StatusReport } from './status-mode.ts';
@@ -20,9 +21,9 @@ export function summaryMarkdown(failure: string | undefined, warnings: readonly 
 }
 
 export function startedSection(
-  { deadline, runsOn, reaped }: StartedServer,
+  { deadline, runsOn, pricePerHour, reaped }: StartedServer,
   server: string,
-  inputs: Pick<Inputs, 'name' | 'maxMinutes' | 'pricePerHour' | 'currency'>,
+  inputs: Pick<Inputs, 'name' | 'maxMinutes' | 'currency'>,
 ): string {
   const hours = inputs.maxMinutes / 60;
   const facts = markdownTable(
@@ -35,7 +36,7 @@ export function startedSection(
         ? []
         : [
             ['Ends at the latest', `${code(deadline.toISOString())}, after ${formatHours(hours)}`],
-            ['Costs at most', cost(hours, inputs) ?? 'not known: set price-per-hour'],
+            ['Costs at most', cost(hours, { ...inputs, pricePerHour }) ?? 'not known: set price-per-hour'],
           ]),
     ],
   );
@@ -49,11 +50,12 @@ export function stoppedSection(
   leftovers: readonly ListedServer[],
   price: Price,
 ): string {
-  const rows = stopped.map(({ name, existed, detail, hours }) => [
+  const rows = stopped.map(({ name, existed, detail, hours, pricePerHour }) => [
     code(name),
     existed === false ? 'there was none' : 'gone',
     hours === undefined ? 'not known' : formatHours(hours),
-    (hours === undefined ? undefined : cost(hours, price)) ?? 'not known',
+    (hours === undefined ? undefined : cost(hours, { ...price, pricePerHour: price.pricePerHour ?? pricePerHour })) ??
+      'not known',
     escapeMarkdown(detail),
   ]);
   const figures = ['Ran', 'Cost'];
@@ -110,11 +112,7 @@ function formatDeadline(deadline: Date | undefined): string {
 }
 
 function cost(hours: number, { pricePerHour, currency }: Price): string | undefined {
-  return pricePerHour === undefined ? undefined : `${(hours * pricePerHour).toFixed(2)} ${currency}`;
-}
-
-function formatHours(hours: number): string {
-  return `${hours >= 0.1 ? hours.toFixed(2).replace(/\.?0+$/, '') : hours.toFixed(3)} h`;
+  return pricePerHour === undefined ? undefined : sum(hours, pricePerHour, { currency });
 }
 
 /** Text as it is; a backtick would end it. */

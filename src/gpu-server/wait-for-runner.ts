@@ -6,7 +6,7 @@ import { NetworkError } from '../http/client.ts';
 import { info } from '../runner/log.ts';
 import type { ServerStatus } from './driver.ts';
 import type { Runners } from './github.ts';
-import { labelsOf, pauses, type Session } from './session.ts';
+import { labelsOf, type ModeContext, pauses } from './mode-context.ts';
 
 /** How often the server is asked how it is while the runner is waited for: every so many looks at the runner. */
 const LOOKS_PER_STATUS = 4;
@@ -17,44 +17,49 @@ const LOOKS_PER_STATUS = 4;
  *
  * @throws DiatomError `SERVER` when the server is gone instead, with its last lines, or `CANCELLED`
  */
-export async function waitForRunner(session: Session): Promise<void> {
-  const { driver, github, inputs } = session;
+export async function waitForRunner(context: ModeContext): Promise<void> {
+  const { driver, github, inputs } = context;
   const { name } = inputs;
-  if (!github.runners) return waitForServer(session);
-  info(`Waiting for ${driver.makesRunner ? `the runner ${name}` : `a runner with ${describe(labelsOf(session))}`}`);
-  const pause = pauses(session.signal);
+  if (!github.runners) return waitForServer(context);
+  info(`Waiting for ${driver.makesRunner ? `the runner ${name}` : `a runner with ${describe(labelsOf(context))}`}`);
+  const pause = pauses(context.signal);
   const show = shower(name);
+  const unlisted = Date.now() + inputs.watchMs;
+  let isSeen = false;
   for (let look = 0; ; look++) {
-    const online = await findOnline(session, github.runners).catch((error: unknown) => tolerate(error, session, show));
+    const online = await findOnline(context, github.runners).catch((error: unknown) => tolerate(error, context, show));
     if (online) {
       info(`The runner ${online.name} is online${online.busy ? ' and has a job' : ''}.`);
       return;
     }
     if (look % LOOKS_PER_STATUS === 0) {
-      const status = await driver.status(name).catch((error: unknown) => tolerate(error, session, show));
+      const status = await driver.status(name).catch((error: unknown) => tolerate(error, context, show));
       if (status) show(describeStatus(status));
-      if (status?.state === 'gone' && driver.makesRunner) throw await serverIsGone(name, status);
+      isSeen ||= status !== undefined && isKnown(status);
+      // What was asked for a moment ago may not be listed yet.
+      const isOver = status?.state === 'gone' && (isSeen || Date.now() >= unlisted);
+      if (isOver && driver.makesRunner) throw await serverIsGone(name, status);
     }
     await pause();
   }
 }
 
-async function findOnline(session: Session, runners: Runners): Promise<Runner | undefined> {
-  const { driver, inputs } = session;
+async function findOnline(context: ModeContext, runners: Runners): Promise<Runner | undefined> {
+  const { driver, inputs } = context;
   if (driver.makesRunner) return (await runners.list(inputs.name)).find(({ isOnline }) => isOnline);
-  const labels = labelsOf(session);
+  const labels = labelsOf(context);
   return (await runners.list()).find((runner) => runner.isOnline && hasLabels(runner, labels));
 }
 
 /** Without a token for runners, that the server runs is all that can be waited for. */
-async function waitForServer(session: Session): Promise<void> {
-  const { driver, signal } = session;
-  const { name } = session.inputs;
+async function waitForServer(context: ModeContext): Promise<void> {
+  const { driver, signal } = context;
+  const { name } = context.inputs;
   info(`Waiting for ${name}. Whether its runner is online, nobody can say: there is no runner-token or app-id.`);
   const pause = pauses(signal);
   const show = shower(name);
   for (;;) {
-    const status = await driver.status(name).catch((error: unknown) => tolerate(error, session, show));
+    const status = await driver.status(name).catch((error: unknown) => tolerate(error, context, show));
     if (status) show(describeStatus(status));
     if (status?.state === 'running') return;
     await pause();
@@ -72,7 +77,7 @@ function shower(name: string): (text: string) => void {
 
 /** Who waits for half an hour does not give up over one question that got no answer. What can’t
  * get better by itself is thrown. */
-function tolerate(error: unknown, { signal }: Session, show: (text: string) => void): undefined {
+function tolerate(error: unknown, { signal }: ModeContext, show: (text: string) => void): undefined {
   throwIfCancelled(signal);
   const mayPass =
     error instanceof NetworkError ||
@@ -90,24 +95,33 @@ async function serverIsGone(name: string, status: ServerStatus): Promise<DiatomE
 }
 
 /** Why a runner did not come in time: what can be found out of the server. */
-export async function explainTimeout(session: Session): Promise<DiatomError> {
-  const { driver, inputs } = session;
+export async function explainTimeout(context: ModeContext): Promise<DiatomError> {
+  const { driver, inputs } = context;
   const { name, startTimeoutMs } = inputs;
-  const status = await driver.status(name).catch(() => undefined);
+  const status = await driver.status(name).catch(messageOf);
   const runner = driver.makesRunner
     ? `the runner ${name}`
-    : session.github.runners
-      ? `a runner with ${describe(labelsOf(session))}`
+    : context.github.runners
+      ? `a runner with ${describe(labelsOf(context))}`
       : name;
   return new DiatomError(
     'SERVER',
-    `Waited ${formatDuration(startTimeoutMs / 1_000)} for ${runner}, and it did not come (input start-timeout-minutes). The server is ${status ? describeStatus(status) : 'in a state that nobody can say'}.${status ? await lastWords(status) : ''}`,
+    `Waited ${formatDuration(startTimeoutMs / 1_000)} for ${runner}, and it did not come (input start-timeout-minutes). ${
+      typeof status === 'string'
+        ? `Nobody can say how the server is: ${status}`
+        : `The server is ${describeStatus(status)}.${await lastWords(status)}`
+    }`,
   );
 }
 
 async function lastWords(status: ServerStatus): Promise<string> {
   const lines = await status.lastLines().catch(() => '');
   return lines.trim() === '' ? '' : ` Its last lines:\n${lines.trim()}`;
+}
+
+/** Whether there is or was such a server: there is something to say about one that has ended. */
+export function isKnown({ state, detail }: Pick<ServerStatus, 'state' | 'detail'>): boolean {
+  return state !== 'unknown' && (state !== 'gone' || detail !== '');
 }
 
 /** “running: i-0123 in eu-central-1a”. */

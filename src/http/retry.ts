@@ -30,7 +30,7 @@ export const PREFLIGHT_POLICY: RetryPolicy = {
 
 /**
  * What an attempt's failure means for the next one. `afterMs` is the server's own wish (Retry-After). `progress` says
- * that the attempt has brought the work forward for good: the tries and the waits are counted anew from it, so that a
+ * that the attempt has brought the work forward for good: the tries and the waits are counted from there, so that a
  * big file gets through a bad line. Whoever says so must make sure that this can't go on for ever.
  */
 export type RetryVerdict =

@@ -16,7 +16,7 @@ export function decodeTiff(data: Buffer): Pixels {
   if (!page) throw new NotShown('a TIFF without an image');
   const { width, height, bitsPerSample } = page;
   if (page.type === PALETTE) return { width, height, channels: 3, data: colours(page), black: 0, white: 65_535 };
-  // Further channels, but for alpha, are measurements, not colours.
+  // Further channels, except for alpha, are measurements, not colours.
   const channels = channelsOf(page.samplesPerPixel);
   const range = bitsPerSample <= 8 ? { black: 0, white: 2 ** bitsPerSample - 1 } : rangeOf(page.data, channels);
   return { width, height, channels, data: page.data, ...range };

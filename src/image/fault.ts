@@ -1,5 +1,7 @@
+import type { ImageBytes } from './image-bytes.ts';
+
 /** Where a format's own rules are checked. Each says what is wrong, as the rest of “it …”, or `undefined` for nothing. */
-export type CheckFormat = (data: Buffer) => string | undefined;
+export type CheckFormat = (bytes: ImageBytes) => string | undefined;
 
 /** Cut short, which is how most broken files came to be: a copy or a download that was ended. */
 export const CUT_SHORT = 'is cut short';

@@ -1,6 +1,7 @@
 import { BMP_SIGNATURE, checkBmp } from './bmp.ts';
 import type { CheckFormat } from './fault.ts';
 import { checkGif, GIF_SIGNATURES } from './gif.ts';
+import type { ImageBytes } from './image-bytes.ts';
 import { checkJpeg, JPEG_SIGNATURE } from './jpeg.ts';
 import { checkPng, PNG_SIGNATURE } from './png.ts';
 import { checkTiff, TIFF_SIGNATURES } from './tiff.ts';
@@ -10,12 +11,16 @@ import { whatElse } from './what-else.ts';
 interface Format {
   /** The endings of its files, lower-case. */
   readonly endings: readonly string[];
-  readonly owns: (data: Buffer) => boolean;
+  /** Whether a file is one, by what it begins with. */
+  readonly owns: (head: Buffer) => boolean;
   readonly check: CheckFormat;
 }
 
-const beginsWith = (signatures: readonly Buffer[]) => (data: Buffer) =>
-  signatures.some((signature) => data.subarray(0, signature.length).equals(signature));
+/** So much tells a format. */
+const HEAD_BYTES = 16;
+
+const beginsWith = (signatures: readonly Buffer[]) => (head: Buffer) =>
+  signatures.some((signature) => head.subarray(0, signature.length).equals(signature));
 
 const FORMATS: readonly Format[] = [
   { endings: ['png'], owns: beginsWith([PNG_SIGNATURE]), check: checkPng },
@@ -34,10 +39,11 @@ const FORMATS: readonly Format[] = [
  * @param ending of its name, lower-case, without the dot
  * @returns the rest of “it …”; `undefined` for a file in which nothing wrong is seen
  */
-export function imageFault(data: Buffer, ending: string): string | undefined {
-  const format = FORMATS.find(({ owns }) => owns(data));
-  if (format) return format.check(data);
-  const other = whatElse(data);
+export function imageFault(bytes: ImageBytes, ending: string): string | undefined {
+  const head = bytes.slice(0, HEAD_BYTES);
+  const format = FORMATS.find(({ owns }) => owns(head));
+  if (format) return format.check(bytes);
+  const other = whatElse(bytes);
   const isKnownEnding = FORMATS.some(({ endings }) => endings.includes(ending));
   if (other !== undefined && (isKnownEnding || other.isNeverAnImage)) return other.sentence;
   return isKnownEnding

@@ -1,3 +1,5 @@
+import { hasLongerRun, type ImageBytes, STRANGE_RUN_BYTES } from './image-bytes.ts';
+
 /** The frame of a JPEG, from the segment that begins it. */
 export interface JpegFrame {
   /** Its mark, SOF0 to SOF15 (ITU-T T.81, table B.1). */
@@ -35,10 +37,17 @@ export function readHuffmanTables(segment: Buffer, before: HuffmanTables): Huffm
 const SEQUENTIAL = new Set([0xc0, 0xc1]);
 const PROGRESSIVE = 0xc2;
 
-/** A shorter run of zeros is no sign of anything. */
-const STRANGE_RUN = Buffer.alloc(256);
 const BLOCK_SIDE = 8;
 const MAX_HEIGHT = 0xffff;
+
+/** The part of a file that holds the codes of a scan. */
+export interface JpegScan {
+  readonly bytes: ImageBytes;
+  readonly from: number;
+  readonly to: number;
+  /** The content of the segment that begins it (B.2.3). */
+  readonly header: Buffer;
+}
 
 /**
  * Whether a scan has more zeros in a row than pixels make: a file that was not written to its end keeps its length, and
@@ -47,34 +56,16 @@ const MAX_HEIGHT = 0xffff;
  * Where the shortest code is “no more in this block”, as in tables that were made for an image with even areas, such an
  * area is zeros: two codes of mostly one bit, at most two, for each block of up to four channels. Else zeros would be 63
  * coefficients of −1 in block after block.
- *
- * @param header the content of the segment that begins the scan (B.2.3)
  */
-export function isZeroFilled(
-  { header, data }: { readonly header: Buffer; readonly data: Buffer },
-  { code, width, height }: JpegFrame,
-  tables: HuffmanTables,
-): boolean {
+export function isZeroFilled(scan: JpegScan, { code, width, height }: JpegFrame, tables: HuffmanTables): boolean {
   if (!SEQUENTIAL.has(code) && code !== PROGRESSIVE) return false;
-  const from = data.indexOf(STRANGE_RUN);
-  if (from < 0) return false;
-  if (SEQUENTIAL.has(code) && !acTables(header).every((table) => (tables.get(table) ?? 0) === 0)) return true;
+  const { bytes, from, to } = scan;
+  const isEvenArea = !SEQUENTIAL.has(code) || acTables(scan.header).every((table) => (tables.get(table) ?? 0) === 0);
   const blocks = Math.ceil(width / BLOCK_SIDE) * Math.ceil((height || MAX_HEIGHT) / BLOCK_SIDE);
-  return longestRun(data, from) > STRANGE_RUN.length + 2 * blocks;
+  return hasLongerRun(bytes, from, to, isEvenArea ? STRANGE_RUN_BYTES + 2 * blocks : STRANGE_RUN_BYTES);
 }
 
 /** The tables of AC coefficients (class 1) that a scan uses. */
 function acTables(header: Buffer): number[] {
   return Array.from({ length: header[0] ?? 0 }, (_, channel) => 0x10 | ((header[2 + 2 * channel] ?? 0) & 0xf));
-}
-
-function longestRun(data: Buffer, from: number): number {
-  let longest = 0;
-  for (let at = from; at >= 0; ) {
-    let end = at;
-    while (data[end] === 0) end++;
-    longest = Math.max(longest, end - at);
-    at = data.indexOf(STRANGE_RUN, end);
-  }
-  return longest;
 }

@@ -1,5 +1,7 @@
 import { type CheckFormat, CUT_SHORT, wrongSize, ZERO_FILLED } from './fault.ts';
+import type { ImageBytes } from './image-bytes.ts';
 import { type HuffmanTables, isZeroFilled, type JpegFrame, readHuffmanTables } from './jpeg-scan.ts';
+import { isTextTransfer, TEXT_TRANSFER } from './text-transfer.ts';
 
 /** Start of image (ITU-T T.81, table B.1), and the mark of the next segment. */
 export const JPEG_SIGNATURE = Buffer.from([0xff, 0xd8, 0xff]);
@@ -11,29 +13,19 @@ const isBare = (code: number) => (code >= 0xd0 && code <= 0xd8) || code === 0x01
 /** Frame headers, SOF0 to SOF15, among which DHT, JPG and DAC have numbers too. */
 const isFrame = (code: number) => code >= 0xc0 && code <= 0xcf && ![HUFFMAN_TABLES, 0xc8, 0xcc].includes(code);
 
-/** So many lines of a text are no chance. */
-const LINES = 16;
-
-/** Whether every line feed has a carriage return before it, as only a text of Windows has. */
-function isTextTransfer(data: Buffer): boolean {
-  let lines = 0;
-  for (let at = data.indexOf(0x0a); at >= 0; at = data.indexOf(0x0a, at + 1)) {
-    if (data[at - 1] !== 0x0d) return false;
-    lines++;
-  }
-  return lines >= LINES;
-}
+const isLookedAt = (code: number) => isFrame(code) || code === HUFFMAN_TABLES || code === START_OF_SCAN;
+const NOTHING = Buffer.alloc(0);
 
 /** Segment after segment (B.1.1), and through the data of each scan, to the end mark; more may follow. */
-export const checkJpeg: CheckFormat = (data) => {
+export const checkJpeg: CheckFormat = (bytes) => {
   let at = 2;
   let frame: JpegFrame | undefined;
   let tables: HuffmanTables = new Map();
   let scans = 0;
-  while (at + 1 < data.length) {
+  while (at + 1 < bytes.length) {
     // Decoders pass over bytes between two segments, which some cameras and programs leave.
-    if (data[at] !== MARK) at = nextMark(data, at);
-    const code = data[at + 1] ?? 0;
+    if (bytes.at(at) !== MARK) at = nextMark(bytes, at);
+    const code = bytes.at(at + 1) ?? 0;
     if (code === MARK) {
       // Any number of these may stand before a mark.
       at++;
@@ -41,43 +33,44 @@ export const checkJpeg: CheckFormat = (data) => {
     }
     if (code === END_OF_IMAGE) {
       if (!frame || scans === 0) return 'holds no pixels';
-      return isTextTransfer(data) ? 'was copied as a text (FTP in ASCII mode), which changes bytes' : undefined;
+      return isTextTransfer(bytes) ? TEXT_TRANSFER : undefined;
     }
     if (isBare(code)) {
       at += 2;
       continue;
     }
-    if (at + 4 > data.length) return CUT_SHORT;
-    const end = at + 2 + data.readUInt16BE(at + 2);
-    if (end > data.length) return CUT_SHORT;
-    if (isFrame(code) && end - at >= 9) {
+    if (at + 4 > bytes.length) return CUT_SHORT;
+    const end = at + 2 + bytes.slice(at + 2, at + 4).readUInt16BE(0);
+    if (end > bytes.length) return CUT_SHORT;
+    // It is asked for what follows before it is done with.
+    const content = isLookedAt(code) ? Buffer.from(bytes.slice(at + 4, end)) : NOTHING;
+    at = end;
+    if (isFrame(code) && content.length >= 5) {
+      frame = { code, width: content.readUInt16BE(3), height: content.readUInt16BE(1) };
       // A height of 0 is told after the first scan (B.2.5).
-      const [height, width] = [data.readUInt16BE(at + 5), data.readUInt16BE(at + 7)];
-      const fault = wrongSize(width, height || 1);
+      const fault = wrongSize(frame.width, frame.height || 1);
       if (fault !== undefined) return fault;
-      frame = { code, width, height };
     }
     if (code === HUFFMAN_TABLES) {
-      const read = readHuffmanTables(data.subarray(at + 4, end), tables);
+      const read = readHuffmanTables(content, tables);
       if (!read) return 'is damaged: a part of it has a wrong length';
       tables = read;
     }
-    const header = data.subarray(at + 4, end);
-    at = end;
     if (code !== START_OF_SCAN) continue;
     scans++;
-    at = nextMark(data, at);
-    if (frame && isZeroFilled({ header, data: data.subarray(end, at) }, frame, tables)) return ZERO_FILLED;
+    at = nextMark(bytes, end);
+    if (frame && isZeroFilled({ bytes, from: end, to: at, header: content }, frame, tables)) return ZERO_FILLED;
   }
   return CUT_SHORT;
 };
 
 /** The next mark that is no part of a scan's data: after 0xff, 0 stands for a byte, and RST0 to RST7 go on with it. */
-function nextMark(data: Buffer, from: number): number {
-  for (let at = data.indexOf(MARK, from); at >= 0 && at + 1 < data.length; at = data.indexOf(MARK, at + 1)) {
-    const code = data[at + 1] ?? 0;
+function nextMark(bytes: ImageBytes, from: number): number {
+  const next = (at: number) => bytes.indexOf(MARK, at, bytes.length);
+  for (let at = next(from); at >= 0 && at + 1 < bytes.length; at = next(at + 1)) {
+    const code = bytes.at(at + 1) ?? 0;
     const goesOn = code === 0 || code === MARK || (code >= 0xd0 && code <= 0xd7);
     if (!goesOn) return at;
   }
-  return data.length;
+  return bytes.length;
 }

@@ -29,7 +29,7 @@ export type PerceptualHash = (file: Buffer) => Uint32Array | undefined;
 
 /**
  * The signs of the low frequencies of an image's brightness (as in “pHash”, with 255 of them), which stay the same when it is
- * saved, scaled or brightened anew. The last word is its shape: near-duplicates have the same.
+ * saved again, scaled or brightened. The last word is its shape: near-duplicates have the same.
  */
 export function createPerceptualHash(): PerceptualHash {
   const decodeGrey = createGreyDecoder(DECODED_SIDE);

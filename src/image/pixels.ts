@@ -42,6 +42,6 @@ export function rangeOf(data: ArrayLike<number>, channels: Pixels['channels']): 
     if (value < black) black = value;
     if (value > white) white = value;
   }
-  if (!Number.isFinite(white - black)) throw new NotShown('values that are no numbers');
+  if (!Number.isFinite(white - black)) throw new NotShown('values that are not numbers');
   return { black, white: white === black ? black + 1 : white };
 }

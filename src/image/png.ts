@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type CheckFormat, CUT_SHORT, wrongSize } from './fault.ts';
+import { type ImageBytes, PIECE_BYTES } from './image-bytes.ts';
 
 /** PNG (W3C Recommendation, third edition), 5.2. */
 export const PNG_SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
@@ -22,31 +23,38 @@ const PALETTE = 3;
 const MAX_RATIO = 1_032;
 
 /** Chunk after chunk, with their checksums, to the end chunk; what follows it is nobody's matter. */
-export const checkPng: CheckFormat = (data) => {
+export const checkPng: CheckFormat = (bytes) => {
   let at = PNG_SIGNATURE.length;
   let header: Buffer | undefined;
   let imageBytes = 0;
   let [hasPalette, isPacked] = [false, true];
-  while (at + CHUNK_OVERHEAD <= data.length) {
-    const length = data.readUInt32BE(at);
-    const type = data.toString('latin1', at + 4, at + 8);
+  while (at + CHUNK_OVERHEAD <= bytes.length) {
+    const start = bytes.slice(at, at + CHUNK_OVERHEAD);
+    const length = start.readUInt32BE(0);
+    const type = start.toString('latin1', 4, 8);
     const end = at + 8 + length;
-    if (end + 4 > data.length) return CUT_SHORT;
-    if (crc32(data.subarray(at + 4, end)) !== data.readUInt32BE(end)) {
+    if (end + 4 > bytes.length) return CUT_SHORT;
+    if (type === 'IDAT') {
+      if (imageBytes === 0 && length >= 2) isPacked = beginsZlib(start.readUInt16BE(8));
+      imageBytes += length;
+    }
+    if (checksum(bytes, at + 4, end) !== bytes.slice(end, end + 4).readUInt32BE(0)) {
       return `is damaged: the checksum of its part ${JSON.stringify(type)} is wrong`;
     }
     if (!header && (type !== 'IHDR' || length !== HEADER_BYTES)) return 'is damaged: it does not begin with its size';
-    header ??= data.subarray(at + 8, end);
+    header ??= Buffer.from(bytes.slice(at + 8, end));
     if (type === 'PLTE') hasPalette = true;
-    if (type === 'IDAT') {
-      if (imageBytes === 0 && length >= 2) isPacked = beginsZlib(data.readUInt16BE(at + 8));
-      imageBytes += length;
-    }
     if (type === 'IEND') return faultOfParts(header, { imageBytes, hasPalette, isPacked });
     at = end + 4;
   }
   return CUT_SHORT;
 };
+
+function checksum(bytes: ImageBytes, from: number, to: number): number {
+  let sum = 0;
+  for (let at = from; at < to; at += PIECE_BYTES) sum = crc32(bytes.slice(at, Math.min(to, at + PIECE_BYTES)), sum);
+  return sum;
+}
 
 /** RFC 1950, 2.2: method 8, a window of 32 KiB at most, and a multiple of 31. */
 function beginsZlib(start: number): boolean {

@@ -1,4 +1,6 @@
-/** What a file is that has an image's name and is none of the known formats. */
+import { type ImageBytes, PIECE_BYTES } from './image-bytes.ts';
+
+/** What a file is that has an image's name but none of the known formats. */
 export interface OtherContent {
   /** The rest of “it …”. */
   readonly sentence: string;
@@ -50,10 +52,11 @@ const SIGNATURES: readonly (readonly [signature: string, kind: string, isNeverAn
 ];
 
 /** @returns `undefined` for what is not recognised */
-export function whatElse(data: Buffer): OtherContent | undefined {
-  if (data.length === 0) return { sentence: 'is empty', isNeverAnImage: true };
-  if (data.every((byte) => byte === 0)) return { sentence: 'holds nothing but zeros', isNeverAnImage: true };
-  const head = data.toString('latin1', 0, HEAD_BYTES);
+export function whatElse(bytes: ImageBytes): OtherContent | undefined {
+  if (bytes.length === 0) return { sentence: 'is empty', isNeverAnImage: true };
+  if (isZeros(bytes)) return { sentence: 'holds nothing but zeros', isNeverAnImage: true };
+  const data = bytes.slice(0, HEAD_BYTES);
+  const head = data.toString('latin1');
   if (head.startsWith('version https://git-lfs.github.com/spec/')) {
     return {
       sentence: 'is a pointer of Git LFS and not the image itself: download it with git lfs pull',
@@ -77,21 +80,30 @@ export function whatElse(data: Buffer): OtherContent | undefined {
   const known = SIGNATURES.find(([signature]) => head.startsWith(signature));
   if (known) return named(known[1], known[2]);
   const [quoted] = /^[ -~]{1,40}/.exec(text) ?? [];
-  return isText(data) && quoted !== undefined ? named(`a text (“${quoted.trimEnd()}”)`, false) : undefined;
+  return isText(head) && quoted !== undefined ? named(`a text (“${quoted.trimEnd()}”)`, false) : undefined;
 }
 
-/** Of a text, in whatever encoding a mark tells of. */
-function beginningOf(data: Buffer): string {
-  const head = data.subarray(0, HEAD_BYTES);
+const ZEROS = Buffer.alloc(PIECE_BYTES);
+
+function isZeros(bytes: ImageBytes): boolean {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    const piece = bytes.slice(at, at + PIECE_BYTES);
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) return false;
+  }
+  return true;
+}
+
+/** Of a text, in whatever encoding a mark names. */
+function beginningOf(head: Buffer): string {
   const isUtf16 = head[0] === 0xff && head[1] === 0xfe;
   return (
     isUtf16 ? head.toString('utf16le').slice(1) : head.toString('latin1').replace(/^\xef\xbb\xbf/, '')
   ).trimStart();
 }
 
-/** Whether its beginning has nothing but characters. */
-function isText(data: Buffer): boolean {
-  return /^[\t\n\r -~]+$/.test(data.toString('latin1', 0, HEAD_BYTES));
+/** Whether there is nothing but characters. */
+function isText(head: string): boolean {
+  return /^[\t\n\r -~]+$/.test(head);
 }
 
 function named(kind: string, isNeverAnImage: boolean): OtherContent {

@@ -14,6 +14,16 @@ export interface ComparedImage {
   readonly label: string;
   readonly candidate: string;
   readonly production: string;
+  /** What the best other version takes it for that was in production; without it, that one was not asked. */
+  readonly best?: string | undefined;
+}
+
+/** The version that was in production and has better figures than the one there now. */
+export interface BestOfOthers {
+  /** `undefined` when none counts: then `notCompared` says why. */
+  readonly version: string | undefined;
+  /** Why the model was not compared with it, as the end of a sentence; `undefined` when it was. */
+  readonly notCompared: string | undefined;
 }
 
 /** How two models do on the images of one class. */

@@ -35,11 +35,31 @@ export const metricsSchema = z.object({
   per_class: z.optional(z.record(z.string(), classFigures)),
   confusion_matrix: z.optional(z.array(z.array(count))),
   images_seen_in_training: z.optional(count),
-  model: z.optional(z.object({ file: z.string(), sha256: z.string() })),
+  images_not_rgb: z.optional(count),
+  calibration: z.optional(
+    z.object({
+      threshold: z.nullable(share),
+      answered: z.optional(z.nullable(count)),
+      answered_right: z.optional(z.nullable(count)),
+    }),
+  ),
+  model: z.optional(z.object({ file: z.string(), sha256: z.string(), serving_contract: z.optional(z.boolean()) })),
+  baseline: z.nullish(z.object({ accuracy: share, macro_f1: share, beaten: z.boolean(), sentence: z.string() })),
+  warnings: z.optional(z.array(z.string())),
+  label_issues: z.nullish(z.object({ images: count, suspected: count })),
 });
 
 /** The figures of one class, 0–1; `support` is its number of test images. */
 export type ClassFigures = z.infer<typeof classFigures>;
+
+/** What a fine-tuned network has to beat: a logistic regression on features of a frozen one. */
+export interface Baseline {
+  readonly accuracy: number;
+  readonly macroF1: number;
+  readonly isBeaten: boolean;
+  /** All that for people. */
+  readonly sentence: string;
+}
 
 /** What a test found out. Shares are 0–1, intervals are confidence intervals, lower end first. */
 export interface Metrics {
@@ -51,6 +71,10 @@ export interface Metrics {
   readonly images: number | undefined;
   /** Those of them that the model was trained on, or others of their groups: then the figures are too good. */
   readonly seenInTraining: number | undefined;
+  /** Those of them that the serving code fails on, because they are grey-scale, for example. */
+  readonly notRgb: number | undefined;
+  /** Those of them that are not “unknown”, and how many of these are right; `undefined` without a threshold. */
+  readonly answered: { readonly threshold: number; readonly images: number; readonly right: number } | undefined;
   /** The classes in the model's order; `undefined` when the file does not say. */
   readonly labels: readonly string[] | undefined;
   readonly classes: Readonly<Record<string, ClassFigures>>;
@@ -60,6 +84,14 @@ export interface Metrics {
     | undefined;
   /** The weights that were tested; `undefined` when the file does not say. */
   readonly weights: { readonly file: string; readonly sha256: string } | undefined;
+  /** Whether the serving code that the template is made for can load it; `undefined` when the file does not say. */
+  readonly servesContract: boolean | undefined;
+  /** A simple model of the same training on the same images; `undefined` when there is none. */
+  readonly baseline: Baseline | undefined;
+  /** What to expect of a training that was begun like this, for people. */
+  readonly warnings: readonly string[];
+  /** Images of the data set whose labels were checked, and those of them to look at; `undefined` when none were. */
+  readonly labelIssues: { readonly images: number; readonly suspected: number } | undefined;
 }
 
 /**
@@ -83,7 +115,7 @@ export function parseMetrics(text: string, file: string): Metrics {
 
 /** What a file that `metricsSchema` accepts says, whichever way it is spelt. */
 export function metricsOf(data: z.infer<typeof metricsSchema>): Metrics {
-  const { classes, per_class: perClass, confusion_matrix: counts, confidence_interval: both } = data;
+  const { baseline, classes, per_class: perClass, confusion_matrix: counts, confidence_interval: both } = data;
   const figures = perClass ?? (Array.isArray(classes) ? undefined : classes);
   const labels = data.labels ?? (Array.isArray(classes) ? classes : figures && Object.keys(figures));
   return {
@@ -93,9 +125,29 @@ export function metricsOf(data: z.infer<typeof metricsSchema>): Metrics {
     macroF1Interval: both?.macro_f1 ?? data.macro_f1_ci ?? undefined,
     images: data.images ?? data.n_test,
     seenInTraining: data.images_seen_in_training,
+    notRgb: data.images_not_rgb,
+    answered: answeredOf(data),
     labels,
     classes: figures ?? {},
     confusion: counts && { labels: labels ?? [], counts },
-    weights: data.model,
+    weights: data.model && { file: data.model.file, sha256: data.model.sha256 },
+    servesContract: data.model?.serving_contract,
+    baseline: baseline
+      ? {
+          accuracy: baseline.accuracy,
+          macroF1: baseline.macro_f1,
+          isBeaten: baseline.beaten,
+          sentence: baseline.sentence,
+        }
+      : undefined,
+    warnings: data.warnings ?? [],
+    labelIssues: data.label_issues ?? undefined,
   };
+}
+
+function answeredOf({ calibration }: z.infer<typeof metricsSchema>): Metrics['answered'] {
+  const { threshold, answered: images, answered_right: right } = calibration ?? {};
+  return typeof threshold === 'number' && typeof images === 'number' && typeof right === 'number'
+    ? { threshold, images, right }
+    : undefined;
 }

@@ -8,6 +8,16 @@ export const METRICS_FILE = 'metrics.json';
 export const COMPARISON_FILE = 'comparison.json';
 export const PROVENANCE_FILE = 'provenance.json';
 export const CARD_FILE = 'MODEL_CARD.md';
+/** The same with what publishing adds, in the form in which hubs of models take it. */
+export const HUB_CARD_FILE = 'README.md';
+/** What train.py of the template says about its training. */
+export const TRAINING_FILE = 'training.json';
+/**
+ * Labels of the data set to look at again, with pictures. They belong to a training's results, and are no part of a version:
+ * who may have the model need not be who may have the images.
+ */
+export const LABEL_ISSUES_PAGE = 'label-issues.html';
+export const LABEL_ISSUES_LIST = 'label-issues.csv';
 /** The last file of a version to be stored: a folder that has it is a whole version. */
 export const SUMS_FILE = 'SHA256SUMS';
 /** In production's folder: the name of the version that it is a copy of. */

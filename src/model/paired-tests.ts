@@ -12,6 +12,22 @@ export function mcNemarP(lost: number, gained: number): number {
   return halfBinomialTail(lost + gained, lost);
 }
 
+/** The quantile of the normal distribution for intervals of 95 %. */
+const Z = 1.959963984540054;
+
+/**
+ * The 95 % confidence interval of how much more of so many images the newer model has right, as a share. One image is added
+ * to the gained and one to the lost, so that it holds where few differ, and has a width where none does. (D. G. Bonett and
+ * R. M. Price, Journal of Educational and Behavioral Statistics 37 (2012) 479–488; among the intervals that M. W. Fagerland,
+ * S. Lydersen and P. Laake, Statistics in Medicine 33 (2014) 2850–2875, recommend.)
+ */
+export function pairedInterval(lost: number, gained: number, images: number): readonly [number, number] {
+  const [less, more] = [(lost + 1) / (images + 2), (gained + 1) / (images + 2)];
+  const centre = more - less;
+  const half = Z * Math.sqrt((more + less - centre ** 2) / (images + 2));
+  return [Math.max(-1, centre - half), Math.min(1, centre + half)];
+}
+
 /**
  * Which of several hypotheses are rejected when the chance of rejecting any that is true shall be at most `level`: the
  * smallest p is compared with level / m, the next with level / (m − 1), until one is not small enough. (S. Holm,

@@ -14,7 +14,7 @@ export function parseJsonAs<T>(schema: z.ZodMiniType<T>, text: string, file: str
   } catch (cause) {
     throw new DiatomError(
       'MODEL',
-      `${file} is not JSON (NaN is none): ${cause instanceof Error ? cause.message : cause}.`,
+      `${file} is not JSON (NaN is not allowed): ${cause instanceof Error ? cause.message : cause}.`,
       {
         cause,
       },

@@ -14,7 +14,7 @@ export function formatSums(files: readonly Sum[]): string {
 /**
  * Names may be paths below the folder of the list.
  *
- * @throws DiatomError `MODEL` with the line that is none of a list of sums, or when the list is empty
+ * @throws DiatomError `MODEL` with the line that does not belong in a list of sums, or when the list is empty
  */
 export function parseSums(text: string, file: string): Sum[] {
   const lines = text.split(/\r?\n/).filter((line) => line !== '');

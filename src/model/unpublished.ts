@@ -1,16 +1,17 @@
 import { join, relative, sep } from 'node:path';
 import { whyUnsafeName } from '../dataset/safe-name.ts';
-import { DiatomError } from '../errors.ts';
-import type { Remote } from '../owncloud/connect.ts';
-import { ensureFolder } from '../owncloud/folder.ts';
+import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { digestFile } from '../files/digest-file.ts';
+import { putVerified, removeTemporary, textContent } from '../owncloud/confirmed-writes.ts';
+import { ensureFolder } from '../owncloud/ensure-folder.ts';
+import { type LeftoverSearch, removeLeftovers } from '../owncloud/leftovers.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText, saveRemote } from '../owncloud/read-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { removeFolder } from '../owncloud/remove-folder.ts';
-import { putVerified, removeTemporary, textContent } from '../owncloud/store.ts';
 import { uploadFile } from '../owncloud/upload.ts';
-import { digestFile } from './digest-file.ts';
 import { CLASSES_FILE, METRICS_FILE, SUMS_FILE, WEIGHTS_FILE } from './model-folder.ts';
 import { formatSums, parseSums, type Sum } from './sums.ts';
 
@@ -19,6 +20,9 @@ export const UNPUBLISHED = 'unpublished';
 
 /** Stored first, so that an upload that breaks off leaves what matters most. */
 const FIRST: readonly string[] = [WEIGHTS_FILE, CLASSES_FILE, METRICS_FILE];
+
+/** In more folders, half files are not looked for: each costs a request. */
+const MOST_SEARCHED = 50;
 
 export interface LocalResult {
   /** The folder of the result. */
@@ -111,6 +115,33 @@ export async function fetchUnpublished(
       `The file “${folder}/${name}” at ${remote.rootUrl.host} is not what training stored there (SHA-256 ${found}, expected ${sha256}): it is damaged, or was replaced by hand. Nothing was published.`,
     );
   }
+}
+
+/**
+ * Deletes files that killed runs of a repository had half sent, a day after. What they had sent whole stays.
+ *
+ * @returns names of what was deleted
+ */
+export async function removeHalfFiles(
+  remote: Remote,
+  { parent, ...search }: { readonly parent: string } & Omit<LeftoverSearch, 'folders'>,
+  options: RemoteOptions,
+): Promise<string[]> {
+  const quiet = { ...options, onWarning: undefined };
+  const folders: string[] = [];
+  try {
+    for (const folder of (await listUnpublished(remote, parent, quiet)).slice(-MOST_SEARCHED)) {
+      const entries = (await listFolder(remote, folder, quiet)) ?? [];
+      if (entries.some(({ name }) => name === SUMS_FILE)) continue;
+      const inner = entries.filter(({ type }) => type === 'directory').map(({ name }) => `${folder}/${name}`);
+      folders.push(folder, ...inner);
+    }
+  } catch (error) {
+    // The next run looks again.
+    throwIfCancelled(options.signal);
+    if (!(error instanceof DiatomError)) throw error;
+  }
+  return removeLeftovers(remote, { ...search, folders }, quiet);
 }
 
 /** Deletes a result. Its mark goes first, so that half of one is never taken for a whole one. */

@@ -45,7 +45,7 @@ const WORDS: Readonly<Record<Fate, string>> = {
   kept: '',
 };
 
-/** What to say of a class to people; `''` when there is nothing to say. */
+/** What to say about a class to people; `''` when there is nothing to say. */
 export function wordsOf({ fate, needed, candidate }: JudgedClass): string {
   if (fate === 'lost' && candidate === 0) return 'lost whole';
   return needed === undefined ? WORDS[fate] : `${WORDS[fate]}: ${needed} more needed`;
@@ -110,7 +110,7 @@ function neededFor(tally: ClassTally, told: readonly ClassTally[]): number | und
 /**
  * How often chance alone makes an image of a class lost, and as often one gained, and how often both models have one wrong.
  * Equally good models lose as often as they gain, so the rarer of the two is taken: neither a model that loses everywhere
- * nor one that gains everywhere is excused by it. The class itself does not count, but for what it gained, and what
+ * nor one that gains everywhere is excused by it. The class itself does not count, except for what it gained, and what
  * production had wrong of it counts half: some classes are harder than others. With one image more of each kind (Laplace), a
  * few images without any difference are not taken for a proof that there can be none.
  */

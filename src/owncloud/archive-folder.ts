@@ -1,9 +1,9 @@
+import { archiveOf, isArchiveName, runNameOf, sidesNameOf } from '../dataset/archive-names.ts';
 import { DiatomError } from '../errors.ts';
-import { archiveOf, isArchiveName, runNameOf, sidesNameOf } from './archive-names.ts';
-import type { Remote } from './connect.ts';
-import { requireUsableFolder } from './folder.ts';
+import { requireUsableFolder } from './ensure-folder.ts';
 import { listFolder, type RemoteEntry } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
+import type { Remote } from './remote.ts';
 import { folderParts, remotePath } from './remote-path.ts';
 
 /** An archive and the files beside it, as the server lists them. */
@@ -21,7 +21,7 @@ export interface ListedArchive {
 export interface ArchiveFolder {
   /** The newest first. */
   readonly archives: readonly ListedArchive[];
-  /** Names of archives that are not there, though files beside them are: unfinished, or deleted but for these. */
+  /** Names of archives that are not there, though files beside them are: unfinished, or deleted except for these. */
   readonly missing: readonly string[];
   /** Paths of those of them that were finished, as both files beside them are there; the newest first. */
   readonly deleted: readonly string[];

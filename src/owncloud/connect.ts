@@ -2,13 +2,14 @@ import { DiatomError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetries } from '../http/retry.ts';
 import { type OwncloudAddress, parseOwncloudAddress } from './address.ts';
-import { type Chunking, findChunking } from './chunking.ts';
 import type { Endpoint } from './endpoint.ts';
+import { lookUp, type RemoteFile } from './look-up.ts';
 import { type Access, type LinkEndpoint, linkAccess, linkEndpoints } from './public-link.ts';
-import { lookUp, type RemoteFile } from './remote-file.ts';
+import type { Remote, Ways } from './remote.ts';
 import { decodedPath, folderParts, folderUrl, urlBelow } from './remote-path.ts';
 import { type Product, readServerStatus, type ServerStatus } from './server-status.ts';
 import { findSpace, noSuchFolder } from './shown-folder.ts';
+import { findWays } from './upload-ways.ts';
 import { createWebdavClient, WebdavTransport } from './webdav-client.ts';
 import { judgeWebdav, statusOf, WebdavError } from './webdav-error.ts';
 
@@ -31,22 +32,6 @@ export interface ConnectOptions {
   readonly answerTimeoutMs?: number | undefined;
   /** See `markOf`. */
   readonly mark?: string | undefined;
-}
-
-/** A folder on a server, signed in to and known to answer WebDAV. */
-export interface Remote extends Endpoint {
-  readonly kind: Product | 'webdav' | 'public-link';
-  /** For people, such as “ownCloud 10.15.0 at cloud.example.org”. */
-  readonly description: string;
-  readonly access: Access;
-  /** How the server takes a file in pieces; `undefined` when it takes them whole only. */
-  readonly chunking: Chunking | undefined;
-  /** What names of unfinished uploads hold, so that a later run knows whose they are. */
-  readonly mark?: string | undefined;
-  /** The address a person opens in a browser for a folder, when the server has one. */
-  folderPage(folder: string): string | undefined;
-  /** The WebDAV address of a file below `rootUrl`. */
-  fileUrl(path: string): string;
 }
 
 /**
@@ -150,7 +135,8 @@ async function signedIn(
   options: ConnectOptions,
 ): Promise<Remote> {
   const { product } = facts.status;
-  const chunking = await findChunking({
+  const send: WebdavTransport['send'] = (url, request) => session.transport.send(url, request);
+  const ways = await findWays({
     product,
     base: facts.base,
     root: session.root,
@@ -158,14 +144,15 @@ async function signedIn(
       // Both products refuse these addresses without the first header (OCS-APIRequest), for the sake of browsers.
       const headers = { 'ocs-apirequest': 'true', accept: 'application/json' };
       const { signal } = options;
-      return (await session.transport.send(url, { method: 'GET', headers, body: undefined, signal })).text();
+      return (await send(url, { method: 'GET', headers, body: undefined, signal })).text();
     },
+    send,
     open: (root) => ({ rootUrl: root, product, client: openSession(root, accountOf(facts.settings), options).client }),
     patiently: (attempt) => patiently(options, attempt),
     signal: options.signal,
     onWarning: options.onWarning,
   });
-  return remoteOf(session, { ...facts, chunking });
+  return remoteOf(session, { ...facts, ways });
 }
 
 async function connectWebdav(
@@ -215,7 +202,7 @@ async function connectLink(
       }
       refusal = new DiatomError(
         'OWNCLOUD',
-        `The public link at ${base.host} does not allow uploads: share the folder anew with permission to upload.`,
+        `The public link at ${base.host} does not allow uploads: share the folder again with permission to upload.`,
       );
       break;
     } catch (error) {
@@ -251,7 +238,7 @@ async function locateSpace(
   return { kind: 'dav', base, root: await findSpace(address, ask) };
 }
 
-/** A folder of a public link; what the link allows is said of its top only. */
+/** A folder of a public link; what the link allows is said about its top only. */
 async function openBelow(
   endpoint: LinkEndpoint,
   folder: string,
@@ -323,10 +310,10 @@ interface RemoteFacts {
   readonly base: URL;
   readonly settings: OwncloudSettings;
   readonly link?: { readonly token: string; readonly access: Access };
-  readonly chunking?: Chunking | undefined;
+  readonly ways?: Ways;
 }
 
-function remoteOf({ root, client }: Session, { status, base, settings, link, chunking }: RemoteFacts): Remote {
+function remoteOf({ root, client }: Session, { status, base, settings, link, ways }: RemoteFacts): Remote {
   const server = `${status?.title ?? 'WebDAV server'} at ${base.host}`;
   const uploadOnly = link?.access === 'upload-only' ? 'upload-only ' : '';
   return {
@@ -336,7 +323,7 @@ function remoteOf({ root, client }: Session, { status, base, settings, link, chu
     client,
     product: status?.product,
     access: link?.access ?? 'full',
-    chunking,
+    ...ways,
     folderPage: (folder) => {
       if (link) return new URL(`s/${link.token}`, base).href;
       return status ? pageOf(status.product, base, root, settings.username, folderParts(folder)) : undefined;

@@ -1,8 +1,8 @@
-import type { Remote } from './connect.ts';
+import { removeTemporary } from './confirmed-writes.ts';
 import { listFolder } from './list-folder.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import type { Remote } from './remote.ts';
 import { remoteFolder } from './remote-path.ts';
-import { removeTemporary } from './store.ts';
 
 /**
  * Copies a folder on the server with all that is in it (COPY, Depth infinity), without its bytes coming along here. What

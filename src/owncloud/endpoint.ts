@@ -10,6 +10,6 @@ export interface Endpoint {
    * a WebdavError for every answer that is not success.
    */
   readonly client: WebDAVClient;
-  /** The server's product; `undefined` when it is none of ownCloud's family. */
+  /** The server's product; `undefined` when it is not of ownCloud's family. */
   readonly product: Product | undefined;
 }

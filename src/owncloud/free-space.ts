@@ -1,8 +1,8 @@
 import { DiatomError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
-import type { Remote } from './connect.ts';
+import { lookUpIfThere } from './look-up.ts';
 import { type RemoteOptions, retrying } from './options.ts';
-import { lookUpIfThere } from './remote-file.ts';
+import type { Remote } from './remote.ts';
 import { folderParts, remoteFolder } from './remote-path.ts';
 
 /**
@@ -28,7 +28,7 @@ export async function freeOnServer(
   return undefined;
 }
 
-/** What can’t be used, such as a file in the place of a folder, is told of by what is to use it. */
+/** What can’t be used, such as a file in the place of a folder, is reported by what is to use it. */
 function unlessRefused(error: unknown): undefined {
   if (!(error instanceof DiatomError && error.code === 'OWNCLOUD')) throw error;
 }

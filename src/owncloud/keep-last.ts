@@ -1,7 +1,7 @@
+import { archiveOf, isArchiveName, runNameOf, sidesNameOf } from '../dataset/archive-names.ts';
 import { messageOf, throwIfCancelled } from '../errors.ts';
-import { archiveOf, isArchiveName, runNameOf, sidesNameOf } from './archive-names.ts';
-import type { Remote } from './connect.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import type { Remote } from './remote.ts';
 import { remoteFolder, remotePath } from './remote-path.ts';
 import { statusOf } from './webdav-error.ts';
 

@@ -1,10 +1,10 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
-import type { Remote } from './connect.ts';
+import { removeLeftover } from './confirmed-writes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listFolder, type RemoteEntry } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
+import type { Remote } from './remote.ts';
 import { remotePath } from './remote-path.ts';
-import { removeLeftover } from './store.ts';
 
 /** Whoever still works on something that is older has run for longer than an upload takes. */
 const LEAST_AGE_MS = 24 * 3_600_000;
@@ -23,21 +23,34 @@ export function chunkFolder(mark: string | undefined, random: string): string {
   return `diatom-actions-${mark === undefined ? '' : `${mark}-`}${random}`;
 }
 
+/** What tries out whether a folder can be written to. */
+export function trialName(mark: string | undefined, random: string): string {
+  return `diatom-actions-write-check-${mark === undefined ? '' : `${mark}-`}${random}.txt`;
+}
+
+export interface LeftoverSearch {
+  /** Below the remote's root. One that does not exist is empty. */
+  readonly folders: readonly string[];
+  readonly repository: string | undefined;
+  readonly now: Date;
+}
+
 /**
- * Deletes what killed runs of a repository have left on the server: pieces of uploads, and files under temporary names in
- * `folder`. Nothing younger than 24 hours, nothing whose age the server does not tell. What fails is no reason to fail.
+ * Deletes what killed runs of a repository have left on the server: pieces of uploads, and in `folders` files under
+ * temporary names and trial files. Nothing younger than 24 hours, nothing whose age the server does not tell. What fails is no reason to fail.
  *
  * @returns names of what was deleted
  */
 export async function removeLeftovers(
   remote: Remote,
-  { folder, repository, now }: { readonly folder: string; readonly repository: string | undefined; readonly now: Date },
+  { folders, repository, now }: LeftoverSearch,
   options: RemoteOptions,
 ): Promise<string[]> {
   if (!repository || remote.access !== 'full') return [];
   const own = ownerMark(repository).replaceAll('.', '\\.');
   const pieces = new RegExp(`^diatom-actions-${own}\\d+-[0-9a-f]{32}$`);
-  const files = new RegExp(`\\.uploading-${own}\\d+-[0-9a-f]{8}$`);
+  const random = '\\d+-[0-9a-f]{8}';
+  const files = new RegExp(`\\.uploading-${own}${random}$|^diatom-actions-write-check-${own}${random}\\.txt$`);
   const isOld = ({ modified }: RemoteEntry) =>
     modified !== undefined && now.getTime() - modified.getTime() > LEAST_AGE_MS;
   const removed: string[] = [];
@@ -48,7 +61,7 @@ export async function removeLeftovers(
     }
   };
   try {
-    await clean(remote, folder, files, 'file');
+    for (const folder of folders) await clean(remote, folder, files, 'file');
     if (remote.chunking) await clean(remote.chunking.uploads, '', pieces, 'directory');
   } catch (error) {
     throwIfCancelled(options.signal);

@@ -1,7 +1,7 @@
 import { DiatomError } from '../errors.ts';
 import type { Endpoint } from './endpoint.ts';
+import { PROPERTIES, type RemoteFile, remoteFileOf } from './look-up.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
-import { PROPERTIES, type RemoteFile, remoteFileOf } from './remote-file.ts';
 import { remoteFolder } from './remote-path.ts';
 import { statusOf } from './webdav-error.ts';
 

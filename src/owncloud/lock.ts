@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
-import type { Remote } from './connect.ts';
-import { ensureFolder } from './folder.ts';
+import { putVerified, removeTemporary, textContent } from './confirmed-writes.ts';
+import { ensureFolder } from './ensure-folder.ts';
 import { listFolder } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
 import { readText } from './read-file.ts';
+import type { Remote } from './remote.ts';
 import { remotePath } from './remote-path.ts';
-import { putVerified, removeTemporary, textContent } from './store.ts';
 
 export interface LockRequest {
   /** The folder that stands for the lock; created when missing, and stays. */
@@ -53,12 +53,17 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
   const mine = `owner-${compactTime(since)}-${randomBytes(4).toString('hex')}.txt`;
   const path = remotePath(folder, mine);
 
+  let seen: string[] = [];
   async function notes(): Promise<string[]> {
-    return ((await listFolder(remote, folder, options)) ?? []).map(({ name }) => name).filter((name) => timeOf(name));
+    const entries = await listFolder(remote, folder, options);
+    if (entries === undefined) await ensureFolder(remote, folder, options);
+    seen = (entries ?? []).map(({ name }) => name).filter((name) => timeOf(name));
+    return seen;
   }
   const ended = new Set<string>();
   const isDead = (note: string) => ended.has(note) || now().getTime() - (timeOf(note)?.getTime() ?? 0) > staleMs;
-  const othersAlive = async () => (await notes()).find((note) => note !== mine && !isDead(note));
+  const isOthers = (note: string) => note !== mine && !isDead(note);
+  const othersAlive = async () => (await notes()).find(isOthers);
   const release = () => removeTemporary(remote, path, options);
 
   /** @returns the note that is in the way */
@@ -78,7 +83,6 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
     }
   }
 
-  await ensureFolder(remote, folder, options);
   for (let [waiting, asked] = [false, Number.NEGATIVE_INFINITY]; ; waiting = true) {
     const other = await attempt();
     if (other === undefined) break;
@@ -106,12 +110,13 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
       throwIfCancelled(options.signal),
     );
   }
-  for (const note of await notes()) {
+  for (const note of seen) {
     if (note !== mine && isDead(note)) await removeTemporary(remote, remotePath(folder, note), options);
   }
   return {
     async requireHeld() {
-      if ((await notes()).includes(mine) && (await othersAlive()) === undefined) return;
+      const found = await notes();
+      if (found.includes(mine) && !found.some(isOthers)) return;
       throw new DiatomError(
         'OWNCLOUD',
         `Another run has taken over at ${remote.rootUrl.host}, because this one took longer than ${formatDuration(staleMs / 1_000)} or somebody deleted its note “${path}”: nothing more is changed.`,

@@ -1,7 +1,7 @@
 import { DiatomError } from '../errors.ts';
-import type { Remote } from './connect.ts';
+import { lookUpIfThere } from './look-up.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
-import { lookUpIfThere } from './remote-file.ts';
+import type { Remote } from './remote.ts';
 import { remoteFolder } from './remote-path.ts';
 import { judgeWebdav, statusOf } from './webdav-error.ts';
 

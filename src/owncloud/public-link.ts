@@ -1,4 +1,4 @@
-import type { RemoteFile } from './remote-file.ts';
+import type { RemoteFile } from './look-up.ts';
 import type { Product } from './server-status.ts';
 
 /**
@@ -37,7 +37,7 @@ export function linkEndpoints(product: Product, base: URL, token: string): LinkE
 }
 
 /**
- * What a link allows, from what its top folder says of itself. ownCloud and Infinite Scale give the sum of permissions
+ * What a link allows, from what its top folder says about itself. ownCloud and Infinite Scale give the sum of permissions
  * (owncloud/core PublicFilesPlugin.php; cs3org/reva ocdav propfind), Nextcloud the letters.
  *
  * @returns `undefined` when nothing may be uploaded

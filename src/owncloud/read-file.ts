@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import type { RandomAccess } from '../files/random-access.ts';
 import { asNetworkError } from '../http/client.ts';
-import type { RandomAccess } from '../random-access.ts';
-import type { Remote } from './connect.ts';
+import { lookUpIfThere } from './look-up.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
-import { lookUpIfThere } from './remote-file.ts';
+import type { Remote } from './remote.ts';
 import { statusOf } from './webdav-error.ts';
 
 /** Texts that are read whole are lists and descriptions; a larger one is something else under their name. */

@@ -1,5 +1,5 @@
-import type { Remote } from './connect.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import type { Remote } from './remote.ts';
 import { remoteFolder } from './remote-path.ts';
 import { statusOf } from './webdav-error.ts';
 

@@ -1,7 +1,7 @@
-import type { Remote } from './connect.ts';
+import { isStored, moveUntilThere, putVerified, removeTemporary, textContent } from './confirmed-writes.ts';
+import { lookUpIfThere } from './look-up.ts';
 import { type RemoteOptions, withSignal } from './options.ts';
-import { lookUpIfThere } from './remote-file.ts';
-import { isStored, moveUntilThere, putVerified, removeTemporary, textContent } from './store.ts';
+import type { Remote } from './remote.ts';
 
 export interface FileReplacement {
   /** From the remote's root, beginning with `/`. */

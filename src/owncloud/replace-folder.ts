@@ -1,9 +1,9 @@
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../http/retry.ts';
-import type { Remote } from './connect.ts';
+import { lookUpIfThere } from './look-up.ts';
 import { moveFolder } from './move-folder.ts';
 import { type RemoteOptions, retrying } from './options.ts';
-import { lookUpIfThere } from './remote-file.ts';
+import type { Remote } from './remote.ts';
 import { remoteFolder } from './remote-path.ts';
 
 /** Paths of folders below the remote's root. `next` and `previous` are names that nobody else uses. */

@@ -1,10 +1,10 @@
 import { DiatomError, unlessCancelled } from '../errors.ts';
-import type { GrowingFile } from '../growing-file.ts';
+import type { GrowingFile } from '../files/growing-file.ts';
+import { putChunk } from './chunk-request.ts';
 import { type ChunkSizes, leastChunkBytes, nextChunkBytes } from './chunk-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listFolder } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
-import { putChunk } from './put-chunk.ts';
 
 export interface ChunksRequest {
   readonly source: GrowingFile;

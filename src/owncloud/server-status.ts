@@ -1,6 +1,6 @@
 import { DiatomError } from '../errors.ts';
 import { type HttpClient, headerOf } from '../http/client.ts';
-import { jsonOf } from '../json.ts';
+import { jsonOf } from '../text/json.ts';
 import { redirectTarget } from './webdav-client.ts';
 import { adviceForRedirect, WebdavError } from './webdav-error.ts';
 

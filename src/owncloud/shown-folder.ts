@@ -4,7 +4,7 @@ import type { OwncloudAddress } from './address.ts';
 import { folderUrl } from './remote-path.ts';
 import { WebdavError } from './webdav-error.ts';
 
-/** What Graph says of the spaces of an account (`GET /graph/v1.0/me/drives`; owncloud.dev, libre-graph-api). */
+/** What Graph says about the spaces of an account (`GET /graph/v1.0/me/drives`; owncloud.dev, libre-graph-api). */
 const drivesSchema = z.object({
   value: z.array(
     z.object({ driveAlias: z.optional(z.string()), root: z.optional(z.object({ webDavUrl: z.optional(z.string()) })) }),

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
-import type { GrowingFile } from '../growing-file.ts';
+import type { GrowingFile } from '../files/growing-file.ts';
 import { NetworkError } from '../http/client.ts';
+import { beginSum } from './checksums.ts';
 
 type LocalFile = Pick<GrowingFile, 'path'>;
 
@@ -57,7 +57,7 @@ const RING = 4;
  */
 export function uploadBody(options: UploadBodyOptions): Readable {
   const { localPath, bytes, sha1 } = options;
-  const hash = createHash('sha1');
+  const hash = beginSum();
   return sending(
     options,
     { file: { path: localPath }, start: 0, bytes, portion: PORTION },

@@ -1,7 +1,4 @@
-import type { Remote } from './connect.ts';
-import { ensureFolder, requireUsableFolder } from './folder.ts';
-import { type RemoteOptions, retrying } from './options.ts';
-import { remotePath } from './remote-path.ts';
+import { CHUNK_SIZES } from './chunk-size.ts';
 import {
   type Content,
   moveIntoPlace,
@@ -13,8 +10,13 @@ import {
   textContent,
   type Verified,
   verifyStored,
-} from './store.ts';
-import { checkLocalFile, uploadBody } from './upload-body.ts';
+} from './confirmed-writes.ts';
+import { ensureFolder, isAddOnly, requireUsableFolder } from './ensure-folder.ts';
+import { type RemoteOptions, retrying } from './options.ts';
+import type { Remote } from './remote.ts';
+import { remotePath } from './remote-path.ts';
+import { type PiecedContent, putResumably } from './tus.ts';
+import { checkLocalFile, chunkBody, uploadBody } from './upload-body.ts';
 
 export interface UploadRequest {
   readonly localPath: string;
@@ -60,31 +62,58 @@ export async function uploadText(
  * Uploads a file so that its name on the server never stands for anything but the whole file: it goes to a temporary
  * name, is compared, and is then moved into place. Memory use does not depend on its size.
  *
- * Where a public link allows no renaming it goes to its final name, and where nothing can be read back it is not
+ * Where a public link or a folder allows no renaming it goes to its final name, and where nothing can be read back it is not
  * compared. After a failure the temporary file is deleted; what has the final name never is.
  *
  * @throws DiatomError `OWNCLOUD` when the server refuses or stores something else, `DISK` when the local file is gone or
  *   has changed, `NETWORK`, `CANCELLED`
  */
 export async function uploadFile(remote: Remote, request: UploadRequest, options: UploadOptions): Promise<Uploaded> {
-  const { localPath, folder, name, bytes } = request;
-  const sha1 = request.sha1.toLowerCase();
-  const { onProgress, stallTimeoutMs = 120_000 } = options;
+  const { folder, name } = request;
   const path = remotePath(folder, name);
-  const content: Content = {
-    bytes,
-    sha1,
-    body: () => uploadBody({ localPath, bytes, sha1, host: remote.rootUrl.host, onProgress, stallTimeoutMs }),
-  };
-  await checkLocalFile(localPath, bytes);
+  const content = await fileContent(remote, request, options);
   const verified = await storeAs(remote, { folder, path, content }, options);
   return { url: remote.fileUrl(path), verified };
+}
+
+/**
+ * Stores a file under its name at once, and compares it: for a folder that is there, and that nobody looks into before all
+ * of it is whole.
+ *
+ * @throws DiatomError as `uploadFile`
+ */
+export async function putFile(remote: Remote, request: UploadRequest, options: UploadOptions): Promise<Verified> {
+  const content = await fileContent(remote, request, options);
+  return putAsCanBe(remote, remotePath(request.folder, request.name), content, options);
+}
+
+async function fileContent(
+  { rootUrl: { host } }: Remote,
+  { localPath, bytes, sha1: sum }: UploadRequest,
+  { onProgress, stallTimeoutMs = 120_000 }: UploadOptions,
+): Promise<PiecedContent> {
+  const sha1 = sum.toLowerCase();
+  await checkLocalFile(localPath, bytes);
+  return {
+    bytes,
+    sha1,
+    body: () => uploadBody({ localPath, bytes, sha1, host, onProgress, stallTimeoutMs }),
+    piece: (start, length) =>
+      chunkBody({
+        file: { path: localPath },
+        start,
+        bytes: length,
+        host,
+        onProgress: (done) => onProgress?.(start + done),
+        stallTimeoutMs,
+      }),
+  };
 }
 
 interface Target {
   readonly folder: string;
   readonly path: string;
-  readonly content: Content;
+  readonly content: Content | PiecedContent;
 }
 
 type StoreOptions = Pick<UploadOptions, keyof RemoteOptions | 'beforeNamed'>;
@@ -101,12 +130,16 @@ function storeAs(remote: Remote, target: Target, options: StoreOptions): Promise
 }
 
 async function storeByMoving(remote: Remote, { folder, path, content }: Target, options: StoreOptions) {
-  await ensureFolder(remote, folder, options);
+  const found = await ensureFolder(remote, folder, options);
   await refuseTakenName(remote, path, options);
+  if (isAddOnly(remote, found)) {
+    await options.beforeNamed?.();
+    return putAsCanBe(remote, path, content, options);
+  }
   const temporary = temporaryPath(path, remote.mark);
   let verified: Verified;
   try {
-    verified = await putVerified(remote, temporary, content, options);
+    verified = await putAsCanBe(remote, temporary, content, options);
     await options.beforeNamed?.();
     await moveIntoPlace(remote, { from: temporary, to: path, content }, options);
   } catch (error) {
@@ -115,6 +148,14 @@ async function storeByMoving(remote: Remote, { folder, path, content }: Target, 
   }
   const final = await verifyStored(remote, path, content, options);
   return final === 'checksum' ? final : verified;
+}
+
+/** A file of more than one piece in a way that goes on where it broke off, where the server has one. */
+function putAsCanBe(remote: Remote, path: string, content: Content | PiecedContent, options: RemoteOptions) {
+  const { tus } = remote;
+  return tus && 'piece' in content && content.bytes > CHUNK_SIZES.start
+    ? putResumably(remote, tus, path, content, options)
+    : putVerified(remote, path, content, options);
 }
 
 /** Nothing can be renamed or deleted there, so the first attempt that stores anything is the only one. */

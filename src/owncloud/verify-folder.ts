@@ -1,10 +1,10 @@
 import { DiatomError } from '../errors.ts';
-import type { Remote } from './connect.ts';
+import { faultOf, verifiedBy } from './confirmed-writes.ts';
 import { listFolder } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
 import { digestRemote } from './read-file.ts';
+import type { Remote } from './remote.ts';
 import { remotePath } from './remote-path.ts';
-import { faultOf, verifiedBy } from './store.ts';
 
 /** A file that a folder should hold. Digests are hexadecimal, lower case. */
 export interface ExpectedFile {

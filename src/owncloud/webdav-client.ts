@@ -4,6 +4,7 @@ import { AuthType, createClient, getPatcher, type WebDAVClient } from 'webdav';
 import { DiatomError } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
 import { parseRetryAfter } from '../http/retry.ts';
+import { field } from '../text/json.ts';
 import { decodedPath } from './remote-path.ts';
 import { WebdavError } from './webdav-error.ts';
 
@@ -40,7 +41,8 @@ export class WebdavTransport {
       // is switched off (owncloud/core and nextcloud/server, apps/dav/appinfo/v1/publicwebdav.php, v2/publicremote.php).
       ...(publicLink ? { 'x-requested-with': 'XMLHttpRequest' } : {}),
     };
-    this.#secrets = credentials && basic ? [basic, credentials.password].filter((secret) => secret !== '') : [];
+    const { password = '' } = credentials ?? {};
+    this.#secrets = basic && password !== '' ? [basic, password, encodeURIComponent(password)] : [];
   }
 
   /**
@@ -108,7 +110,7 @@ export class WebdavTransport {
         status,
         host: url.host,
         path: pathBelow(rootUrl, url),
-        reason: this.#withoutSecrets(reasonIn(text)),
+        reason: this.#withoutSecrets(reasonIn(text))?.slice(0, 300),
         redirectsTo: status >= 300 && status < 400 ? redirectTarget(location, url) : undefined,
         offeredSignIn: status === 401 ? signInSchemes(response) : undefined,
         publicLink,
@@ -153,10 +155,6 @@ async function fetchThroughTransport(address: unknown, options: unknown) {
   });
 }
 
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
 function agentIn(options: unknown, url: URL): unknown {
   const agent = field(options, 'agent');
   return typeof agent === 'function' ? Reflect.apply(agent, undefined, [url]) : undefined;
@@ -182,7 +180,7 @@ function signalIn(options: unknown): Signal {
 }
 
 function isLong(method: string): boolean {
-  return method === 'PUT' || method === 'MOVE' || method === 'COPY';
+  return ['PUT', 'PATCH', 'POST', 'MOVE', 'COPY'].includes(method);
 }
 
 /** At most 64 KB of an error's body: enough for its message. */
@@ -205,8 +203,20 @@ async function beginningOf(body: Readable): Promise<string> {
 /** The message in an error of SabreDAV, which ownCloud, Nextcloud and Infinite Scale all speak. */
 function reasonIn(text: string): string | undefined {
   const message = /<(?:\w+:)?message>([^<]*)<\/(?:\w+:)?message>/.exec(text)?.[1];
-  const cleaned = message?.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
-  return cleaned ? cleaned.slice(0, 300) : undefined;
+  const cleaned = message
+    ?.replaceAll(/&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#x([\da-f]{1,6}));/gi, (_, name, decimal, hex) =>
+      characterOf(name, decimal === undefined ? hex && Number.parseInt(hex, 16) : Number(decimal)),
+    )
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim();
+  return cleaned || undefined;
+}
+
+const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+function characterOf(name: string | undefined, code: number): string {
+  if (name !== undefined) return NAMED[name.toLowerCase()] ?? '';
+  return code <= 0x10ffff ? String.fromCodePoint(code) : '';
 }
 
 /** Where a redirect points to: never with its query, which may hold a token of a sign-in. */

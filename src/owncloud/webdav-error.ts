@@ -40,14 +40,14 @@ export class WebdavError extends DiatomError {
     this.transient = isTransient(refusal.status) || (refusal.method === 'PUT' && isDamagedTransfer(refusal));
   }
 
-  /** The same, said of another path. */
+  /** The same, said about another path. */
   of(path: string): WebdavError {
     // Nobody has made or renamed what is put together for the first time.
     return new WebdavError({ ...this.#refusal, path, method: 'PUT' }, this.retryAfterMs);
   }
 }
 
-/** A refusal of a part of a file, said of the file that people know. */
+/** A refusal of a part of a file, said about the file that people know. */
 export function namingFile(error: unknown, path: string): unknown {
   return error instanceof WebdavError ? error.of(path) : error;
 }
@@ -114,7 +114,7 @@ function adviceFor(refusal: Refusal): string {
       return adviceForSignIn(refusal);
     case 403:
       return refusal.publicLink
-        ? 'the public link does not allow it: share the folder anew with permission to upload'
+        ? 'the public link does not allow it: share the folder again with permission to upload'
         : 'the account may not do that there: choose a folder that belongs to it, or have the folder shared with permission to create, change and delete';
     case 404:
       return 'it does not exist: check the address and the folder; somebody may have moved or deleted it';
@@ -137,7 +137,7 @@ function adviceFor(refusal: Refusal): string {
     case 503:
       return 'it is overloaded or in maintenance: run again later';
     case 504:
-      return 'a proxy waited in vain for the server behind it: run again later, and ask its administrator if it stays so';
+      return 'a proxy waited too long for the server behind it: run again later, and ask its administrator if it stays so';
     case 507:
       return 'there is no space left for this account: delete something there (the trash bin counts too), or ask the administrator for a larger quota';
     case 509:

@@ -41,7 +41,7 @@ export function brokenWarnings(
   if (broken.length === 0) return [];
   const isGone = brokenImages === 'leave-out';
   const count = broken.length === 1 ? '1 broken image is' : `${broken.length} broken images are`;
-  const all = `${count} ${isGone ? 'left out' : 'in the data set all the same (broken-images: keep)'}. ${examples(broken)}`;
+  const all = `${count} ${isGone ? 'left out' : 'in the data set anyway (broken-images: keep)'}. ${examples(broken)}`;
   const labels = [...byLabel(broken)].flatMap(([label, found]) => {
     const { train = 0, test = 0 } = classes.get(label) ?? {};
     const images = train + test + (isGone ? found.length : 0);

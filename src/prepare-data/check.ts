@@ -1,101 +1,55 @@
-import { takesEveryFolder } from '../dataset/file-list.ts';
-import { oncePerZip } from '../dataset/one-zip.ts';
-import { probeDownload } from '../download/probe.ts';
+import { freeBytes } from '../files/free-bytes.ts';
 import { formatBytes } from '../format.ts';
-import { freeBytes } from '../free-bytes.ts';
 import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
-import type { Remote } from '../owncloud/connect.ts';
 import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
-import { mapParallel } from '../parallel.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { type Finding, find } from '../runner/findings.ts';
 import { checkGate } from './check-gate.ts';
+import { checkZips, type SeenZips, standingZips } from './check-zips.ts';
+import { serversSaySame } from './compare-sources.ts';
 import { checkDataDir } from './data-dir.ts';
 import { archiveBytes, bytesNeeded, type DiskSizes, diskAdvice, spaceSentence } from './disk-space.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
 import type { Inputs, StepOutcome } from './inputs.ts';
-import { type FoundLabel, labelsOfZip } from './labels-of-zip.ts';
+import { findLastArchive, type LastArchive } from './last-archive.ts';
 import { checkNumbers, createLine, type Line } from './line.ts';
-import type { RunContext } from './prepare.ts';
 import type { Base } from './previous.ts';
-
-/** How many labels of a zip a sentence names. */
-const SHOWN_LABELS = 20;
+import type { RunContext } from './run-context.ts';
 
 /**
- * Finds out in seconds whether a run would succeed: every address by its first bytes, folders and labels by the zips'
- * directories where servers show these, sign-in, writing and deleting on the server, the data folder, free disk. The file
- * list and all inputs were checked when they were read.
+ * Finds out in seconds whether a run would succeed: sign-in, writing and deleting on the server, the data set before, the
+ * zips, the data folder, free disk. The file list and all inputs were checked when they were read. Where nothing is new, no
+ * zip is read.
  */
-export async function check(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<Finding[]> {
-  const fileList = oncePerZip(inputs.fileList, ({ downloadedFileName }) => downloadedFileName);
-  const named = inputs.fileList.filter((entry) => !takesEveryFolder(entry));
-  const labels = new Set(named.map(({ speciesLabel }) => speciesLabel));
-  const sizes: (number | undefined)[] = [];
-  const images = new Map<string, number>();
-  // Zips whose directories were not seen, and among them those whose folders are labels.
-  const unseen = new Set(fileList.map(({ downloadedFileName }) => downloadedFileName));
-  const open = new Set(inputs.fileList.filter(takesEveryFolder).map(({ downloadedFileName }) => downloadedFileName));
-  const downloads = mapParallel(fileList, inputs.concurrency, (entry) =>
-    find(entry.downloadedFileName, context.signal, async () => {
-      const { bytes } = await probeDownload(entry.fileUrl, context);
-      sizes.push(bytes);
-      const had =
-        bytes === undefined ? 'can be had; the server does not tell its size' : `can be had, ${formatBytes(bytes)}`;
-      const found = await labelsOfZip(entry, inputs, context);
-      if (!found) return had;
-      unseen.delete(entry.downloadedFileName);
-      for (const one of found) {
-        labels.add(one.label);
-        images.set(one.label, (images.get(one.label) ?? 0) + one.images);
-      }
-      return open.delete(entry.downloadedFileName) ? `${had}. Its folders: ${labelsWithImages(found)}` : had;
+export async function check(
+  inputs: Inputs,
+  context: Pick<RunContext, 'http' | 'signal' | 'now'>,
+): Promise<readonly Finding[]> {
+  const { signal } = context;
+  const server = await checkServer(inputs, context);
+  const zips = server.standing ? standingZips(server.standing) : await checkZips(inputs, context);
+  const findings = [
+    ...zips.findings,
+    await find('data-dir', signal, async () => {
+      await checkDataDir(inputs.dataDir, inputs.workspace);
+      return `${inputs.dataDir} may be used`;
     }),
-  );
-  const servers = checkServers(
-    inputs,
-    context,
-    downloads.then(() => sizes),
-  );
-  const folder = find('data-dir', context.signal, async () => {
-    await checkDataDir(inputs.dataDir, inputs.workspace);
-    return `${inputs.dataDir} may be used`;
-  });
-  const [zips, first, { findings: others, base }] = await Promise.all([downloads, folder, servers]);
-  const empty = unseen.size > 0 ? [] : [...labels].filter((label) => !images.get(label));
-  const sentence = `${count(fileList.length, 'zip')}, ${labelsSentence(labels.size, open.size)}`;
-  const list = {
-    subject: 'File list',
-    ok: empty.length === 0,
-    sentence:
-      empty.length === 0 ? sentence : `${sentence}; no image of ${empty.map((label) => `“${label}”`).join(', ')}`,
-  };
-  const disk = await find('Disk', context.signal, () => checkDisk(inputs, sizes, fileList.length));
-  const gate =
-    inputs.gate === ''
-      ? []
-      : [await find('Gate', context.signal, async () => checkGate(inputs.gate, labels, open.size > 0))];
-  const most = new Map([...labels].map((label) => [label, unseen.size > 0 ? Infinity : (images.get(label) ?? 0)]));
-  const line = base && createLine(base);
-  const classes = line
-    ? [await find('Classes', context.signal, async () => checkClasses(line, most, open.size > 0, inputs.shrink))]
-    : [];
-  return [list, ...zips, first, ...others, ...classes, disk, ...gate, ...inputs.alsoChecked.map(findingOf)];
-}
-
-/** Labels and their numbers of images, of a zip that takes every folder. */
-function labelsWithImages(found: readonly FoundLabel[]): string {
-  const shown = found.slice(0, SHOWN_LABELS).map(({ label, images }) => `${label} (${count(images, 'image')})`);
-  const more = found.length > shown.length ? ` and ${found.length - shown.length} more` : '';
-  return `${shown.join(', ')}${more}`;
-}
-
-/** What every folder of a zip is named, only the zip tells, and not every server shows it without the whole zip. */
-function labelsSentence(labels: number, open: number): string {
-  const folders = `the folders of ${count(open, 'zip')}`;
-  if (open === 0) return count(labels, 'label');
-  return labels === 0 ? `a label for each of ${folders}` : `${count(labels, 'label')} and ${folders}`;
+    ...server.findings,
+  ];
+  const { upload, gate, shrink } = inputs;
+  const { remote, base } = server;
+  if (upload && remote && !server.standing) {
+    const place = { remote, folder: upload.folder };
+    const space = await find('Space on the server', signal, () => checkSpace(place, inputs, zips.sizes, signal));
+    // Many servers don’t say, and of most accounts nobody has limited it.
+    if (space.sentence !== '') findings.push(space);
+  }
+  if (base) findings.push(await find('Classes', signal, async () => checkClasses(createLine(base), zips, shrink)));
+  findings.push(await find('Disk', signal, () => checkDisk(inputs, zips.sizes)));
+  if (gate !== '') findings.push(await find('Gate', signal, async () => checkGate(gate, zips.labels, zips.open > 0)));
+  return [...findings, ...inputs.alsoChecked.map(findingOf)];
 }
 
 /** What another step has found out. */
@@ -105,21 +59,23 @@ function findingOf({ name, outcome }: StepOutcome): Finding {
   return { subject: name, ok: false, sentence: 'not ready: the log of its step says why' };
 }
 
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+interface SeenServer {
+  readonly findings: readonly Finding[];
+  /** `undefined` where none was signed in to. */
+  readonly remote: Remote | undefined;
+  /** The data set before. */
+  readonly base: Base | undefined;
+  /** The last archive, when a run would find that nothing is new. */
+  readonly standing: LastArchive | undefined;
 }
 
 /** Server and data set before: the second is only looked for where the first can be signed in to. */
-async function checkServers(
-  inputs: Inputs,
-  context: Pick<RunContext, 'http' | 'signal' | 'now'>,
-  zips: Promise<readonly (number | undefined)[]>,
-): Promise<{ readonly findings: readonly Finding[]; readonly base: Base | undefined }> {
+async function checkServer(inputs: Inputs, context: Pick<RunContext, 'http' | 'signal' | 'now'>): Promise<SeenServer> {
   const { upload, plan } = inputs;
   const { signal } = context;
   const findings: Finding[] = [];
   let remote: Remote | undefined;
-  let base: Base | undefined;
+  let previous: Previous | undefined;
   if (upload) {
     findings.push(
       await find('ownCloud', signal, async () => {
@@ -131,22 +87,16 @@ async function checkServers(
       }),
     );
   }
-  if (upload && remote) {
-    const place = { remote, folder: upload.folder };
-    const space = await find('Space on the server', signal, async () => checkSpace(place, inputs, await zips, signal));
-    // Many servers don’t say, and of most accounts nobody has limited it.
-    if (space.sentence !== '') findings.push(space);
+  if (remote || !upload) {
+    const before = await find('Data set before', signal, async () => {
+      previous = await findPrevious(inputs, remote, context);
+      return previousSentence(previous);
+    });
+    if (plan.split === 'keep') findings.push(before);
   }
-  if (plan.split === 'keep' && (remote || !upload)) {
-    findings.push(
-      await find('Data set before', signal, async () => {
-        const previous = await findPrevious(inputs, remote, context);
-        base = previous.base;
-        return previousSentence(previous);
-      }),
-    );
-  }
-  return { findings, base };
+  const last = remote && previous && (await findLastArchive(inputs, { remote, ...previous }, signal));
+  const isSame = last && (await serversSaySame(inputs, last.record.entries, context));
+  return { findings, remote, base: previous?.base, standing: isSame ? last : undefined };
 }
 
 async function checkWriting(
@@ -154,9 +104,9 @@ async function checkWriting(
   folder: string,
   { warnings, ...options }: RemoteOptions & { readonly warnings: readonly string[] },
 ): Promise<string> {
-  await checkWriteAccess(remote, folder, options);
+  const trial = await checkWriteAccess(remote, folder, options);
   const where = folder === '' ? 'the top folder' : `“${folder}”`;
-  const did = remote.access === 'full' ? `signed in, wrote and deleted a file in ${where}` : 'signed in';
+  const did = trial === 'tried' ? `signed in, wrote and deleted a file in ${where}` : 'signed in';
   return [`${remote.description}: ${did}`, ...warnings].join('. ');
 }
 
@@ -181,21 +131,16 @@ function previousSentence({ base, warnings }: Previous): string {
   return [found, ...warnings].join('. ');
 }
 
-/**
- * Whether classes of the data set before are there, and may have as many images as then.
- *
- * @param most how many images each label has at most, as far as zips were seen
- * @param isOpen whether there are others, of zips whose folders were not seen
- */
+/** Whether classes of the data set before are there, and may have as many images as then. */
 function checkClasses(
   line: Line,
-  most: ReadonlyMap<string, number>,
-  isOpen: boolean,
+  { labels, images, isPartly, open }: SeenZips,
   shrink: Inputs['shrink'],
 ): Pick<Finding, 'isWarning' | 'sentence'> {
-  if (isOpen) {
+  if (open > 0) {
     return { sentence: 'whether all classes of the data set before are there, only the folders of the zips tell' };
   }
+  const most = new Map([...labels].map((label) => [label, isPartly ? Infinity : (images.get(label) ?? 0)]));
   const fewer = checkNumbers(line, most, shrink);
   if (fewer.length > 0) return { isWarning: true, sentence: fewer.join(' ') };
   return { sentence: 'all classes of the data set before are there' };
@@ -207,11 +152,11 @@ function sizesOfZips(sizes: readonly (number | undefined)[]): DiskSizes {
   return { zips, images: zips.reduce((sum, size) => sum + size, 0) };
 }
 
-async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[], count: number): Promise<string> {
+async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {
   const known = sizesOfZips(sizes);
   const need = bytesNeeded(known, inputs);
   const free = await freeBytes(inputs.workspace);
-  const some = known.zips.length < count ? ' (at least: not every size is known)' : '';
+  const some = known.zips.length < sizes.length ? ' (at least: not every size is known)' : '';
   const sentence = `${spaceSentence(need, free, inputs.workspace)}${some}`;
   if (need > free) throw new Error(`${sentence}. ${diskAdvice(inputs)}`);
   return sentence;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { diskFailure } from '../disk-failure.ts';
-import { partOf } from '../whole-file.ts';
+import { onDiskLater } from '../files/disk-failure.ts';
+import { partOf } from '../files/whole-file.ts';
 
 /** A file that is written while its lines come: a line of every image is too much to be kept in memory. */
 export interface CsvFile {
@@ -19,13 +19,7 @@ const BLOCK_LENGTH = 64 * 1024;
 
 /** @throws DiatomError `DISK` */
 export async function createCsvFile(path: string, header: string): Promise<CsvFile> {
-  const onDisk = async <T>(step: () => Promise<T>): Promise<T> => {
-    try {
-      return await step();
-    } catch (error) {
-      throw diskFailure('write', path, error);
-    }
-  };
+  const onDisk = <T>(step: () => Promise<T>) => onDiskLater('write', path, step);
   let file: FileHandle | undefined = await onDisk(() => open(partOf(path), 'w'));
   let text = header;
   const sum = createHash('sha256');

@@ -1,9 +1,8 @@
 import { openZip } from '../archive/open-zip.ts';
 import { csvField } from '../dataset/csv.ts';
 import type { NearPair } from '../dataset/near-duplicates.ts';
-import type { PlanOptions } from '../dataset/plan.ts';
-import type { ReportPicture } from '../dataset/report.ts';
-import type { ReportNear } from '../dataset/report-near.ts';
+import type { PlanOptions } from '../dataset/plan-types.ts';
+import type { ReportNear, ReportPicture } from '../dataset/report-types.ts';
 import type { FoundNear } from './near-finder.ts';
 import { createPictures } from './pictures.ts';
 import { rowsOfManifest } from './read-manifest.ts';
@@ -33,7 +32,7 @@ interface PlacedPair {
   readonly distance: number;
 }
 
-/** What is said of test images that look like training images. */
+/** What is said about test images that look like training images. */
 export interface DescribedNear {
   readonly report: ReportNear;
   /** `undefined` when there are none. */
@@ -71,7 +70,7 @@ function warning(count: number, { nearDuplicates, split }: Pick<PlanOptions, 'ne
     nearDuplicates === 'together'
       ? 'They are known images, which stay where they are: take one of each pair out of the zips.'
       : `Set near-duplicates: together to keep ${split === 'keep' ? 'new images' : 'them'} on one side, or take one of each pair out of the zips.`;
-  return `${look} like a training image (saved anew, scaled, brightened, turned or mirrored), so that a model may know the answer: the report shows them, near-duplicates.csv lists them. ${advice}`;
+  return `${look} like a training image (saved again, scaled, brightened, turned or mirrored), so that a model may know the answer: the report shows them, near-duplicates.csv lists them. ${advice}`;
 }
 
 function csvOf(pairs: readonly PlacedPair[]): string {

@@ -1,8 +1,8 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiatomError } from '../errors.ts';
+import { freeBytes } from '../files/free-bytes.ts';
 import { formatBytes } from '../format.ts';
-import { freeBytes } from '../free-bytes.ts';
 import type { Inputs } from './inputs.ts';
 import type { Source } from './sources.ts';
 

@@ -4,24 +4,24 @@ import { type CachedDownload, cacheKeyOf, type DownloadCache } from '../download
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
 import { downloadPaths } from '../download/part-file.ts';
-import { openRemoteFile } from '../download/remote-file.ts';
+import { openForRangeReads } from '../download/range-reads.ts';
 import { messageOf } from '../errors.ts';
+import type { RandomAccess } from '../files/random-access.ts';
+import { createWrittenLength, type WrittenLength } from '../files/written-length.ts';
 import { formatBytes, formatDuration } from '../format.ts';
-import { mapParallel } from '../parallel.ts';
-import type { RandomAccess } from '../random-access.ts';
+import { mapParallel } from '../parallel/map-parallel.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { info, warn } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
-import { createWaterline, type Waterline } from '../waterline.ts';
 import type { Inputs } from './inputs.ts';
 import { createKeptDownloads, firstOf } from './kept-downloads.ts';
-import type { RunContext } from './prepare.ts';
+import type { RunContext } from './run-context.ts';
 
 /** Downloads under way. */
 export interface Downloads {
   /** One for each entry of the file list: the same for those with one zip. */
   readonly zips: readonly DownloadingZip[];
-  /** Settles when all have ended; a failure names every file that could not be had. */
+  /** Settles when all have ended; a failure names every file that could not be downloaded. */
   readonly all: Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export interface DownloadingZip {
    * @throws as `file`
    */
   readonly reach: (bytes: number) => Promise<void>;
-  /** Where it lies until it is whole. A download that has to begin anew removes it. */
+  /** Where it lies until it is whole. A download that has to start from the beginning removes it. */
   readonly part: string;
   /**
    * Settles when the file is there. When one of the list fails, those that are not there yet fail with `all`; where they
@@ -82,7 +82,7 @@ export function startDownloads(
   void mapParallel(requests, inputs.concurrency, async ({ url }, index) => {
     const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
     // Whatever is wrong with the address, the download says it better.
-    const remote = cached ? undefined : await openRemoteFile(url, { http, signal }).catch(() => undefined);
+    const remote = cached ? undefined : await openForRangeReads(url, { http, signal }).catch(() => undefined);
     remotes[index]?.resolve(remote);
   });
   const files = requests.map(() => Promise.withResolvers<Downloaded>());
@@ -160,12 +160,12 @@ function withThese(here: ReadonlyMap<string, CachedDownload>, cache: DownloadCac
 
 /** How much of a file is here, and how much there will be, where its server has told that. */
 interface Growing {
-  readonly line: Waterline;
+  readonly line: WrittenLength;
   total: number | undefined;
 }
 
 function createGrowing(): Growing {
-  return { line: createWaterline(), total: undefined };
+  return { line: createWrittenLength(), total: undefined };
 }
 
 /** The total is known once every file has begun and every server has told its size. */

@@ -5,12 +5,10 @@
  */
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { imageSize } from 'image-size';
 import { deflateEntry } from '../archive/deflate-entry.ts';
-import { streamEntry } from '../archive/entry-data.ts';
 import { entryName } from '../archive/entry-name.ts';
 import { createEntryReader } from '../archive/entry-reader.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
@@ -26,11 +24,14 @@ import { createSizeCounts } from '../dataset/image-sizes.ts';
 import { LEFT_OUT, type ListedImage, manifestLine } from '../dataset/manifest.ts';
 import { extensionOf } from '../dataset/select-images.ts';
 import type { Split } from '../dataset/split.ts';
-import { diskFailure } from '../disk-failure.ts';
 import { DiatomError } from '../errors.ts';
+import { onDisk } from '../files/disk-failure.ts';
+import { bytesInMemory, bytesOfFile } from '../image/image-bytes.ts';
 import { imageFault } from '../image/image-fault.ts';
-import { answerRequests, startData, throwIfEnding } from '../thread-program.ts';
+import { tiffSize } from '../image/tiff.ts';
+import { answerRequests, startData, throwIfEnding } from '../parallel/thread-program.ts';
 import { createFileBatch, type FileBatch } from './file-batch.ts';
+import { unpack, unpackLarge } from './large-image.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 
 /** What is to be put into the archive, whole and without a gap. */
@@ -83,7 +84,7 @@ export interface Filled {
   readonly records: Uint8Array;
   /** The lines of the images. */
   readonly manifest: string;
-  /** Paths below `results` of what is named like an image, and is none. */
+  /** Paths below `results` of what is named like an image but is not one. */
   readonly unreadable: readonly string[];
   /** Those of the images that are broken; where they are left out, they are in the manifest and nowhere else. */
   readonly broken: readonly BrokenImage[];
@@ -141,7 +142,7 @@ const MAX_DEFLATED_FILE = 2 ** 20;
 /** A job whose length is known. */
 interface Prepared {
   readonly length: number;
-  write(offset: number): Filled | Promise<Filled>;
+  write(offset: number): Filled;
 }
 
 /** What becomes an entry. */
@@ -164,16 +165,16 @@ answerRequests<FillRequest, FillReply>(answer, (reply) => {
 
 async function answer(request: FillRequest): Promise<FillReply> {
   if ('job' in request) {
-    prepared = prepare(request.job);
+    prepared = await prepare(request.job);
     return { length: prepared.length };
   }
   if ('hash' in request) return { hashes: await hashesOf(request.hash) };
   if ('read' in request) return { files: readFiles(request.read) };
   if (!prepared) throw new Error('A place without a job');
-  return { filled: await prepared.write(request.offset) };
+  return { filled: prepared.write(request.offset) };
 }
 
-function prepare(job: FillJob): Prepared {
+function prepare(job: FillJob): Prepared | Promise<Prepared> {
   if (job.kind === 'file') return prepareFile(job);
   const [first] = unpackImages(job.images);
   if (!first || first.image.bytes <= MAX_BUFFERED_BYTES) return prepareImages(job);
@@ -192,7 +193,7 @@ function prepareImages(job: ImagesJob): Prepared {
     throwIfEnding();
     const { path, name, target } = placeOf(image, job);
     const data = onDisk('read', zip.path, () => reader.read(zip.name, zipFile, image.image));
-    const fault = imageFault(asBuffer(data), extensionOf(image.image.path));
+    const fault = imageFault(bytesInMemory(asBuffer(data)), extensionOf(image.image.path));
     if (fault !== undefined && job.brokenImages === 'error') throw brokenImage(zip.name, image.image.path, fault);
     const sum = hash('sha256', data, 'hex');
     if (fault !== undefined) findings.addBroken(image, { index, fault, sha256: sum });
@@ -236,40 +237,38 @@ function writeSegment(entries: readonly WrittenEntry[], length: number, start: n
   return entries.map((entry) => ({ ...entry, offset: start + entry.offset }));
 }
 
-function prepareLarge(job: ImagesJob, image: FillImage): Prepared {
-  const { zip } = job;
+/** A large image is unpacked to the disk before it gets its place, as one that is broken gets none. */
+async function prepareLarge(job: ImagesJob, image: FillImage): Promise<Prepared> {
+  const { zip, brokenImages } = job;
   const { path, name, target } = placeOf(image, job);
   const { bytes, crc32 } = image.image;
+  const unpacked = await unpackLarge(zip, image.image, { target, beside: startData() });
+  const { fault, size } = onDisk('read', unpacked.path, () => lookAt(unpacked.file, image.image));
+  const findings = createFindings(job);
+  if (fault !== undefined) findings.addBroken(image, { index: 0, fault, sha256: unpacked.sha256 });
+  if (fault !== undefined && brokenImages !== 'keep') {
+    unpacked.remove();
+    if (brokenImages === 'error') throw brokenImage(zip.name, image.image.path, fault);
+    return { length: 0, write: () => findings.filled([]) };
+  }
+  findings.add(image, { path, sha256: unpacked.sha256, size, data: undefined, fault });
   return {
     length: storedLength(name, bytes),
-    async write(offset) {
+    write(offset) {
       const entry = storedEntry({ name, bytes, crc32, offset });
-      const sum = createHash('sha256');
-      let head: Uint8Array | undefined;
-      let end = offset + writeAt(localHeader(entry), offset);
-      const zipFile = await open(zip.path);
-      const output = target === undefined ? undefined : onDisk('write', target, () => openSync(target, 'w'));
-      try {
-        for await (const piece of streamEntry(zip.name, zipFile, image.image)) {
-          throwIfEnding();
-          // The first piece is enough to find width and height in.
-          head ??= Uint8Array.from(piece);
-          sum.update(piece);
-          end += writeAt(piece, end);
-          if (output !== undefined) onDisk('write', target ?? '', () => writeFileSync(output, piece));
-        }
-      } catch (error) {
-        throw diskFailure('read', zip.path, error);
-      } finally {
-        if (output !== undefined) closeSync(output);
-        await zipFile.close();
-      }
-      const findings = createFindings(job);
-      const size = head && sizeOf(head);
-      findings.add(image, { path, sha256: sum.digest('hex'), size, data: undefined, fault: undefined });
+      const start = offset + writeAt(localHeader(entry), offset);
+      if (copyFile({ ...unpacked, bytes }, start) !== crc32) throw changed(unpacked.path);
+      unpacked.close();
       return findings.filled([entry]);
     },
   };
+}
+
+/** What is seen of an image without more of it in memory than a piece. */
+function lookAt(file: number, { path, bytes }: ZipEntry) {
+  const content = bytesOfFile(file, bytes);
+  const fault = imageFault(content, extensionOf(path));
+  return { fault, size: sizeOf(content.slice(0, PIECE_BYTES)) ?? tiffSize(content) };
 }
 
 function prepareFile(job: FileJob): Prepared {
@@ -294,26 +293,39 @@ function prepareLargeFile({ path, name, sha256 }: FileJob, bytes: number): Prepa
   return {
     length: header + bytes,
     write(offset) {
-      const piece = Buffer.allocUnsafe(PIECE_BYTES);
       const sum = sha256 === undefined ? undefined : createHash('sha256');
-      let [copied, crc] = [0, 0];
-      for (;;) {
-        throwIfEnding();
-        const read = onDisk('read', path, () => readSync(file, piece, 0, PIECE_BYTES, copied));
-        if (copied + read > bytes || (read === 0 && copied < bytes)) throw changed(path);
-        if (read === 0) break;
-        const data = piece.subarray(0, read);
-        crc = crc32(data, crc);
-        sum?.update(data);
-        writeAt(data, offset + header + copied);
-        copied += read;
-      }
+      const crc = copyFile({ file, path, bytes }, offset + header, (piece) => sum?.update(piece));
       if (sum && sum.digest('hex') !== sha256) throw changed(path);
       const entry = storedEntry({ name: nameBytes, bytes, crc32: crc, offset });
       writeAt(localHeader(entry), offset);
       return filledFile([entry]);
     },
   };
+}
+
+/**
+ * Copies a file of so many bytes to a place in the archive, a piece at a time.
+ *
+ * @returns its CRC-32
+ */
+function copyFile(
+  { file, path, bytes }: { readonly file: number; readonly path: string; readonly bytes: number },
+  position: number,
+  onPiece?: (piece: Uint8Array) => void,
+): number {
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let [copied, crc] = [0, 0];
+  for (;;) {
+    throwIfEnding();
+    const read = onDisk('read', path, () => readSync(file, piece, 0, PIECE_BYTES, copied));
+    if (copied + read > bytes || (read === 0 && copied < bytes)) throw changed(path);
+    if (read === 0) return crc;
+    const data = piece.subarray(0, read);
+    crc = crc32(data, crc);
+    onPiece?.(data);
+    writeAt(data, position + copied);
+    copied += read;
+  }
 }
 
 function filledFile(entries: readonly WrittenEntry[]): Filled {
@@ -343,7 +355,7 @@ interface FoundImage {
   readonly fault: string | undefined;
 }
 
-/** Collects what is to be told of the images of a job. */
+/** Collects what is to be said about the images of a job. */
 function createFindings({ label, zip, brokenImages, looks, images }: ImagesJob) {
   let [manifest, bytes] = ['', 0];
   const files = looks ? createFileBatch(bytesOf(images)) : undefined;
@@ -421,7 +433,7 @@ async function hashesOf({ zip, entries }: ZipPart): Promise<string[]> {
     throwIfEnding();
     hashes.push(
       entry.bytes > MAX_BUFFERED_BYTES
-        ? await hashLarge(zip, entry)
+        ? await unpack(zip, entry, () => undefined)
         : hash(
             'sha256',
             onDisk('read', zip.path, () => reader.read(zip.name, file, entry)),
@@ -430,22 +442,6 @@ async function hashesOf({ zip, entries }: ZipPart): Promise<string[]> {
     );
   }
   return hashes;
-}
-
-async function hashLarge({ path, name }: ZipPart['zip'], entry: ZipEntry): Promise<string> {
-  const sum = createHash('sha256');
-  const file = await open(path);
-  try {
-    for await (const piece of streamEntry(name, file, entry)) {
-      throwIfEnding();
-      sum.update(piece);
-    }
-    return sum.digest('hex');
-  } catch (error) {
-    throw diskFailure('read', path, error);
-  } finally {
-    await file.close();
-  }
 }
 
 function storedEntry(entry: Omit<WrittenEntry, 'compressedBytes' | 'method'>): WrittenEntry {
@@ -478,14 +474,6 @@ function writeAt(data: Uint8Array, position: number): number {
     }
     return data.length;
   });
-}
-
-function onDisk<T>(action: 'read' | 'write', path: string, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    throw diskFailure(action, path, error);
-  }
 }
 
 /** In pixels. */

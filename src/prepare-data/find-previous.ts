@@ -1,8 +1,8 @@
+import { archiveName } from '../dataset/archive-names.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import { type ArchiveFolder, listArchives } from '../owncloud/archive-folder.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { info } from '../runner/log.ts';
-import { archiveName } from './archive-name.ts';
 import type { Inputs } from './inputs.ts';
 import { type Base, explaining, resolvePrevious } from './previous.ts';
 import { localPlace, remotePlace } from './previous-place.ts';
@@ -17,7 +17,7 @@ export interface Previous {
 }
 
 const NEW_LINE =
-  'previous is none: a new line of data sets begins. Every image is drawn anew, so what models were tested on before may be trained on now: they can hardly be compared.';
+  'previous is none: a new line of data sets begins. The sides of all images are drawn again, so what models were tested on before may be trained on now: they can hardly be compared.';
 const NO_SERVER =
   'split is keep, but nothing is uploaded, so there is no folder with the data set before: all images count as new. Give the path of an archive, its sides file or a manifest in the workspace as input previous to keep their sides.';
 
@@ -48,7 +48,7 @@ export async function findPrevious(
   ];
   // As warnings of the whole run, they come at its end.
   for (const warning of warnings) info(warning);
-  if (base) info(`Sides are kept of ${base.images.length} images that “${base.name}” tells of.`);
+  if (base) info(`Sides are kept of ${base.images.length} images that “${base.name}” lists.`);
   else info('There is no data set before: every image is new.');
   return { base, folder, warnings };
 }

@@ -1,16 +1,17 @@
 import { adviseOnClasses } from '../dataset/advice.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import type { Downloaded } from '../download/download-file.ts';
+import { digestFile } from '../files/digest-file.ts';
 import { uploadArtifact, uploadFileArtifact } from '../runner/artifact.ts';
 import { group, info } from '../runner/log.ts';
+import { deliver, type Sending } from './deliver-archive.ts';
 import type { Inputs } from './inputs.ts';
 import { standingArchive } from './last-archive.ts';
 import { logChanges } from './line.ts';
-import { describeSides, removeArchive, writeRecord } from './local-archive.ts';
-import type { MakeRun } from './make-dataset.ts';
-import type { Outcome } from './prepare.ts';
+import { removeArchive, writeRecord } from './local-archive.ts';
+import type { MakeRun } from './make-run.ts';
+import type { Outcome } from './outcome.ts';
 import { formatRecord, makeRecord } from './run-record.ts';
-import { deliver, type Sending } from './upload.ts';
 import type { WrittenDataset } from './write-dataset.ts';
 
 export type Planned = Pick<WrittenDataset, 'classes' | 'leftOut' | 'warnings' | 'changes'>;
@@ -41,7 +42,7 @@ export async function finishDataset(run: WrittenRun): Promise<Outcome> {
     }
   }
   const sending = run.send();
-  const sides = sidesPath === undefined ? undefined : await describeSides(sidesPath);
+  const sides = sidesPath === undefined ? undefined : { path: sidesPath, ...(await digestFile(sidesPath, signal)) };
   if (sides) sending?.sidesReady(sides);
   const { name, facts, classes } = written;
   const record = formatRecord(makeRecord(inputs, { archive: { name, ...facts }, sides, dataIdentity, zips, classes }));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { DiatomError, systemCodeOf } from '../errors.ts';
-import { jsonOf } from '../json.ts';
+import { jsonOf } from '../text/json.ts';
 import { isAlive, type ProcessId, thisProcess } from './process-id.ts';
 
 /** What the lock's file, and those that become it, are called. */

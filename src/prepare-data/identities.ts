@@ -1,6 +1,6 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
+import type { FillPool } from './fill-pool.ts';
 import type { ZipPart } from './fill-thread.ts';
-import type { FillThreads } from './fill-threads.ts';
 
 /**
  * Finds out which images are identical, zip after zip in list order: only those that agree in CRC-32 and size with another
@@ -16,7 +16,7 @@ export interface Identities {
 }
 
 /** @param isAlike whether another image of the list agrees with this one in CRC-32 and size */
-export function createIdentities(isAlike: (image: ZipEntry) => boolean, threads: FillThreads): Identities {
+export function createIdentities(isAlike: (image: ZipEntry) => boolean, threads: FillPool): Identities {
   const contents = new Map<string, number>();
   return {
     async identify(zip, images) {

@@ -1,12 +1,14 @@
 import { createHash, randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type FileListEntry, parseFileList } from '../dataset/file-list.ts';
+import { parseFileList } from '../dataset/file-list.ts';
+import type { FileListEntry } from '../dataset/file-list-entry.ts';
 import { N_TEST_ALLOWED, type NTest, parseNTest } from '../dataset/n-test.ts';
 import { gatherZips } from '../dataset/one-zip.ts';
-import type { PlanOptions } from '../dataset/plan.ts';
+import type { PlanOptions } from '../dataset/plan-types.ts';
 import { DiatomError } from '../errors.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
+import { decodedPath } from '../owncloud/remote-path.ts';
 import {
   booleanInput,
   checkedInput,
@@ -21,7 +23,7 @@ import {
 import { mask, warn } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
-import { BESIDES } from '../schema/besides.ts';
+import { BESIDE_INPUTS } from '../schema/beside-inputs.ts';
 import { dataClashes, stableNeedsPercentage } from '../schema/clashes.ts';
 import { DATA_SET_SETTINGS, PREPARE_DATA } from '../schema/prepare-data.ts';
 
@@ -100,13 +102,13 @@ export interface Inputs {
  * @throws DiatomError `INPUT` or `FILE_LIST`, naming the input, the value found and what is allowed
  */
 export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
-  takeSettings(PREPARE_DATA, BESIDES['prepare-data']);
+  takeSettings(PREPARE_DATA, BESIDE_INPUTS['prepare-data']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
   refuseClashes(dataClashes(textInput));
   // Both are read, so that a typing error in one is found whatever the other is.
   const [isCheck, isDryRun] = [booleanInput('check'), booleanInput('dry-run')];
   const mode = isCheck ? 'check' : isDryRun ? 'dry-run' : 'run';
-  // A dry run uploads nothing, so that it needs no server either; what it is told of one, it reads.
+  // A dry run uploads nothing, so that it needs no server either; what is set for one is read anyway.
   const mayUpload = booleanInput('upload');
   const upload = mayUpload && mode !== 'dry-run' ? uploadInputs() : undefined;
   const archivePrefix = archivePrefixInput();
@@ -178,7 +180,13 @@ async function fileListInput(workspace: string): Promise<FileListEntry[]> {
   for (const { fileUrl } of list) {
     mask(fileUrl);
     // The form in which requests and their errors would name it, where the two differ.
-    mask(new URL(fileUrl).href);
+    const url = new URL(fileUrl);
+    mask(url.href);
+    if (url.password === '') continue;
+    mask(url.password);
+    mask(decodedPath(url.password));
+    [url.username, url.password] = ['', ''];
+    mask(url.href);
   }
   return gatherZips(list);
 }
@@ -206,7 +214,7 @@ function previousInput(): PreviousInput {
 }
 
 /**
- * The seed of a run that was given none. Of the same run it is the same one, so that *Re-run all jobs* draws nothing anew.
+ * The seed of a run that was given none. Of the same run it is the same one, so that *Re-run all jobs* draws nothing again.
  */
 function ownSeed(env: NodeJS.ProcessEnv, prefix: string): string {
   const [repository, runId] = [env['GITHUB_REPOSITORY'], env['GITHUB_RUN_ID']];

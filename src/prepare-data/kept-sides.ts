@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { CHANGES_HEADER, type ClassChanges, type Comparison } from '../dataset/changes.ts';
-import type { PlannedImage } from '../dataset/plan.ts';
+import type { PlannedImage } from '../dataset/plan-types.ts';
 import type { KnownImage } from '../dataset/sides.ts';
 import type { FoundBroken } from './broken-images.ts';
 import { createCsvFile } from './csv-file.ts';
@@ -9,7 +9,7 @@ import { writeSides } from './sides-file.ts';
 
 /** The files that tell a line of data sets where its images lie and what has changed; none where sides are not kept. */
 export interface KeptSides {
-  /** Tells of images that have their places. @throws DiatomError `DISK` */
+  /** Adds images that have their places. @throws DiatomError `DISK` */
   add(images: readonly PlannedImage[]): Promise<void>;
   /**
    * Once all images are in the manifest.

@@ -1,10 +1,10 @@
 import { readZipEntries } from '../archive/open-zip.ts';
-import type { FileListEntry } from '../dataset/file-list.ts';
+import type { FileListEntry } from '../dataset/file-list-entry.ts';
 import { selectImages } from '../dataset/select-images.ts';
-import { openRemoteFile } from '../download/remote-file.ts';
+import { openForRangeReads } from '../download/range-reads.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { Inputs } from './inputs.ts';
-import type { RunContext } from './prepare.ts';
+import type { RunContext } from './run-context.ts';
 import { requireUsable } from './selected-zip.ts';
 
 /** A label that a zip has images of. */
@@ -26,7 +26,7 @@ export async function labelsOfZip(
   { http, signal }: Pick<RunContext, 'http' | 'signal'>,
 ): Promise<FoundLabel[] | undefined> {
   const extensions = new Set(imageExtensions);
-  const files = await openRemoteFile(fileUrl, { http, signal })
+  const files = await openForRangeReads(fileUrl, { http, signal })
     .then((content) => content && readZipEntries(content, { name: zipName, accept: () => false }))
     .catch(() => {
       throwIfCancelled(signal);

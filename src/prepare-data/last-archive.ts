@@ -1,19 +1,19 @@
 import { rename, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { archiveName, runNameOf } from '../dataset/archive-names.ts';
 import { messageOf, throwIfCancelled } from '../errors.ts';
+import { partOf } from '../files/whole-file.ts';
 import type { ArchiveFolder } from '../owncloud/archive-folder.ts';
-import { runNameOf } from '../owncloud/archive-names.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import { putVerified, textContent } from '../owncloud/confirmed-writes.ts';
+import { lookUpIfThere } from '../owncloud/look-up.ts';
 import { retrying } from '../owncloud/options.ts';
 import { readText, saveRemote } from '../owncloud/read-file.ts';
-import { lookUpIfThere } from '../owncloud/remote-file.ts';
-import { putVerified, textContent } from '../owncloud/store.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { info } from '../runner/log.ts';
-import { partOf } from '../whole-file.ts';
-import { archiveName } from './archive-name.ts';
 import type { Inputs } from './inputs.ts';
-import type { RunContext, StandingArchive } from './prepare.ts';
+import type { StandingArchive } from './outcome.ts';
 import { type Base, newestOf } from './previous.ts';
+import type { RunContext } from './run-context.ts';
 import { agreesWith, formatRecord, parseRecord, type RecordedEntry, type RunRecord } from './run-record.ts';
 
 /** An archive on the server that today's options would give again, as far as its zips are the same. */
@@ -37,7 +37,7 @@ export interface Found {
 /**
  * Finds the last archive of the line, when it was made by today's rules with today's options and is there as it was stored.
  *
- * @throws DiatomError `CANCELLED`; nothing else: what can't be read is made anew
+ * @throws DiatomError `CANCELLED`; nothing else: what can't be read is made again
  */
 export async function findLastArchive(
   inputs: Inputs,
@@ -66,7 +66,7 @@ export async function findLastArchive(
 
 /**
  * @returns `undefined` when a copy was asked for, and the archive turns out not to be what was stored
- * @throws DiatomError `OWNCLOUD`, `NETWORK`, `DISK`, `CANCELLED` when the copy can't be had
+ * @throws DiatomError `OWNCLOUD`, `NETWORK`, `DISK`, `CANCELLED` when the copy can't be fetched
  */
 export async function standingArchive(
   { record, path, url }: LastArchive,
@@ -108,7 +108,7 @@ export async function updateRecord(
     await putVerified(remote, runNameOf(path), textContent(text), { signal });
   } catch (error) {
     throwIfCancelled(signal);
-    info(`What the servers say of the zips could not be recorded: ${messageOf(error)}`);
+    info(`What the servers say about the zips could not be recorded: ${messageOf(error)}`);
   }
 }
 

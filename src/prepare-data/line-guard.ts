@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sidesNameOf } from '../dataset/archive-names.ts';
 import { DiatomError, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
 import { type ArchiveFolder, listArchives } from '../owncloud/archive-folder.ts';
-import { sidesNameOf } from '../owncloud/archive-names.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import { removeTemporary } from '../owncloud/confirmed-writes.ts';
+import { lookUpIfThere } from '../owncloud/look-up.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
-import { lookUpIfThere } from '../owncloud/remote-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
-import { removeTemporary } from '../owncloud/store.ts';
 import { uploadFile } from '../owncloud/upload.ts';
 
 /** How long another run may take to put its archive in its place, and how often that is looked at. */

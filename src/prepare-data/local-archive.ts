@@ -1,30 +1,10 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { diskFailure } from '../disk-failure.ts';
+import { endsAsArchive, runNameOf, sidesNameOf } from '../dataset/archive-names.ts';
+import { partOf, writeWhole } from '../files/whole-file.ts';
 import { formatBytes } from '../format.ts';
-import { runNameOf, sidesNameOf } from '../owncloud/archive-names.ts';
 import { info } from '../runner/log.ts';
-import { partOf, writeWhole } from '../whole-file.ts';
 import type { Note } from './folder-lock.ts';
-import type { LocalSides } from './line-guard.ts';
-
-/** Makes the sums of the sides that lie beside an archive. @throws DiatomError `DISK` */
-export async function describeSides(path: string): Promise<LocalSides> {
-  const [sha1, sha256] = [createHash('sha1'), createHash('sha256')];
-  let bytes = 0;
-  try {
-    for await (const piece of createReadStream(path)) {
-      sha1.update(piece);
-      sha256.update(piece);
-      bytes += piece.length;
-    }
-  } catch (error) {
-    throw diskFailure('read', path, error);
-  }
-  return { path, bytes, sha1: sha1.digest('hex'), sha256: sha256.digest('hex') };
-}
 
 /** Writes from what it was made beside an archive. @throws DiatomError `DISK` */
 export function writeRecord(archive: string, text: string): Promise<void> {
@@ -35,7 +15,7 @@ export function writeRecord(archive: string, text: string): Promise<void> {
 export async function tidyAfter({ archive, begun }: Note, workspace: string): Promise<void> {
   const when = `A run that began at ${begun} was cut short in this folder`;
   // The note could have been written by anybody.
-  if (basename(archive) !== archive || !/-\d{4}(-\d\d){5}\.zip$/.test(archive)) return info(`${when}.`);
+  if (basename(archive) !== archive || !endsAsArchive(archive)) return info(`${when}.`);
   const path = join(workspace, archive);
   const size = async (file: string) => (await lstat(file).catch(() => undefined))?.size;
   const unfinished = await size(partOf(path));

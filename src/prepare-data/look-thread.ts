@@ -5,15 +5,15 @@
 import { type NearPair, nearGroups, nearPairs } from '../dataset/near-duplicates.ts';
 import type { Hashes } from '../dataset/near-index.ts';
 import { createPerceptualHash, HASH_WORDS } from '../image/perceptual-hash.ts';
-import { release } from '../release.ts';
-import { answerRequests, throwIfEnding } from '../thread-program.ts';
+import { freeMemory } from '../parallel/free-memory.ts';
+import { answerRequests, throwIfEnding } from '../parallel/thread-program.ts';
 import { type FileBatch, filesOf } from './file-batch.ts';
 
 export type LookRequest =
   | { readonly files: FileBatch }
   /** Looks for test images (1) that look like training images. */
   | { readonly pairs: { readonly hashes: Hashes; readonly isTest: Uint8Array } }
-  /** Looks for all that look alike, but for two known images (1). */
+  /** Looks for all that look alike, except for two known images (1). */
   | { readonly groups: { readonly hashes: Hashes; readonly isKnown: Uint8Array } };
 
 export type LookReply =
@@ -38,6 +38,6 @@ function look(batch: FileBatch): Hashes {
     if (hash) hashes.set(hash, place * HASH_WORDS);
     place++;
   }
-  release(batch.data.buffer);
+  freeMemory(batch.data.buffer);
   return hashes;
 }

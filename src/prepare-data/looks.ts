@@ -2,13 +2,17 @@ import { availableParallelism } from 'node:os';
 import type { NearPair } from '../dataset/near-duplicates.ts';
 import type { Hashes } from '../dataset/near-index.ts';
 import { HASH_WORDS } from '../image/perceptual-hash.ts';
-import { startThread } from '../thread.ts';
-import { outOfTurn, startThreadPool, type ThreadPool } from '../thread-pool.ts';
+import { startThread } from '../parallel/thread.ts';
+import { outOfTurn, startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
 import type { FileBatch } from './file-batch.ts';
 import type { LookReply, LookRequest } from './look-thread.ts';
 
-/** Decoders of PNG and TIFF have many small objects. What is young is collected often: it holds memory outside of the heap. */
-const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 };
+/**
+ * Pixels are outside of the heap, and V8 frees them at the latest when they take half of this limit (see
+ * `parallel/thread.ts`): with 512 MB, small PNGs left 50 MB more behind. Decoders need 13 MB of heap for images of 36
+ * megapixels, in every format.
+ */
+const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
 /** More do not help: then the network is what everybody waits for. */
 const MAX_THREADS = 6;

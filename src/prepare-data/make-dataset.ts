@@ -1,41 +1,24 @@
 import { join } from 'node:path';
 import { plansAllAtOnce } from '../dataset/plan.ts';
 import { createTally } from '../dataset/tally.ts';
-import type { CachedDownload } from '../download/cache.ts';
 import { formatBytes } from '../format.ts';
-import type { Remote } from '../owncloud/connect.ts';
 import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import { group, info, warn } from '../runner/log.ts';
-import type { DataDir } from './data-dir.ts';
+import { beginSending, type Sending } from './deliver-archive.ts';
 import { archiveBytes, sizesOf } from './disk-space.ts';
 import { type Downloads, startDownloads } from './download-zips.ts';
-import { startFillThreads, threadsFor } from './fill-threads.ts';
-import type { Previous } from './find-previous.ts';
+import { startFillPool, threadsFor } from './fill-pool.ts';
 import { finishDataset, logClasses, outcomeOf, type Planned } from './finish-dataset.ts';
 import type { Inputs } from './inputs.ts';
 import { comparedImage } from './kept-sides.ts';
-import type { LastArchive } from './last-archive.ts';
 import { checkShrinking, createLine, type Line, logChanges } from './line.ts';
 import { removeArchive } from './local-archive.ts';
 import { createLooks } from './looks.ts';
+import type { MakeRun } from './make-run.ts';
+import type { Outcome } from './outcome.ts';
 import { createPlanning } from './plan-sources.ts';
-import type { Outcome, RunContext } from './prepare.ts';
 import { type Selections, selectSources } from './sources.ts';
-import { beginSending, type Sending } from './upload.ts';
 import { type BegunArchive, writeDataset } from './write-dataset.ts';
-
-/** What a data set is made with. */
-export interface MakeRun {
-  readonly inputs: Inputs;
-  readonly context: RunContext;
-  readonly dataDir: DataDir;
-  readonly remote: Remote | undefined;
-  readonly previous: Previous;
-  /** The last archive, when nothing is new and only the data folder is to be filled. */
-  readonly same: LastArchive | undefined;
-  /** Zips that are here already, by `cacheKeyOf`. */
-  readonly here: ReadonlyMap<string, CachedDownload>;
-}
 
 /** Makes the data set, or in a dry run its plan, and brings it to the server. */
 export async function makeDataset(run: MakeRun): Promise<Outcome> {
@@ -93,7 +76,7 @@ export async function makeDataset(run: MakeRun): Promise<Outcome> {
     // Of several things that end with one failure, the upload's comes first: it has ended the others.
     const isUploads = inputs.lowDisk && sending && signal.aborted && !context.signal.aborted;
     const error = isUploads ? stop.signal.reason : failure;
-    // What is still under way is in vain, and has to tidy up before the run ends.
+    // What is still under way is of no use any more, and has to tidy up before the run ends.
     stop.abort(error);
     if (leftover !== undefined) await removeArchive(leftover);
     throw error;
@@ -148,7 +131,7 @@ async function requireRoom({ sources }: Selections, { inputs, remote }: MakeRun,
 
 /** Finds out which side every image goes to, and puts none there. */
 async function planOnly(selections: Selections, inputs: Inputs, line: Line | undefined): Promise<Planned> {
-  const threads = startFillThreads('', threadsFor('copying'));
+  const threads = startFillPool('', threadsFor('copying'));
   const looks = createLooks();
   try {
     const planning = await createPlanning(selections, inputs.plan, { threads, looks }, line?.known);

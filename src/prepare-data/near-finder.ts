@@ -1,7 +1,7 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
 import type { NearPair } from '../dataset/near-duplicates.ts';
 import type { Hashes } from '../dataset/near-index.ts';
-import type { PlannedImage } from '../dataset/plan.ts';
+import type { PlannedImage } from '../dataset/plan-types.ts';
 import { HASH_WORDS } from '../image/perceptual-hash.ts';
 import type { FileBatch } from './file-batch.ts';
 import type { Looks } from './looks.ts';

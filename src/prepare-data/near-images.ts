@@ -3,7 +3,7 @@ import type { KnownImages } from '../dataset/known-images.ts';
 import type { Hashes } from '../dataset/near-index.ts';
 import { HASH_WORDS } from '../image/perceptual-hash.ts';
 import { batchesOf } from './batches.ts';
-import type { FillThreads } from './fill-threads.ts';
+import type { FillPool } from './fill-pool.ts';
 import type { Looks } from './looks.ts';
 import type { Source } from './sources.ts';
 
@@ -22,7 +22,7 @@ export interface NearImages {
 export async function findNear(
   sources: readonly Pick<Source, 'zipName' | 'downloaded'>[],
   images: readonly (readonly ZipEntry[])[],
-  options: { readonly threads: FillThreads; readonly looks: Looks; readonly known: KnownImages | undefined },
+  options: { readonly threads: FillPool; readonly looks: Looks; readonly known: KnownImages | undefined },
 ): Promise<NearImages> {
   const { threads, looks, known } = options;
   const parts: { readonly entries: readonly ZipEntry[]; readonly hashes: Promise<Hashes> }[] = [];

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { ArchiveWriter } from '../archive/archive-writer.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import type { Gallery } from '../dataset/gallery.ts';
-import type { PlannedImage } from '../dataset/plan.ts';
-import { diskFailure } from '../disk-failure.ts';
+import type { PlannedImage } from '../dataset/plan-types.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import { type EarlyJob, fillArchive } from './archive-jobs.ts';
 import { batchesOf } from './batches.ts';
-import { type EarlyJob, fillArchive } from './fill-archive.ts';
+import type { FillPool } from './fill-pool.ts';
 import type { BrokenImage, BrokenImages, Filled, FillJob } from './fill-thread.ts';
-import type { FillThreads } from './fill-threads.ts';
 import type { DiskSaver } from './low-disk.ts';
 import { packImages } from './packed-images.ts';
 import type { Planning, ReadySource } from './plan-sources.ts';
@@ -22,7 +22,7 @@ export interface OrganiseOptions {
   readonly archiveFolder: string;
   /** Whether the archive gets the source zips too. */
   readonly withSources: boolean;
-  readonly threads: FillThreads;
+  readonly threads: FillPool;
   readonly gallery: Gallery;
   /** Frees the disk meanwhile. */
   readonly saver: DiskSaver | undefined;
@@ -30,15 +30,15 @@ export interface OrganiseOptions {
   readonly brokenImages: BrokenImages;
   /** Whether the images are asked for, to be looked at. */
   readonly looks: boolean;
-  /** Told of a source as soon as it is planned. */
+  /** Called for a source as soon as it is planned. */
   readonly onPlanned: (ready: ReadySource) => Promise<void> | void;
-  /** Told of images that are in their places, in the order of the archive, and of those that are not. */
+  /** Called for images that are in their places, in the order of the archive, and of those that are not. */
   readonly onFilled: (filled: Filled, images: FilledImages) => Promise<void> | void;
 }
 
 export interface FilledImages {
   readonly placed: readonly PlannedImage<ZipEntry>[];
-  /** Also those that are in their places all the same. */
+  /** Also those that are in their places anyway. */
   readonly broken: readonly (BrokenImage & { readonly planned: PlannedImage<ZipEntry>; readonly zipName: string })[];
 }
 

@@ -1,5 +1,5 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
-import type { PlannedImage } from '../dataset/plan.ts';
+import type { PlannedImage } from '../dataset/plan-types.ts';
 
 /** An image and where it goes, as far as a thread needs it. */
 export interface FillImage extends Pick<PlannedImage<ZipEntry>, 'image' | 'split' | 'fileName' | 'group'> {

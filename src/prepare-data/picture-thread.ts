@@ -4,7 +4,7 @@
  */
 import { NotShown } from '../image/pixels.ts';
 import { type Thumbnail, thumbnailOf } from '../image/thumbnail.ts';
-import { answerRequests } from '../thread-program.ts';
+import { answerRequests } from '../parallel/thread-program.ts';
 
 export interface PictureRequest {
   readonly file: Uint8Array;

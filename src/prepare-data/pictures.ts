@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
-import type { ReportPicture } from '../dataset/report.ts';
-import { startThread } from '../thread.ts';
-import { startThreadPool, type ThreadPool } from '../thread-pool.ts';
+import type { ReportPicture } from '../dataset/report-types.ts';
+import { startThread } from '../parallel/thread.ts';
+import { startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
 import type { Picture } from './fill-thread.ts';
 import type { PictureReply, PictureRequest } from './picture-thread.ts';
 
-/** A decoder of JPEG has many small objects, in which a large image takes a few hundred megabytes. */
-const LIMITS = { maxOldGenerationSizeMb: 1_024 };
+/**
+ * A decoder of JPEG has many small objects, in which a large image takes a few hundred megabytes. What is young is collected
+ * often: with small images, it would grow to the default limit of 48 MB and more.
+ */
+const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1_024 };
 
 /** Image files that wait for their picture to be made: with more of them, the run waits. */
 const MAX_WAITING_BYTES = 64 * 2 ** 20;

@@ -1,14 +1,9 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
 import type { KnownImages } from '../dataset/known-images.ts';
 import type { Hashes } from '../dataset/near-index.ts';
-import {
-  type AllImages,
-  createPlanner,
-  type PlannedSource,
-  type PlanOptions,
-  plansAllAtOnce,
-} from '../dataset/plan.ts';
-import type { FillThreads } from './fill-threads.ts';
+import { createPlanner, plansAllAtOnce } from '../dataset/plan.ts';
+import type { AllImages, PlannedSource, PlanOptions } from '../dataset/plan-types.ts';
+import type { FillPool } from './fill-pool.ts';
 import { createIdentities } from './identities.ts';
 import type { Looks } from './looks.ts';
 import { findNear, type NearImages } from './near-images.ts';
@@ -45,7 +40,7 @@ export interface Planning {
 export async function createPlanning(
   { sources, isAlike, images: kept }: Selections,
   options: PlanOptions,
-  { threads, looks }: { readonly threads: FillThreads; readonly looks: Looks },
+  { threads, looks }: { readonly threads: FillPool; readonly looks: Looks },
   known?: KnownImages,
 ): Promise<Planning> {
   const identities = createIdentities(isAlike, threads);

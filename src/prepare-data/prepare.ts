@@ -1,14 +1,9 @@
 import { join } from 'node:path';
-import type { ArchiveFacts } from '../archive/archive-writer.ts';
-import type { ClassChanges } from '../dataset/changes.ts';
-import type { LeftOut } from '../dataset/select-images.ts';
-import type { ClassCount } from '../dataset/tally.ts';
-import type { HttpClient } from '../http/client.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import { archiveName } from '../dataset/archive-names.ts';
+import { partOf } from '../files/whole-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { addressOfRun } from '../runner/address-of-run.ts';
 import { group, info } from '../runner/log.ts';
-import { partOf } from '../whole-file.ts';
-import { archiveName } from './archive-name.ts';
 import { type Comparison, compareSources, dropAll } from './compare-sources.ts';
 import { type DataDir, lockDataDir, openDataDir } from './data-dir.ts';
 import { findPrevious, type Previous } from './find-previous.ts';
@@ -18,60 +13,9 @@ import { findLastArchive, type LastArchive, standingArchive, updateRecord } from
 import { tidyAfter } from './local-archive.ts';
 import { requireHoles } from './low-disk.ts';
 import { makeDataset } from './make-dataset.ts';
+import type { Outcome, StandingArchive } from './outcome.ts';
+import type { RunContext } from './run-context.ts';
 import { signIn } from './sign-in.ts';
-import type { Delivery } from './upload.ts';
-
-/** What a run did, for outputs and job summary. */
-export interface Outcome {
-  readonly seed: string;
-  readonly classes: ReadonlyMap<string, ClassCount>;
-  readonly leftOut: readonly LeftOut[];
-  readonly warnings: readonly string[];
-  /** Of each class against the data set before, where sides are kept and there is one. */
-  readonly changes: ReadonlyMap<string, ClassChanges> | undefined;
-  readonly dataDir: string;
-  /** SHA-256 of the manifest; `undefined` in a dry run. */
-  readonly dataIdentity: string | undefined;
-  /** `undefined` in a dry run, and when nothing is new. */
-  readonly archive: ArchiveOutcome | undefined;
-  /** The archive that stands, when nothing is new. */
-  readonly standing: StandingArchive | undefined;
-}
-
-export interface ArchiveOutcome {
-  readonly name: string;
-  /** `undefined` when it was deleted after its upload. */
-  readonly path: string | undefined;
-  readonly facts: ArchiveFacts;
-  readonly manifestPath: string;
-  readonly reportPath: string;
-  /** `undefined` when nothing was to be uploaded. */
-  readonly delivery: Delivery | undefined;
-}
-
-/** An archive of an earlier run that is what this one would have made. */
-export interface StandingArchive {
-  readonly name: string;
-  readonly url: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  /** For people: the server. */
-  readonly server: string;
-  /** Of a copy of it here, where one was asked for. */
-  readonly path: string | undefined;
-  /** Of its manifest, where the data folder was filled. */
-  readonly manifestPath: string | undefined;
-}
-
-export interface RunContext {
-  readonly http: HttpClient;
-  readonly signal: AbortSignal;
-  readonly env: NodeJS.ProcessEnv;
-  /** The time of the run, which names the archive. */
-  readonly now: Date;
-  /** Called before the upload begins, so that what is there is known even when the upload fails. */
-  readonly onArchived: (outcome: Outcome) => void;
-}
 
 /** The whole of the action, from checked inputs to a data set on the server. */
 export async function prepare(inputs: Inputs, context: RunContext): Promise<Outcome> {

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
-import { diskFailure } from '../disk-failure.ts';
 import { systemCodeOf } from '../errors.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import { diskFailure } from '../files/disk-failure.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { openRemote, readText } from '../owncloud/read-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { folderParts } from '../owncloud/remote-path.ts';
 
 /** Where data sets lie that were made before. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
+import { archiveOf, runNameOf, sidesNameOf } from '../dataset/archive-names.ts';
 import { type KnownImage, parseSides, sidesOfEntries, sidesOfManifest } from '../dataset/sides.ts';
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import type { ArchiveFolder, ListedArchive } from '../owncloud/archive-folder.ts';
-import { archiveOf, runNameOf, sidesNameOf } from '../owncloud/archive-names.ts';
 import type { PreviousInput } from './inputs.ts';
 import type { PreviousPlace } from './previous-place.ts';
 import { parseRecord, type RunRecord } from './run-record.ts';
@@ -29,7 +29,7 @@ export interface PreviousOptions {
 }
 
 /**
- * Finds the data set before and reads the sides of its images. What can't be read is never taken for nothing: images that
+ * Finds the data set before and reads the sides of its images. What can't be read is never treated as empty: images that
  * models were tested on could come into training.
  *
  * @returns `undefined` for the first data set of its line
@@ -59,13 +59,13 @@ export async function resolvePrevious(options: PreviousOptions): Promise<Base | 
   }));
 }
 
-/** Somebody has deleted an archive, as to save space, whose images were drawn nevertheless. */
+/** Somebody has deleted an archive, as to save space, whose images have been drawn already. */
 async function baseOfDeleted(place: PreviousPlace, path: string, signal: AbortSignal): Promise<Base> {
   const name = sidesNameOf(posix.basename(path));
   const base = await explaining(name, signal, () => readBase(place, sidesNameOf(path), { name }));
   return {
     ...base,
-    warnings: [`The archive of “${name}” is not there any more. Its images keep their sides all the same.`],
+    warnings: [`The archive of “${name}” is not there any more. Its images keep their sides anyway.`],
   };
 }
 
@@ -139,7 +139,7 @@ function nothingThere({ where }: PreviousPlace, path: string): DiatomError {
   return new DiatomError('INPUT', `There is no file ${path} ${where}.`);
 }
 
-/** Says of any failure what it means for the run. */
+/** Says for any failure what it means for the run. */
 export async function explaining<T>(what: string, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { parseCsv } from '../dataset/csv.ts';
 import { MANIFEST_HEADER } from '../dataset/manifest.ts';
-import { diskFailure } from '../disk-failure.ts';
+import { diskFailure } from '../files/disk-failure.ts';
 
 /**
  * A manifest in pieces of whole lines, each with the header. No line end can be inside of a line: names have none.

@@ -38,6 +38,7 @@ const Entry = z.object({
   /** Labels of folders, where every folder is a class. */
   classes: z.optional(z.record(z.string(), z.string())),
   n_test: z.string(),
+  um_per_pixel: z.optional(z.number()),
 });
 
 const Format = z.object({
@@ -88,7 +89,7 @@ export function recordedOptions(
   };
 }
 
-type ListedZip = Pick<RecordedEntry, 'url_sha256' | 'zip' | 'folder' | 'label' | 'classes' | 'n_test'>;
+type ListedZip = Pick<RecordedEntry, 'url_sha256' | 'zip' | 'folder' | 'label' | 'classes' | 'n_test' | 'um_per_pixel'>;
 
 /** The file list in the form of a record, as far as it tells before anything is downloaded. */
 export function recordedList({ fileList, nTest }: Pick<Inputs, 'fileList' | 'nTest'>): ListedZip[] {
@@ -99,6 +100,7 @@ export function recordedList({ fileList, nTest }: Pick<Inputs, 'fileList' | 'nTe
     label: entry.speciesLabel,
     ...(entry.classes && { classes: Object.fromEntries(entry.classes) }),
     n_test: formatNTest(entry.nTest ?? nTest),
+    ...(entry.umPerPixel !== undefined && { um_per_pixel: entry.umPerPixel }),
   }));
 }
 
@@ -145,6 +147,6 @@ export function agreesWith(
   );
 }
 
-function withoutAddress({ zip, folder, label, classes = {}, n_test }: ListedZip) {
-  return [zip, folder, label, Object.entries(classes), n_test];
+function withoutAddress({ zip, folder, label, classes = {}, n_test, um_per_pixel }: ListedZip) {
+  return [zip, folder, label, Object.entries(classes), n_test, um_per_pixel];
 }

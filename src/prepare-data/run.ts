@@ -7,7 +7,8 @@ import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { check } from './check.ts';
 import { readInputs } from './inputs.ts';
-import { type Outcome, prepare } from './prepare.ts';
+import type { Outcome } from './outcome.ts';
+import { prepare } from './prepare.ts';
 import { failureMarkdown, summaryMarkdown } from './summary.ts';
 
 /**

@@ -54,7 +54,7 @@ export interface SelectedZip {
 
 /**
  * Reads a zip's directory, from the server or from the file, whichever comes first, and selects its images. What is wrong
- * with a zip is said of the file.
+ * with a zip is said about the file.
  *
  * @throws DiatomError `ZIP`; what `select` throws, and what the download fails with
  */
@@ -109,8 +109,8 @@ export async function selectZip(
     return now;
   };
   let checked: Promise<DownloadedZip> | undefined;
-  // What was read of a download that then began anew agrees with what came in the end by CRC-32 and size: whoever gives a
-  // SHA-256 asks for more.
+  // What was read of a download that then started from the beginning agrees with what came in the end by CRC-32 and size:
+  // whoever gives a SHA-256 asks for more.
   const isEarly = !isPinned && ahead !== undefined && zipBytes >= LARGE_BYTES;
   /** The images of all folders, until the last one is open. */
   let opened: { readonly isEarly: boolean; readonly images: readonly (readonly ZipEntry[])[] } | undefined;

@@ -1,10 +1,10 @@
 import { DiatomError } from '../errors.ts';
-import type { Remote } from '../owncloud/connect.ts';
-import { requireUsableFolder } from '../owncloud/folder.ts';
+import { requireUsableFolder } from '../owncloud/ensure-folder.ts';
 import { markOf, removeLeftovers } from '../owncloud/leftovers.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { info, warn } from '../runner/log.ts';
 import type { Inputs, UploadInputs } from './inputs.ts';
-import type { RunContext } from './prepare.ts';
+import type { RunContext } from './run-context.ts';
 
 /** @throws DiatomError `INPUT`, `OWNCLOUD`, `NETWORK`, `CANCELLED` */
 export async function signIn(
@@ -24,12 +24,12 @@ export async function signIn(
   if (lowDisk && upload && !remote.chunking) {
     throw new DiatomError(
       'INPUT',
-      `Input low-disk is true, but ${remote.description} does not take a file in pieces, so the whole archive has to be here first. Set keep-data: false instead.`,
+      `Input low-disk is true, but ${remote.description} takes no file that still grows, so the whole archive has to be here first. Set keep-data: false instead.`,
     );
   }
   info(`Signed in: ${remote.description}.`);
   if (upload) {
-    const place = { folder: upload.folder, repository: env['GITHUB_REPOSITORY'], now };
+    const place = { folders: [upload.folder], repository: env['GITHUB_REPOSITORY'], now };
     const removed = await removeLeftovers(remote, place, { signal, onWarning: info });
     if (removed.length > 0) info(`Deleted there, left by runs that were cut short: ${removed.join(', ')}`);
   }

@@ -1,20 +1,23 @@
-import { isCompressedFormat } from '../archive/compressed-formats.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { addEndings, type Ending, endingWarnings, requireImages } from '../dataset/endings.ts';
-import type { FileListEntry } from '../dataset/file-list.ts';
+import type { FileListEntry } from '../dataset/file-list-entry.ts';
 import { createGallery, type Gallery } from '../dataset/gallery.ts';
 import type { NTest } from '../dataset/n-test.ts';
 import { oncePerZip } from '../dataset/one-zip.ts';
-import type { PlanSource } from '../dataset/plan.ts';
+import type { PlanSource } from '../dataset/plan-types.ts';
 import { foldName } from '../dataset/safe-name.ts';
 import { extensionOf, type LeftOut, selectImages } from '../dataset/select-images.ts';
 import { DiatomError } from '../errors.ts';
+import { isCompressedImage } from '../image/formats.ts';
 import type { DownloadingZip } from './download-zips.ts';
 import type { Line } from './line.ts';
 import { type OpenSource, type SelectedZip, selectZip } from './selected-zip.ts';
 
 /** A folder of a zip whose images were selected; the zip itself may still be on its way. */
-export interface Source extends PlanSource, Pick<SelectedZip, 'zipBytes' | 'downloaded'> {
+export interface Source
+  extends PlanSource,
+    Pick<FileListEntry, 'umPerPixel'>,
+    Pick<SelectedZip, 'zipBytes' | 'downloaded'> {
   /** Of its images, unpacked. */
   readonly imageBytes: number;
   /** Of those of its images that their format does not compress already, as far as names tell. */
@@ -90,12 +93,13 @@ export async function selectSources(
         label,
         folder,
         nTest: entry.nTest ?? options.nTest,
+        umPerPixel: entry.umPerPixel,
         isLastOfZip: index === selection.folders.length - 1,
         open: (how) => open(index, how),
         imageCount: images.length,
         knownCount: options.line?.known.count(images),
         imageBytes: sumOf(images),
-        looseBytes: sumOf(images.filter(({ path }) => !isCompressedFormat(path))),
+        looseBytes: sumOf(images.filter(({ path }) => !isCompressedImage(path))),
         prints: Float64Array.from(images, printOf),
       });
     }

@@ -2,9 +2,9 @@ import { CHANGES } from '../dataset/changes.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import { formatBytes } from '../format.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
-import type { ArchiveOutcome, Outcome, StandingArchive } from './prepare.ts';
+import { VERIFIED } from './deliver-archive.ts';
+import type { ArchiveOutcome, Outcome, StandingArchive } from './outcome.ts';
 import { countLeftOut } from './report-data.ts';
-import { VERIFIED } from './upload.ts';
 
 /** More classes than this make the chart unreadable; the table stays. */
 const MAX_CHART_CLASSES = 60;
@@ -41,7 +41,7 @@ function cautionMarkdown(text: string): string {
 }
 
 function standingMarkdown({ name, server }: StandingArchive): string {
-  return `> [!NOTE]\n> **Nothing is new**: all zips and options are those of the last archive. \`${name}\` on ${escapeMarkdown(server)} stands, and nothing was uploaded. \`force: true\` makes a new one all the same.`;
+  return `> [!NOTE]\n> **Nothing is new**: all zips and options are those of the last archive. \`${name}\` on ${escapeMarkdown(server)} stands, and nothing was uploaded. \`force: true\` makes a new one anyway.`;
 }
 
 function factsTable({ archive, standing, classes, seed, dataIdentity }: Outcome): string {

@@ -1,8 +1,8 @@
 import { BECAME_WRONG_FILE, type ComparedImage, tallyClasses } from '../model/compared-images.ts';
 import { ENOUGH_OF_A_CLASS, isRefused, type JudgedClass, judgeClasses, wordsOf } from '../model/worse-classes.ts';
-import type { Finding } from './checks.ts';
 import type { Comparison } from './comparison.ts';
-import type { PublishedModel } from './production.ts';
+import type { Finding } from './promotion-finding.ts';
+import type { PublishedModel } from './published-model.ts';
 
 /** What a class that became worse means: the model is not promoted, or it is and somebody is told, or nobody asks. */
 export type WorseClasses = 'error' | 'warn' | 'allow';

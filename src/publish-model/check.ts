@@ -1,13 +1,19 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
+import { formatBytes } from '../format.ts';
 import { PRODUCTION } from '../model/model-folder.ts';
 import { checkWriteAccess } from '../owncloud/check-access.ts';
-import { connect, type OwncloudSettings, type Remote } from '../owncloud/connect.ts';
+import { connect, type OwncloudSettings } from '../owncloud/connect.ts';
+import { freeOnServer } from '../owncloud/free-space.ts';
+import { markOf } from '../owncloud/leftovers.ts';
+import { listFolder } from '../owncloud/list-folder.ts';
+import { lookUpIfThere, type RemoteFile } from '../owncloud/look-up.ts';
 import { type RemoteOptions, retrying } from '../owncloud/options.ts';
-import { lookUpIfThere, type RemoteFile } from '../owncloud/remote-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remoteFolder } from '../owncloud/remote-path.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
+import type { Context } from './context.ts';
 import type { Inputs } from './inputs.ts';
-import { type Context, requireFullAccess, signIn } from './workplace.ts';
+import { requireFullAccess, signIn } from './with-locked-folder.ts';
 
 /** One line of the check. Only `bad` makes it red. */
 export interface CheckFinding {
@@ -16,7 +22,7 @@ export interface CheckFinding {
   readonly sentence: string;
 }
 
-type CheckContext = Pick<Context, 'http' | 'signal' | 'policy'>;
+type CheckContext = Pick<Context, 'env' | 'http' | 'signal' | 'policy'>;
 
 /**
  * Finds out in seconds whether a model could be published, and whether the account that trains could replace production
@@ -60,11 +66,39 @@ async function canPublish(inputs: Inputs, context: CheckContext): Promise<Found>
   const models = inputs.modelsFolder;
   const warnings: string[] = [];
   const options = { ...context, onWarning: (message: string) => void warnings.push(message) };
-  const remote = await signIn(inputs, options);
+  const mark = markOf(context.env['GITHUB_REPOSITORY'], context.env['GITHUB_RUN_ID']);
+  const remote = await signIn(inputs, { ...options, mark });
   requireFullAccess(remote);
-  await checkWriteAccess(remote, models, options);
-  const sentence = `${remote.description}: signed in, wrote and deleted a file in “${models}”`;
-  return { state: warnings.length > 0 ? 'doubtful' : 'good', sentence: [sentence, ...warnings].join('. ') };
+  if ((await checkWriteAccess(remote, models, options)) === 'not tried') {
+    const sentence = `${remote.description}: the folder “${models}” allows adding files only. Publishing renames and deletes, too: share it with this account with all permissions`;
+    return { state: 'bad', sentence };
+  }
+  const room = await roomFor(inputs, remote, options);
+  const sentence = `${remote.description}: signed in, wrote and deleted a file in “${models}”; ${room.sentence}`;
+  const isGood = warnings.length === 0 && room.isEnough;
+  return { state: isGood ? 'good' : 'doubtful', sentence: [sentence, ...warnings].join('. ') };
+}
+
+/** What is left of the account's quota, and whether another version like the one in production has room. */
+async function roomFor(
+  { modelsFolder, modelName }: Inputs,
+  remote: Remote,
+  options: RemoteOptions,
+): Promise<{ readonly sentence: string; readonly isEnough: boolean }> {
+  const folder = `${modelsFolder}/${modelName}`;
+  const free = await freeOnServer(remote, folder, options);
+  if (free === undefined) {
+    return { sentence: 'the server does not say how much is left for this account', isEnough: true };
+  }
+  const left = `${formatBytes(free)} left for this account`;
+  const files = (await listFolder(remote, `${folder}/${PRODUCTION}`, options)) ?? [];
+  // A version, and the copy of it that becomes production.
+  const needed = 2 * files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+  if (needed === 0) return { sentence: left, isEnough: true };
+  const comparison = `a version like the one in production takes about ${formatBytes(needed)} with its copy`;
+  return free >= needed
+    ? { sentence: `${left}, and ${comparison}`, isEnough: true }
+    : { sentence: `${left}, but ${comparison}: delete something there, or ask for a larger quota`, isEnough: false };
 }
 
 /** @param folders production’s, and those above it, which tell when there is none yet */
@@ -82,7 +116,7 @@ async function mayReplace(
   if (found.permissions === undefined) {
     return {
       state: 'doubtful',
-      sentence: `can’t be told here: ${remote.description} does not say what the training’s account may do in “${place}”`,
+      sentence: `is not known here: ${remote.description} does not say what the training’s account may do in “${place}”`,
     };
   }
   const letters = place === folders[0] ? /[CKDNV]/ : /[CK]/;

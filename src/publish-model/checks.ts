@@ -1,19 +1,14 @@
-import { percent, withInterval } from '../model/format-figure.ts';
 import { type Condition, evaluateGate, figureName, type Verdict } from '../model/gate.ts';
 import { figureOf } from '../model/gate-figures.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { CLASSES_FILE } from '../model/model-folder.ts';
+import type { PairedRules } from '../model/paired-verdict.ts';
+import { SERVING_NETWORK } from '../model/serving-network.ts';
+import { checkComparison } from './check-comparison.ts';
 import { checkWorseClasses, type WorseClasses } from './check-worse-classes.ts';
 import type { Comparison } from './comparison.ts';
-import type { PublishedModel } from './production.ts';
-
-/** Whether something allows a promotion, and a sentence about it. */
-export interface Finding {
-  readonly passed: boolean;
-  /** Whether somebody should look at it although it passes. */
-  readonly isWarning?: boolean | undefined;
-  readonly sentence: string;
-}
+import type { Finding } from './promotion-finding.ts';
+import type { PublishedModel } from './published-model.ts';
 
 /** All that decides about a promotion. */
 export interface Checks {
@@ -29,7 +24,7 @@ export interface Candidate {
   readonly comparison: Comparison | undefined;
 }
 
-export interface Rules {
+export interface Rules extends PairedRules {
   readonly gate: readonly Condition[];
   readonly noWorse: boolean;
   readonly worseClasses: WorseClasses;
@@ -41,10 +36,25 @@ export function checkCandidate(candidate: Candidate, production: PublishedModel 
   const verdicts = evaluateGate(rules.gate, candidate.metrics, candidate.classes);
   const findings = [
     checkClasses(candidate.classes, production, rules.allowClassChange),
-    ...(rules.noWorse ? [checkComparison(candidate.comparison, production)] : []),
+    ...checkServing(candidate.metrics, production),
+    ...(rules.noWorse ? checkComparison(candidate.comparison, production, rules) : []),
     ...checkWorseClasses(candidate.comparison, production, rules.worseClasses),
   ];
   return { verdicts, findings, passed: [...verdicts, ...findings].every(({ passed }) => passed) };
+}
+
+/**
+ * Whether what reads production can load the model. The template's serving code knows one network only, and a model says
+ * whether it is that; what production says nothing about is taken for it.
+ */
+export function checkServing(metrics: Metrics | undefined, production: PublishedModel | undefined): Finding[] {
+  if (metrics?.servesContract !== false || !production || production.metrics?.servesContract === false) return [];
+  return [
+    {
+      passed: false,
+      sentence: `The network is not the ${SERVING_NETWORK.name} that the serving code loads, and production’s is: programs that read production would fail. Train with ${SERVING_NETWORK.setting}, or publish it under another model-name.`,
+    },
+  ];
 }
 
 /** A version that is in production already is not asked whether it is worse than what it has replaced there. */
@@ -83,47 +93,6 @@ export function classChange(classes: readonly string[], { classes: current }: Pu
     gone.length > 0 ? `no longer there: ${gone.join(', ')}` : '',
   ].filter((part) => part !== '');
   return `The classes differ from production’s (${parts.join('; ') || 'the same in another order'}).`;
-}
-
-/**
- * Whether a model is as good as production's, as far as images tell that neither was trained on: its accuracy and its
- * macro-F1 must not lie below the confidence interval of production's. Without evidence the answer is no: the version is
- * kept all the same, and a person can still promote it.
- */
-export function checkComparison(comparison: Comparison | undefined, production: PublishedModel | undefined): Finding {
-  if (!production) return { passed: true, sentence: 'There is no model in production to compare with.' };
-  const no = (sentence: string): Finding => ({ passed: false, sentence });
-  const way = 'or promote without a comparison (no-worse-than-production: false)';
-  if (!comparison) {
-    return no(
-      `Whether the model is as good as production’s is not known: it has no comparison.json. Train it with compare-with set to production’s folder, ${way}.`,
-    );
-  }
-  const { productionVersion: compared, scores } = comparison;
-  if (compared !== undefined && production.version !== undefined && compared !== production.version) {
-    return no(
-      `The model was compared with version ${compared}, but ${production.version} is in production now. Train again, ${way}.`,
-    );
-  }
-  if (comparison.tooFew || !scores) {
-    return no(
-      `Only ${comparison.compared} of ${comparison.total} test images are new to both the model and production’s: too few to tell which one is better. A stable split (split: stable, with a fixed seed, when the data set is prepared) keeps test images out of training for good. Train again with one, ${way}.`,
-    );
-  }
-  const { candidate, production: current } = scores;
-  const pairs = [
-    ['accuracy', candidate.accuracy, current.accuracy, current.accuracyInterval],
-    ['macro-F1', candidate.macroF1, current.macroF1, current.macroF1Interval],
-  ] as const;
-  const worse = pairs.filter(([, mine, its, interval]) => mine < (interval?.[0] ?? its));
-  const shown = (worse.length > 0 ? worse : pairs)
-    .map(([name, mine, its, interval]) => `${name} ${percent(mine)}, production ${withInterval(its, interval)}`)
-    .join('; ');
-  const unknown = compared === undefined ? ' (of which version it is not recorded)' : '';
-  const images = `on ${comparison.compared} test images that neither was trained on${unknown}`;
-  return worse.length > 0
-    ? no(`The model is worse than production’s beyond the confidence interval, ${images}: ${shown}.`)
-    : { passed: true, sentence: `The model is no worse than production’s, ${images}: ${shown}.` };
 }
 
 /** Why a version is not promoted: one line a reason, with the figures side by side. */

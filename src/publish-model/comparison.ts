@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import type { ComparedImage } from '../model/compared-images.ts';
+import type { BestOfOthers, ComparedImage } from '../model/compared-images.ts';
 import { type Metrics, metricsOf, metricsSchema } from '../model/metrics.ts';
 import { parseJsonAs } from '../model/parse-json.ts';
 
@@ -22,9 +22,12 @@ const comparisonSchema = z.object({
         label: z.string(),
         candidate: z.string(),
         production: z.string(),
+        best: z.optional(z.string()),
       }),
     ),
   ),
+  /** In files of older releases there is none. */
+  best: z.nullish(z.object({ version: z.nullable(z.string()), not_compared: z.nullable(z.string()) })),
 });
 
 /** How a model and production's do on the test images that neither was trained on. */
@@ -41,6 +44,8 @@ export interface Comparison {
   readonly scores: { readonly candidate: Metrics; readonly production: Metrics } | undefined;
   /** What both say to each image; `undefined` when that is not known. */
   readonly images: readonly ComparedImage[] | undefined;
+  /** Another version that was in production and was better; `undefined` when there is none, or it was not asked. */
+  readonly best: BestOfOthers | undefined;
 }
 
 /** @throws DiatomError `MODEL` naming `file` and the place in it */
@@ -52,6 +57,9 @@ export function parseComparison(text: string, file: string): Comparison {
     compared: data.n_compared,
     tooFew: data.too_few,
     images: data.images ?? undefined,
+    best: data.best
+      ? { version: data.best.version ?? undefined, notCompared: data.best.not_compared ?? undefined }
+      : undefined,
     scores:
       candidate && production ? { candidate: metricsOf(candidate), production: metricsOf(production) } : undefined,
   };

@@ -1,10 +1,10 @@
 import { fail, group, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { checkCandidate, refusalLines } from './checks.ts';
+import type { Context } from './context.ts';
+import { fetchModel } from './fetch-model.ts';
 import type { DryRun } from './inputs.ts';
-import { readModel } from './read-model.ts';
 import { dryRunMarkdown } from './summary.ts';
-import type { Context } from './workplace.ts';
 
 /** Judges a model as a first one would be, and shows it; no server is asked, and nothing is stored. */
 export async function dryRun(task: DryRun, context: Pick<Context, 'signal' | 'env'>): Promise<void> {
@@ -13,7 +13,7 @@ export async function dryRun(task: DryRun, context: Pick<Context, 'signal' | 'en
     warn(message);
     warnings.push(message);
   };
-  const { model, close } = await group('Check the model', () => readModel(task, { ...context, onWarning }));
+  const { model, close } = await group('Check the model', () => fetchModel(task, { ...context, onWarning }));
   await close();
   const checks = checkCandidate(model, undefined, task.rules);
   setOutputs({ 'gate-passed': String(checks.passed), promoted: 'false', sha256: model.sha256 });

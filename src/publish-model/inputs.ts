@@ -6,6 +6,7 @@ import { UNPUBLISHED } from '../model/unpublished.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
+  checkedInput,
   folderInput,
   invalidInput,
   oneOfInput,
@@ -16,9 +17,10 @@ import {
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import { takeSettings } from '../runner/settings.ts';
-import { BESIDES } from '../schema/besides.ts';
+import { BESIDE_INPUTS } from '../schema/beside-inputs.ts';
 import { PUBLISH_MODEL } from '../schema/publish-model.ts';
 import type { Rules } from './checks.ts';
+import type { About } from './hub-card.ts';
 
 /** Where a model comes from: a folder (absolute path), a workflow artifact, or a folder on the server. */
 export type Source = { readonly folder: string } | { readonly artifact: string } | { readonly unpublished: string };
@@ -52,9 +54,10 @@ export interface RollBackTask {
   readonly rules: Rules | 'as-stored' | undefined;
 }
 
-/** Nothing is published, and no server asked; it is only told what the gate says of the model. */
+/** Nothing is published, and no server asked; all that is shown is what the gate says about the model. */
 export interface DryRun extends Pick<PublishTask, 'source' | 'rules'> {
   readonly modelName: string;
+  readonly about: About;
 }
 
 /** Nothing is published; it is only found out whether it could be. */
@@ -72,6 +75,7 @@ export interface Inputs {
   readonly training: OwncloudSettings | undefined;
   readonly modelsFolder: string;
   readonly modelName: string;
+  readonly about: About;
   readonly task: Task | CheckTask;
   /** How many versions stay; `undefined`: all. */
   readonly keepVersions: number | undefined;
@@ -82,7 +86,7 @@ export interface Inputs {
 /** Takes the inputs, and hides the secret ones from the log before anything else can show them: comes first. */
 export function takeInputs(): void {
   mask(textInput('github-token'));
-  takeSettings(PUBLISH_MODEL, BESIDES['publish-model']);
+  takeSettings(PUBLISH_MODEL, BESIDE_INPUTS['publish-model']);
 }
 
 /**
@@ -96,6 +100,7 @@ export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
     ...accounts(),
     modelsFolder: folderInput('models-folder'),
     modelName: modelNameInput(),
+    about: aboutInput(),
     task: taskInput(env, now),
     keepVersions: wholeNumberInput('keep-versions', PUBLISH_MODEL['keep-versions']),
     githubToken: textInput('github-token'),
@@ -111,7 +116,7 @@ export function readDryRun(env: NodeJS.ProcessEnv): DryRun | undefined {
   if (!booleanInput('dry-run')) return undefined;
   refuseBeside('dry-run', ['unpublished', 'promote-version', 'roll-back-to', 'judge-version', 'check-again']);
   const { source } = sourceInput(env);
-  return { modelName: modelNameInput(), source, rules: rulesInput() };
+  return { modelName: modelNameInput(), about: aboutInput(), source, rules: rulesInput() };
 }
 
 function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
@@ -122,7 +127,7 @@ function accounts(): Pick<Inputs, 'owncloud' | 'training'> {
     const [found, missing] = username === '' ? ['password', 'username'] : ['username', 'password'];
     throw new DiatomError(
       'INPUT',
-      `Input models-${found} is set and models-${missing} is not: they are the account that publishes, so set both, or neither to publish with the one of owncloud-username. In a workflow they come from the input models-username and the secret MODELS_PASSWORD.`,
+      `Input models-${found} is set and models-${missing} is not: they are the account that publishes, so set both, or neither to publish with the one of owncloud-username. In a workflow they come from the settings (username in the section publish) and the secret MODELS_PASSWORD.`,
     );
   }
   return { owncloud: { url: shared.url, username, password }, training: shared };
@@ -159,6 +164,8 @@ function rulesInput(): Rules {
   return {
     gate: parseGate(textInput('gate')),
     noWorse: booleanInput('no-worse-than-production'),
+    margin: Number(checkedInput('margin', PUBLISH_MODEL.margin)),
+    whenUnsure: oneOfInput('when-unsure', PUBLISH_MODEL['when-unsure'].words),
     worseClasses: oneOfInput('worse-classes', PUBLISH_MODEL['worse-classes'].words),
     allowClassChange: booleanInput('allow-class-change'),
   };
@@ -174,6 +181,11 @@ function modelNameInput(): string {
   }
   if (name.startsWith('.')) throw invalidInput('model-name', name, 'a name that does not begin with a dot');
   return name;
+}
+
+function aboutInput(): About {
+  const license = checkedInput('license', PUBLISH_MODEL.license);
+  return { author: textInput('author'), contact: textInput('contact'), license, citation: textInput('citation') };
 }
 
 function publishTask(env: NodeJS.ProcessEnv, now: Date): PublishTask {
@@ -203,7 +215,7 @@ function refuseBeside(input: string, others: readonly string[]): void {
   );
 }
 
-/** A training in the same job knows the folder, and what it stored on the server besides. */
+/** A training in the same job knows the folder, and what else it stored on the server. */
 function sourceInput(env: NodeJS.ProcessEnv): Pick<PublishTask, 'source' | 'unpublished'> {
   const folder = textInput('model-dir');
   const artifact = textInput('artifact-name');

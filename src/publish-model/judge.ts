@@ -3,14 +3,15 @@ import { METRICS_FILE, RECORD_FILE } from '../model/model-folder.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { info } from '../runner/log.ts';
-import { bringIn, tidied } from './bring-in.ts';
 import { type Checks, checkCandidate } from './checks.ts';
+import type { Context } from './context.ts';
 import type { Inputs, JudgeTask } from './inputs.ts';
+import { cleanedUp, putIntoProduction } from './into-production.ts';
 import { keepRecord } from './keep-record.ts';
+import type { LockedFolder } from './locked-folder.ts';
 import { judgedOutcome, type Outcome } from './outcome.ts';
 import { comparisonOf, readStoredVersion, type StoredVersion } from './stored-version.ts';
 import { type Judgement, judgementOf, parseRecord, type VersionRecord } from './version-record.ts';
-import type { Context, Workplace } from './workplace.ts';
 
 /**
  * Judges a version that is on the server, as if it came from training now. What was judged before by the same rules,
@@ -21,7 +22,7 @@ import type { Context, Workplace } from './workplace.ts';
 export async function judgeVersion(
   inputs: Inputs,
   task: JudgeTask,
-  place: Workplace,
+  place: LockedFolder,
   context: Context,
 ): Promise<Outcome> {
   const { production, content, remote, folder } = place;
@@ -48,13 +49,13 @@ export async function judgeVersion(
   await keepRecord(place, version, (before) => ({ ...before, judged: judgement }));
   context.onStored(outcome);
   if (!checks.passed || !task.promote) return outcome;
-  return tidied(await bringIn(outcome, files, place, context), inputs, place);
+  return cleanedUp(await putIntoProduction(outcome, files, place, context), inputs, place);
 }
 
 async function judged(
   { classes, metrics }: StoredVersion,
   { version, rules }: JudgeTask,
-  place: Workplace,
+  place: LockedFolder,
 ): Promise<{ checks: Checks; model: NonNullable<Outcome['model']> }> {
   const { remote, folder, production } = place;
   if (!metrics) {
@@ -68,7 +69,10 @@ async function judged(
   return { checks, model: { metrics, comparison } };
 }
 
-async function recordOf({ remote, folder, options }: Workplace, version: string): Promise<VersionRecord | undefined> {
+async function recordOf(
+  { remote, folder, options }: LockedFolder,
+  version: string,
+): Promise<VersionRecord | undefined> {
   const text = await readText(remote, remotePath(`${folder}/${version}`, RECORD_FILE), options);
   return text === undefined ? undefined : parseRecord(text, `${folder}/${version}/${RECORD_FILE}`);
 }
@@ -96,7 +100,7 @@ function whatIsKnown(outcome: Outcome, record: VersionRecord | undefined, now: J
 
 /** All but what came of it, and when. */
 function bySameRules(one: Judgement, other: Judgement): boolean {
-  const rules = ({ time: _, passed: __, reasons: ___, ...rest }: Judgement) => rest;
+  const rules = ({ time: _, passed: __, reasons: ___, compared: ____, ...rest }: Judgement) => rest;
   const [a, b] = [rules(one), rules(other)].map((set) => JSON.stringify(Object.entries(set).sort()));
   return a === b;
 }

@@ -1,24 +1,24 @@
 import { RECORD_FILE } from '../model/model-folder.ts';
+import { temporaryPath } from '../owncloud/confirmed-writes.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { replaceText } from '../owncloud/replace-file.ts';
-import { temporaryPath } from '../owncloud/store.ts';
-import { besides } from './besides.ts';
+import { asWarning } from './as-warning.ts';
+import type { LockedFolder } from './locked-folder.ts';
 import { formatRecord, parseRecord, type VersionRecord } from './version-record.ts';
-import type { Workplace } from './workplace.ts';
 
 /**
  * Writes into a version's record what has become of it. What can't be written is a warning: the version itself is where
  * it should be.
  */
 export async function keepRecord(
-  place: Workplace,
+  place: LockedFolder,
   version: string,
   change: (record: VersionRecord) => VersionRecord,
 ): Promise<void> {
   const { remote, folder } = place;
   const failed = `What became of the version ${version} could not be written into its ${RECORD_FILE}`;
-  await besides(place, failed, async (options) => {
+  await asWarning(place, failed, async (options) => {
     const path = remotePath(`${folder}/${version}`, RECORD_FILE);
     const text = await readText(remote, path, options);
     const record = text === undefined ? EMPTY : parseRecord(text, `${folder}/${version}/${RECORD_FILE}`);

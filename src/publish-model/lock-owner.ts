@@ -4,8 +4,8 @@ import { findRun } from '../github/runs.ts';
 import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { addressOfRun } from '../runner/address-of-run.ts';
 import { info } from '../runner/log.ts';
+import type { Context } from './context.ts';
 import type { Inputs } from './inputs.ts';
-import type { Context } from './workplace.ts';
 
 /** Who holds a lock: the address of the run and its attempt, which people can open. */
 export function ownerOf(env: NodeJS.ProcessEnv): string {
@@ -29,7 +29,7 @@ export function endOfOwners(
   return async (owner) => {
     const { server, repository = '', run = '', attempt = '' } = OWNER.exec(owner)?.groups ?? {};
     if (server !== env['GITHUB_SERVER_URL'] || repository !== env['GITHUB_REPOSITORY']) return false;
-    // A run begins anew only when it has ended.
+    // A run starts again only when it has ended.
     if (run === env['GITHUB_RUN_ID']) return Number(attempt) < Number(env['GITHUB_RUN_ATTEMPT'] || '1');
     if (githubToken === '') return false;
     const api = createGithubApi({

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
+import { type ComparedWith, cardSection } from '../model/comparison-sentences.ts';
 import { percent, withInterval } from '../model/format-figure.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { escapeMarkdown, markdownTable } from '../runner/markdown.ts';
@@ -23,13 +24,15 @@ export function modelCard(model: {
   readonly classes: readonly string[];
   readonly metrics: Metrics;
   readonly provenance: string | undefined;
+  readonly comparison: ComparedWith | undefined;
 }): string {
   const { name, classes, metrics } = model;
   const origin = model.provenance === undefined ? [] : originRows(model.provenance);
   const rows = classes.map((label) => {
     const figures = metrics.classes[label];
-    const cells = [figures?.precision, figures?.recall, figures?.f1].map(percent);
-    return [escapeMarkdown(label), ...cells, String(figures?.support ?? 0)];
+    const precision = withInterval(figures?.precision, figures?.precision_ci);
+    const recall = withInterval(figures?.recall, figures?.recall_ci);
+    return [escapeMarkdown(label), precision, recall, percent(figures?.f1), String(figures?.support ?? 0)];
   });
   const sections = [
     `# ${escapeMarkdown(name)}`,
@@ -40,12 +43,13 @@ export function modelCard(model: {
       'F1',
       'Test images',
     ]),
+    (model.comparison && cardSection(model.comparison)) ?? '',
     origin.length === 0 ? 'Where it comes from is not recorded.' : markdownTable(['Made from', ''], origin),
   ];
-  return `${sections.join('\n\n')}\n`;
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-function originRows(json: string): string[][] {
+export function originRows(json: string): string[][] {
   const { image, image_digest: digest, dataset, settings } = parseProvenance(json);
   const rows: (readonly [string, string | number | null | undefined])[] = [
     ['Data set', dataset?.name],

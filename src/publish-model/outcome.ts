@@ -1,9 +1,9 @@
 import { type Checks, classChange, refusalLines } from './checks.ts';
 import type { Inputs, JudgeTask } from './inputs.ts';
-import type { LocalModel } from './model-dir.ts';
-import type { PublishedModel } from './production.ts';
+import type { LocalModel } from './local-model.ts';
+import type { LockedFolder } from './locked-folder.ts';
+import type { PublishedModel } from './published-model.ts';
 import type { StoredVersion } from './stored-version.ts';
-import type { Workplace } from './workplace.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -42,7 +42,7 @@ export interface Outcome {
 }
 
 /** What is the same for every run at a place, before anything is promoted. */
-export function describePlace({ modelName }: Inputs, { remote, folder, production }: Workplace, version: string) {
+export function describePlace({ modelName }: Inputs, { remote, folder, production }: LockedFolder, version: string) {
   return {
     modelName,
     version,
@@ -57,10 +57,10 @@ export function describePlace({ modelName }: Inputs, { remote, folder, productio
   };
 }
 
-/** What checks have said of a version, before anything is promoted. */
+/** What checks have said about a version, before anything is promoted. */
 export function judgedOutcome(
   inputs: Inputs,
-  place: Workplace,
+  place: LockedFolder,
   { version, promote }: Pick<JudgeTask, 'version' | 'promote'>,
   { classes, ...judged }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model'>,
 ): Outcome {

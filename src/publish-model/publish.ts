@@ -1,33 +1,37 @@
-import type { Remote } from '../owncloud/connect.ts';
 import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
-import { bringIn, tidied } from './bring-in.ts';
 import { checkCandidate, rulesFor } from './checks.ts';
+import type { Context } from './context.ts';
+import { fetchModel } from './fetch-model.ts';
 import type { Inputs, PublishTask, Task } from './inputs.ts';
+import { cleanedUp, putIntoProduction } from './into-production.ts';
 import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
-import type { LocalModel } from './model-dir.ts';
+import type { LocalModel } from './local-model.ts';
+import type { LockedFolder } from './locked-folder.ts';
 import { judgedOutcome, type Outcome } from './outcome.ts';
-import { readModel } from './read-model.ts';
 import { rollBack } from './roll-back.ts';
 import { stillThere } from './still-there.ts';
 import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
 import { judgementOf, type VersionRecord } from './version-record.ts';
-import { atWork, type Context, type Workplace } from './workplace.ts';
+import { withLockedFolder } from './with-locked-folder.ts';
 
 /**
  * The whole of the action, from checked inputs to a model in production, or one that was kept out of it: then the
  * outcome's checks say why.
  */
 export async function publish(inputs: Inputs, task: Task, context: Context): Promise<Outcome> {
-  if (task.kind === 'roll-back') return atWork(inputs, context, (place) => rollBack(inputs, task, place, context));
-  if (task.kind === 'judge') return atWork(inputs, context, (place) => judgeVersion(inputs, task, place, context));
+  if (task.kind === 'roll-back')
+    return withLockedFolder(inputs, context, (place) => rollBack(inputs, task, place, context));
+  if (task.kind === 'judge')
+    return withLockedFolder(inputs, context, (place) => judgeVersion(inputs, task, place, context));
   const { model, close } = await group('Check the model', () =>
-    readModel({ ...task, modelName: inputs.modelName }, context, (from, folder) =>
+    fetchModel({ ...task, modelName: inputs.modelName, about: inputs.about }, context, (from, folder) =>
       bringUnpublished(from, folder, inputs, context),
     ),
   );
@@ -37,7 +41,7 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
     context.onStored(outcome);
   };
   try {
-    return await atWork(inputs, context, (place) =>
+    return await withLockedFolder(inputs, context, (place) =>
       publishVersion(inputs, task, model, place, { ...context, onStored }),
     );
   } catch (error) {
@@ -51,7 +55,7 @@ async function publishVersion(
   inputs: Inputs,
   task: PublishTask,
   model: LocalModel,
-  place: Workplace,
+  place: LockedFolder,
   context: Context,
 ): Promise<Outcome> {
   const { remote, folder, content, production, options } = place;
@@ -79,8 +83,8 @@ async function publishVersion(
     await discardUnpublished(task.unpublished, { version, files, passed: checks.passed }, place, signIn);
   }
   if (!checks.passed) return stored;
-  const outcome = task.promote ? await bringIn(stored, files, place, context) : stored;
-  return tidied(outcome, inputs, place);
+  const outcome = task.promote ? await putIntoProduction(stored, files, place, context) : stored;
+  return cleanedUp(outcome, inputs, place);
 }
 
 async function uploadWithProgress(

@@ -3,23 +3,25 @@ import type { Metrics } from '../model/metrics.ts';
 import { METRICS_FILE, PRODUCTION, RECORD_FILE, VERSION_FILE } from '../model/model-folder.ts';
 import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
-import { bringIn, previousVersion, tidied } from './bring-in.ts';
 import {
   type Candidate,
   type Checks,
   checkCandidate,
   checkClasses,
+  checkServing,
   classChange,
   type Rules,
   rulesFor,
 } from './checks.ts';
+import type { Context } from './context.ts';
 import type { Inputs, RollBackTask } from './inputs.ts';
+import { cleanedUp, previousVersion, putIntoProduction } from './into-production.ts';
 import { keepRecord } from './keep-record.ts';
+import type { LockedFolder } from './locked-folder.ts';
 import { describePlace, type Outcome } from './outcome.ts';
-import type { PublishedModel } from './production.ts';
-import { comparisonOf, readStoredVersion } from './stored-version.ts';
+import type { PublishedModel } from './published-model.ts';
+import { comparisonOf, readStoredVersion, type StoredVersion } from './stored-version.ts';
 import { judgementOf, parseRecord, rulesOf } from './version-record.ts';
-import type { Context, Workplace } from './workplace.ts';
 
 /**
  * Puts a version that is on the server into production: because a person names it, or when it passes its checks once more.
@@ -30,7 +32,7 @@ import type { Context, Workplace } from './workplace.ts';
 export async function rollBack(
   inputs: Inputs,
   task: RollBackTask,
-  place: Workplace,
+  place: LockedFolder,
   context: Context,
 ): Promise<Outcome> {
   const { folder, production } = place;
@@ -42,7 +44,7 @@ export async function rollBack(
   const comparison = rules && (await comparisonOf(version, place));
   const checks = rules
     ? checkOnceMore(version, { classes, metrics, comparison }, production, rules)
-    : onlyClasses(classes, production, allowClassChange);
+    : onlyWhatBreaks({ classes, metrics }, production, allowClassChange);
   const outcome: Outcome = {
     ...describePlace(inputs, place, version),
     kind: input === 'promote-version' ? 'promote' : 'roll-back',
@@ -58,14 +60,20 @@ export async function rollBack(
     const judged = judgementOf(checks, rules, production, context.now());
     await keepRecord(place, version, (record) => ({ ...record, judged }));
   }
+  for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (!checks.passed) return outcome;
-  return tidied(await bringIn(outcome, files, place, context), inputs, place);
+  return cleanedUp(await putIntoProduction(outcome, files, place, context), inputs, place);
 }
 
-/** What is left to check when a person has decided. */
-function onlyClasses(classes: readonly string[], production: PublishedModel | undefined, allowed: boolean): Checks {
+/** What is left to check when a person has decided. That nothing else loads the model is reported, and decided by then. */
+function onlyWhatBreaks(
+  { classes, metrics }: Pick<StoredVersion, 'classes' | 'metrics'>,
+  production: PublishedModel | undefined,
+  allowed: boolean,
+): Checks {
   const finding = checkClasses(classes, production, allowed);
-  return { verdicts: [], findings: [finding], passed: finding.passed };
+  const serving = checkServing(metrics, production).map((told) => ({ ...told, passed: true, isWarning: true }));
+  return { verdicts: [], findings: [finding, ...serving], passed: finding.passed };
 }
 
 /**
@@ -86,7 +94,7 @@ function checkOnceMore(
 }
 
 /** The rules that a version was stored under, so that they need not be written down twice. */
-async function storedRules(version: string, source: string, { remote, options }: Workplace): Promise<Rules> {
+async function storedRules(version: string, source: string, { remote, options }: LockedFolder): Promise<Rules> {
   const text = await readText(remote, remotePath(source, RECORD_FILE), options);
   const judged = text === undefined ? null : parseRecord(text, `${source}/${RECORD_FILE}`).judged;
   if (judged) return rulesOf(judged);
@@ -96,7 +104,7 @@ async function storedRules(version: string, source: string, { remote, options }:
   );
 }
 
-async function versionToRollBackTo({ to, input }: RollBackTask, place: Workplace): Promise<string> {
+async function versionToRollBackTo({ to, input }: RollBackTask, place: LockedFolder): Promise<string> {
   const { remote, folder, content } = place;
   const version = to === 'previous' ? await previousVersion(place) : to;
   if (version !== undefined && content.versions.includes(version)) return version;

@@ -10,7 +10,7 @@ import { type Inputs, readDryRun, readInputs, takeInputs } from './inputs.ts';
 import { type Outcome, refusalOf } from './outcome.ts';
 import { publish } from './publish.ts';
 import { summaryMarkdown } from './summary.ts';
-import { PATIENCE } from './workplace.ts';
+import { PATIENCE } from './with-locked-folder.ts';
 
 /**
  * Runs the action: inputs → publishing or roll-back → outputs and summary. Whatever is thrown ends the run red, and so
@@ -29,7 +29,7 @@ export async function run(): Promise<void> {
     const now = () => new Date();
     const inputs = readInputs(env, now());
     const { task } = inputs;
-    if (task.kind === 'check') return await runCheck(inputs, { http, signal: cancel.signal });
+    if (task.kind === 'check') return await runCheck(inputs, { env, http, signal: cancel.signal });
     const outcome = await publish(inputs, task, {
       http,
       env,

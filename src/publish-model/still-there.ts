@@ -10,7 +10,7 @@ export function stillThere(error: unknown, { source }: Pick<PublishTask, 'source
     return error;
   const sentence =
     'artifact' in source
-      ? `Nothing is lost: the model is in this run’s workflow artifact “${source.artifact}”. When the cause is mended, “Re-run failed jobs” publishes it without training again.`
-      : `Nothing is lost: the model is in the folder “${source.unpublished}” on the server. When the cause is mended, the next run publishes it without training again.`;
+      ? `Nothing is lost: the model is in this run’s workflow artifact “${source.artifact}”. When the cause is fixed, “Re-run failed jobs” publishes it without training again.`
+      : `Nothing is lost: the model is in the folder “${source.unpublished}” on the server. When the cause is fixed, the next run publishes it without training again.`;
   return new DiatomError(error.code, `${error.message}\n${sentence}`, { cause: error });
 }

@@ -6,9 +6,9 @@ import { readText } from '../owncloud/read-file.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
 import { type Comparison, parseComparison } from './comparison.ts';
-import { digestText } from './model-dir.ts';
-import { readPublished } from './production.ts';
-import type { Workplace } from './workplace.ts';
+import { textFile } from './local-model.ts';
+import type { LockedFolder } from './locked-folder.ts';
+import { readPublished } from './published-model.ts';
 
 /** A version that is on the server. */
 export interface StoredVersion {
@@ -21,13 +21,13 @@ export interface StoredVersion {
 }
 
 /**
- * Reads what a version says of itself.
+ * Reads what a version says about itself.
  *
  * @param input which names it
  * @throws DiatomError `INPUT` when it is no whole version, `MODEL` when it lacks something
  */
 export async function readStoredVersion(
-  { remote, folder, options }: Workplace,
+  { remote, folder, options }: LockedFolder,
   version: string,
   input: string,
 ): Promise<StoredVersion> {
@@ -48,13 +48,13 @@ export async function readStoredVersion(
       `The version “${source}” at ${remote.rootUrl.host} can’t be put into production: it has no ${weights ? 'list of classes that can be read' : WEIGHTS_FILE}.`,
     );
   }
-  return { classes, metrics, sha256: weights.sha256, files: [...sums, digestText(SUMS_FILE, text)] };
+  return { classes, metrics, sha256: weights.sha256, files: [...sums, textFile(SUMS_FILE, text)] };
 }
 
 /** How a stored version compared with production's in its training; `undefined` when it was not compared. */
 export async function comparisonOf(
   version: string,
-  { remote, folder, options }: Workplace,
+  { remote, folder, options }: LockedFolder,
 ): Promise<Comparison | undefined> {
   const source = `${folder}/${version}`;
   const text = await readText(remote, remotePath(source, COMPARISON_FILE), options);

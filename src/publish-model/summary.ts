@@ -108,7 +108,7 @@ function figuresSection({ model, production }: Pick<Outcome, 'model' | 'producti
   return ['### Figures', note, figuresTable(metrics, production?.metrics)].filter((part) => part !== '').join('\n\n');
 }
 
-/** @param words what there is to say of a class, where the two columns can be compared: then rows that fell are marked */
+/** @param words what there is to say about a class, where the two columns can be compared: then rows that fell are marked */
 function figuresTable(model: Metrics, production: Metrics | undefined, words?: ReadonlyMap<string, string>): string {
   const rows = [
     figuresRow('Accuracy', ({ accuracy, accuracyInterval }) => [accuracy, withInterval(accuracy, accuracyInterval)]),

@@ -1,11 +1,13 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
 import { fetchUnpublished, readUnpublished, removeUnpublished } from '../model/unpublished.ts';
-import { connect, type Remote } from '../owncloud/connect.ts';
+import { connect } from '../owncloud/connect.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { group, info } from '../runner/log.ts';
+import type { Context } from './context.ts';
 import type { Inputs } from './inputs.ts';
-import type { Context, Workplace } from './workplace.ts';
+import type { LockedFolder } from './locked-folder.ts';
 
 /** The account that has stored it, which may be another one than that which publishes. */
 export async function signInToUnpublished(
@@ -46,7 +48,7 @@ interface Published {
 export async function discardUnpublished(
   folder: string,
   { version, files, passed }: Published,
-  place: Workplace,
+  place: LockedFolder,
   signInAgain: () => Promise<Remote>,
 ): Promise<void> {
   const { options } = place;

@@ -1,15 +1,16 @@
 import { DiatomError, messageOf } from '../errors.ts';
 import { RECORD_FILE, SUMS_FILE, uploadingName } from '../model/model-folder.ts';
-import type { Remote } from '../owncloud/connect.ts';
-import { ensureFolder } from '../owncloud/folder.ts';
+import { putVerified, removeTemporary, textContent } from '../owncloud/confirmed-writes.ts';
+import { createFolder } from '../owncloud/ensure-folder.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remoteFolder, remotePath } from '../owncloud/remote-path.ts';
-import { putVerified, removeTemporary, textContent } from '../owncloud/store.ts';
-import { uploadFile } from '../owncloud/upload.ts';
+import { putFile } from '../owncloud/upload.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
-import { digestText, type LocalModel, type ModelFile } from './model-dir.ts';
+import { mapParallel } from '../parallel/map-parallel.ts';
+import { type LocalModel, type ModelFile, textFile } from './local-model.ts';
 import { formatRecord, type VersionRecord } from './version-record.ts';
 
 export interface VersionUpload {
@@ -25,7 +26,7 @@ export interface VersionUpload {
 }
 
 /**
- * Stores a model as a version: every file is verified, SHA256SUMS comes last, and only then does the folder get its name.
+ * Stores a model as a version: every file is verified, and only then does the folder get its name.
  * A version that is there already with the same sums is verified instead, so that a run can be repeated.
  *
  * @returns what the version's folder holds
@@ -36,7 +37,7 @@ export async function uploadVersion(
   { folder, version, model, isThere, record, onProgress }: VersionUpload,
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
-  const files = [...model.files, digestText(SUMS_FILE, model.sums)];
+  const files = [...model.files, textFile(SUMS_FILE, model.sums)];
   const expected = files.map(({ name, sha256, bytes, sha1 }) => ({ name, sha256, stored: { bytes, sha1 } }));
   const target = `${folder}/${version}`;
   if (isThere) {
@@ -51,8 +52,8 @@ export async function uploadVersion(
   }
   const uploading = `${folder}/${uploadingName(version)}`;
   try {
-    await ensureFolder(remote, uploading, options);
-    await storeFiles(remote, uploading, [digestText(RECORD_FILE, formatRecord(record)), ...files], {
+    await createFolder(remote, remoteFolder(uploading), options);
+    await storeFiles(remote, uploading, [textFile(RECORD_FILE, formatRecord(record)), ...files], {
       ...options,
       onProgress,
     });
@@ -71,21 +72,30 @@ export async function uploadVersion(
   return expected;
 }
 
+/** Several small files take as long as one: what takes time is the server’s answer. */
+const CONCURRENCY = 8;
+
 async function storeFiles(
   remote: Remote,
   folder: string,
   files: readonly ModelFile[],
   options: RemoteOptions & Pick<VersionUpload, 'onProgress'>,
 ): Promise<void> {
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  let before = 0;
-  for (const { name, bytes, sha1, content } of files) {
-    if ('text' in content) await putVerified(remote, remotePath(folder, name), textContent(content.text), options);
-    else {
-      const request = { localPath: content.path, folder, name, bytes, sha1 };
-      const onProgress = (done: number) => options.onProgress?.(before + done, total);
-      await uploadFile(remote, request, { ...options, onProgress });
-    }
-    before += bytes;
-  }
+  const total = sumOf(files.map(({ bytes }) => bytes));
+  const sent = new Map<string, number>();
+  const store = async ({ name, bytes, sha1, content }: ModelFile) => {
+    if ('text' in content) return putVerified(remote, remotePath(folder, name), textContent(content.text), options);
+    const onProgress = (done: number) => options.onProgress?.(sumOf([...sent.set(name, done).values()]), total);
+    return putFile(remote, { localPath: content.path, folder, name, bytes, sha1 }, { ...options, onProgress });
+  };
+  const failures: unknown[] = [];
+  // A failure waits for what is under way, so that nothing comes into the folder when it is removed.
+  await mapParallel(files, CONCURRENCY, async (file) => {
+    if (failures.length === 0) await store(file).catch((error: unknown) => failures.push(error));
+  });
+  if (failures.length > 0) throw failures[0];
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

@@ -1,21 +1,21 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { type Metrics, parseMetrics } from '../model/metrics.ts';
 import { METRICS_FILE, PROVENANCE_FILE, RECORD_FILE, SUMS_FILE, timeInName } from '../model/model-folder.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import { lookUpIfThere } from '../owncloud/look-up.ts';
 import { type RemoteOptions, retrying } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
-import { lookUpIfThere } from '../owncloud/remote-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
-import { mapParallel } from '../parallel.ts';
+import { mapParallel } from '../parallel/map-parallel.ts';
 import { parseProvenance } from './model-card.ts';
 import { parseRecord, type VersionRecord } from './version-record.ts';
 
-/** How many versions are read at a time. */
-const CONCURRENCY = 8;
+/** How many versions are read at a time, three files of each. */
+const CONCURRENCY = 3;
 /** What is not read after this time stays unread: the page is not worth holding the folder for longer. Milliseconds. */
 const TIME_LIMIT_MS = 3 * 60_000;
 
-/** What a version says of itself. What is `undefined` is not there, or can't be read. */
+/** What a version says about itself. What is `undefined` is not there, or can't be read. */
 export interface VersionFacts {
   readonly name: string;
   readonly stored: Date | undefined;
@@ -30,7 +30,7 @@ export interface VersionFacts {
 
 /**
  * Reads the few small files that tell about each version: at most three of them, and the date of a fourth where it is
- * needed. One that can't be read is told of, and keeps no other from being read.
+ * needed. One that can't be read is reported, and the others are read anyway.
  *
  * @returns in the order of `versions`
  * @throws DiatomError `CANCELLED` only
@@ -70,9 +70,12 @@ async function readVersion(
       const text = await readText(remote, remotePath(folder, file), options);
       return text === undefined ? undefined : parse(text, file);
     });
-  const record = await parsed(RECORD_FILE, parseRecord);
-  const metrics = await parsed(METRICS_FILE, parseMetrics);
-  const dataset = (await parsed(PROVENANCE_FILE, parseProvenance))?.dataset?.name;
+  const [record, metrics, provenance] = await Promise.all([
+    parsed(RECORD_FILE, parseRecord),
+    parsed(METRICS_FILE, parseMetrics),
+    parsed(PROVENANCE_FILE, parseProvenance),
+  ]);
+  const dataset = provenance?.dataset?.name;
   const named = record?.stored ? new Date(record.stored) : timeInName(name);
   // A version of an older release under a name of its own has its date only here, and a folder of something else none.
   const sums =

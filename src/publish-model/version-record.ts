@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 import { formatGate, parseGate } from '../model/gate.ts';
 import { parseJsonAs } from '../model/parse-json.ts';
+import { PUBLISH_MODEL } from '../schema/publish-model.ts';
 import { type Checks, type Rules, refusalLines } from './checks.ts';
-import type { PublishedModel } from './production.ts';
+import type { PublishedModel } from './published-model.ts';
 
 const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/));
 
@@ -12,9 +13,13 @@ const judgementSchema = z.object({
   reasons: z.array(z.string()),
   gate: z.string(),
   no_worse_than_production: z.boolean(),
+  /** Releases before had neither these two nor `compared`. */
+  margin: z.optional(z.number()),
+  when_unsure: z.optional(z.enum(['promote-if-not-lower', 'wait'])),
   worse_classes: z.enum(['error', 'warn', 'allow']),
   allow_class_change: z.boolean(),
   production: z.nullable(z.string()),
+  compared: z.optional(z.array(z.string())),
 });
 
 const promotionSchema = z.object({ time, by: z.enum(['checks', 'person']), replaced: z.nullable(z.string()) });
@@ -65,9 +70,12 @@ export function judgementOf(
     reasons: refusalLines(checks, production),
     gate: formatGate(rules.gate),
     no_worse_than_production: rules.noWorse,
+    margin: rules.margin,
+    when_unsure: rules.whenUnsure,
     worse_classes: rules.worseClasses,
     allow_class_change: rules.allowClassChange,
     production: production?.version ?? null,
+    compared: checks.findings.filter(({ about }) => about === 'comparison').map(({ sentence }) => sentence),
   };
 }
 
@@ -75,8 +83,10 @@ export function judgementOf(
 export function rulesOf({
   gate,
   no_worse_than_production: noWorse,
+  margin = Number(PUBLISH_MODEL.margin.fallback),
+  when_unsure: whenUnsure = 'promote-if-not-lower',
   worse_classes: worseClasses,
   allow_class_change: allowClassChange,
 }: Judgement): Rules {
-  return { gate: parseGate(gate), noWorse, worseClasses, allowClassChange };
+  return { gate: parseGate(gate), noWorse, margin, whenUnsure, worseClasses, allowClassChange };
 }

@@ -54,7 +54,7 @@ ${macroF1Chart(history)}
 <section>
 <h2 id="versions">Versions</h2>
 ${versionsTable(history)}
-${noteOf('Older versions, not read for this page', unread)}${noteOf('Folders that are no versions', others)}
+${noteOf('Older versions, not read for this page', unread)}${noteOf('Folders that are not versions', others)}
 </section>
 ${recallTable(history)}
 </main>
@@ -68,7 +68,7 @@ function leadOf(history: readonly VersionHistory[], production: InProduction | u
   if (!production) return 'Nothing is in production.';
   const current = history.find(({ isInProduction }) => isInProduction);
   const since = current?.stays.at(-1)?.from ?? production.since;
-  const name = production.version ?? 'a model that is no version';
+  const name = production.version ?? 'a model that is not a version';
   return `In production is ${name}${since ? `, since ${dayText(since)}` : ''}.`;
 }
 
@@ -118,11 +118,14 @@ function fateOf({ record, stays, isInProduction, faults }: VersionHistory): Html
     const goesOn = isInProduction && index === stays.length - 1;
     return html`<p>${stayText(stay, goesOn)}</p>`;
   });
+  const compared = (judged?.compared ?? [])
+    .filter((sentence) => !judged?.reasons.includes(sentence))
+    .map((sentence) => html`<p class="soft">${sentence}</p>`);
   const reasons = [
     ...(judged?.reasons ?? []),
     ...faults.map((fault) => `The version can’t be read whole: ${fault}`),
   ].map((reason) => html`<li>${reason}</li>`);
-  return html`${badges}${times}${reasons.length > 0 ? html`<ul>${reasons}</ul>` : html``}`;
+  return html`${badges}${times}${reasons.length > 0 ? html`<ul>${reasons}</ul>` : html``}${compared}`;
 }
 
 function badge(kind: 'now' | 'was' | 'refused' | 'other', text: string): Html {

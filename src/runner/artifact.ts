@@ -30,7 +30,7 @@ export type ArtifactResult =
 
 /**
  * Uploads files as a workflow artifact. Where there is no artifact service (a terminal, GitHub Enterprise Server, a
- * network that blocks it) that is a warning: the files are in the workspace all the same.
+ * network that blocks it) that is a warning: the files are in the workspace anyway.
  *
  * @param files absolute paths below `root`
  * @returns whether the artifact is there
@@ -57,7 +57,7 @@ export async function uploadFileArtifact(path: string): Promise<boolean> {
 }
 
 /**
- * Uploads files as a workflow artifact, and again when that fails, whatever the cause: GitHub counts its quota anew
+ * Uploads files as a workflow artifact, and again when that fails, whatever the cause: GitHub counts its quota again
  * from time to time. A later try has another name, as GitHub takes none twice, however far the try before has come.
  */
 export async function uploadPatiently(artifact: Artifact, { waitsMs, limitMs }: Patience): Promise<ArtifactResult> {

@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync, truncateSync } from 'node:fs';
-import { diskFailure } from '../disk-failure.ts';
 import { messageOf } from '../errors.ts';
+import { diskFailure } from '../files/disk-failure.ts';
 
 /**
  * Appends to a file by which a step tells the runner something. What can be written by half only (a full disk) is taken

@@ -5,7 +5,7 @@ import { info } from './log.ts';
  * Downloads a workflow artifact of this run, the newest of its name, and unpacks it.
  *
  * @param folder where its files go
- * @throws DiatomError `INPUT` when it can't be had
+ * @throws DiatomError `INPUT` when it can't be downloaded
  */
 export async function downloadArtifact(name: string, folder: string): Promise<void> {
   try {
@@ -22,7 +22,7 @@ export async function downloadArtifact(name: string, folder: string): Promise<vo
   } catch (error) {
     throw new DiatomError(
       'INPUT',
-      `Input artifact-name: the artifact “${name}” can’t be had: ${messageOf(error)} It has to be one of this workflow run, and not expired.`,
+      `Input artifact-name: the artifact “${name}” can’t be downloaded: ${messageOf(error)} It has to be one of this workflow run, and not expired.`,
       { cause: error },
     );
   }

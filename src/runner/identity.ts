@@ -2,7 +2,7 @@ import { getIDToken } from '@actions/core';
 import * as z from 'zod/mini';
 import { messageOf, unlessCancelled } from '../errors.ts';
 
-/** What GitHub says of this job to others that trust it (OIDC); no secret. */
+/** What GitHub says about this job to others that trust it (OIDC); no secret. */
 export type Identity = { readonly subject: string; readonly audience: string } | { readonly refusal: string };
 
 const claims = z.object({ sub: z.string(), aud: z.string() });

@@ -42,7 +42,7 @@ export interface SettingsRecord {
 }
 
 /**
- * What the settings say of inputs that change a result; `undefined` without settings. What an input says itself is not
+ * What the settings say about inputs that change a result; `undefined` without settings. What an input says itself is not
  * in it: what stands in a file of the repository is no secret, and an input may be one.
  */
 export function settingsRecord(names: readonly string[]): SettingsRecord | undefined {

@@ -2,7 +2,7 @@ import { parseNTest } from '../dataset/n-test.ts';
 
 /** What contradicts itself although each value is fine. */
 export interface Clash {
-  /** The input that it is said of, and where. */
+  /** The input that it is about, and where. */
   readonly input: string;
   /** Follows the input’s name. */
   readonly sentence: string;
@@ -69,5 +69,30 @@ export function serverClashes(value: ValueOf): Clash[] {
   if (value('runner-token') !== '' && value('app-id') !== '') {
     clashes.push({ input: 'runner-token', sentence: 'is set, and so is app-id: one of them is enough, best the App.' });
   }
+  for (const input of ['max-price', 'monthly-budget']) {
+    if (value(input) === '' || value('driver') !== 'local') continue;
+    clashes.push({ input, sentence: 'is for servers that are started, and driver is local: leave it out.' });
+  }
+  if (value('gpu') !== '') clashes.push(...gpuClashes(value));
   return clashes;
+}
+
+/** Where a server with that GPU is not chosen among EC2’s types. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  openstack: 'flavors differ from cloud to cloud: name those with that GPU in openstack-flavors',
+  slurm: 'partitions differ from cluster to cluster: ask for that GPU with slurm-gres, such as gpu:a100:1',
+};
+
+function gpuClashes(value: ValueOf): Clash[] {
+  const driver = value('driver');
+  if (driver !== 'ec2') {
+    const instead = INSTEAD[driver] ?? `${driver} takes the machine that is there: leave gpu out`;
+    return [{ input: 'gpu', sentence: `is for ec2, and driver is ${driver}: ${instead}.` }];
+  }
+  const against = [
+    value('ec2-instance-types') === '' ? '' : 'ec2-instance-types, which chooses, too: set one of them',
+    value('ec2-mode') === 'existing' ? 'ec2-mode: existing, where the instance is there: leave gpu out' : '',
+    value('runner-architecture') === 'arm64' ? 'runner-architecture: arm64: all that it chooses from are x64' : '',
+  ].find((text) => text !== '');
+  return against === undefined ? [] : [{ input: 'gpu', sentence: `does not go with ${against}.` }];
 }

@@ -1,13 +1,19 @@
 import { isNewEnough } from '../github/runner-software.ts';
-import { PART, sha256 } from './common.ts';
+import { folder, OWNCLOUD, PART, sha256 } from './common.ts';
+import { GPU_FORM, typesFor } from './gpus.ts';
 import { decimal, ofRun, secret, text, whole, words } from './kinds.ts';
 
 /** Five days: no job on a self-hosted runner may take longer. */
 const MAX_HOURS = 120;
 const MAX_MINUTES = 24 * 60;
+const MAX_ANSWER_SECONDS = 3_600;
 
 /** EC2’s own limits: 64 TiB for a gp3 volume (EBS user guide, “General Purpose SSD volumes”). */
 const MAX_DISK_GB = 65_536;
+
+/** What begins with “-” would be taken for an option, also after a comma. */
+const NO_OPTION = /^(?!\s*-)(?!.*[,\r\n]\s*-)[^\0]*$/;
+const CREDENTIAL = /^[\w-]{1,64}$/;
 
 const COMMAS = { list: ', ' };
 const LINES = { list: '\n' };
@@ -33,6 +39,25 @@ const ec2 = {
   'ec2-tags': text({ form: 'pairs' }),
 };
 
+const openstack = {
+  'openstack-auth-url': text({
+    pattern: /^https?:\/\/[^\s?#@]+\/v3\/?$/,
+    allowed: 'an address that ends in /v3, such as https://keystone.example.org:5000/v3',
+  }),
+  'openstack-region': text(),
+  'openstack-credential-id': text({ pattern: CREDENTIAL, allowed: 'the id of an application credential' }),
+  'openstack-credential-secret': secret('OPENSTACK_SECRET'),
+  'openstack-delete-id': text({ pattern: CREDENTIAL, allowed: 'the id of an application credential' }),
+  'openstack-delete-secret': secret('OPENSTACK_DELETE_SECRET'),
+  'openstack-image': text({ pattern: NO_OPTION, allowed: 'a name or an id' }),
+  'openstack-flavors': text({ pattern: NO_OPTION, allowed: 'names such as gpu.a100, gpu.t4', form: COMMAS }),
+  'openstack-zones': text({ pattern: NO_OPTION, allowed: 'availability zones such as nova', form: COMMAS }),
+  'openstack-network': text({ pattern: NO_OPTION, allowed: 'a name or an id' }),
+  'openstack-security-groups': text({ pattern: NO_OPTION, allowed: 'names or ids', form: COMMAS }),
+  'openstack-key-name': text({ pattern: NO_OPTION, allowed: 'the name of a key pair' }),
+  'openstack-disk-gb': whole(1, MAX_DISK_GB),
+};
+
 /** Of Slurm’s texts none begins with “-”: sbatch would take it for another option. */
 const slurm = {
   'slurm-partition': text({ pattern: /^[\w.,+][\w.,+-]*$/, allowed: 'a partition such as gpu (sinfo lists them)' }),
@@ -56,14 +81,20 @@ const slurm = {
 export const GPU_SERVER = {
   ...PART,
   mode: ofRun(words(['start', 'stop', 'status', 'reap'])),
-  driver: words(['local', 'command', 'ec2', 'slurm']),
+  driver: words(['local', 'command', 'ec2', 'openstack', 'slurm']),
   key: ofRun(text()),
+  gpu: text({ accepts: (value) => typesFor(value).length > 0, allowed: GPU_FORM }),
   'max-hours': decimal(MAX_HOURS, '12'),
   'lifetime-hours': decimal(MAX_HOURS),
   'price-per-hour': decimal(10_000),
+  'max-price': decimal(99_999),
+  'monthly-budget': decimal(99_999),
+  ...OWNCLOUD,
+  'owncloud-folder': folder(),
   currency: text({ fallback: 'EUR', pattern: /^(?:[A-Za-z]{1,10}|\p{Sc})$/u, allowed: 'a currency such as EUR or €' }),
   'start-timeout-minutes': decimal(MAX_MINUTES, '30'),
   'stop-timeout-minutes': decimal(MAX_MINUTES, '15'),
+  'answer-timeout-seconds': decimal(MAX_ANSWER_SECONDS, '120'),
   'pick-up-minutes': decimal(MAX_MINUTES, '15'),
   // Its default is in action.yml: only there it can be an expression.
   'github-token': ofRun(text()),
@@ -97,10 +128,15 @@ export const GPU_SERVER = {
     allowed: 'a name or an address such as login.cluster.example.org',
   }),
   'ssh-port': whole(1, 65_535, '22'),
+  'ssh-jump': text({
+    pattern: /^([A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][\w.-]*(:\d{1,5})?$/,
+    allowed: 'a machine such as login.example.org or me@login.example.org:2222',
+  }),
   'ssh-user': text({ pattern: /^[A-Za-z0-9_][\w.@-]*$/, allowed: 'a user name' }),
   'ssh-key': secret('SSH_KEY'),
   'ssh-known-hosts': text({ form: LINES }),
   'aws-sign-in': ofRun(words(['success', 'failure', 'cancelled', 'skipped'])),
   ...ec2,
+  ...openstack,
   ...slurm,
 };

@@ -104,6 +104,17 @@ export function decimal(max: number, fallback = ''): Kind & { readonly max: numb
   };
 }
 
+/** A part of 1, and not percent. */
+export function share(max: number, fallback: string): Kind {
+  return {
+    fallback,
+    giver: 'settings',
+    allowed: `a number from 0 to ${max}, such as ${fallback} for ${100 * Number(fallback)} percentage points`,
+    accepts: (value) => /^[01]?(\.\d{1,6})?$/.test(value) && value !== '' && Number(value) <= max,
+    json: { type: 'number', minimum: 0, maximum: max },
+  };
+}
+
 /** The same, given by whoever starts a run or by another step: no settings file has it. */
 export function ofRun<Some extends Kind>(kind: Some): Some {
   return { ...kind, giver: 'run' };

@@ -1,5 +1,5 @@
 import { DiatomError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../text/nearest.ts';
 import type { Inputs } from './kinds.ts';
 import { readYaml, textOf } from './yaml-map.ts';
 
@@ -15,15 +15,15 @@ export function readPart(text: string, inputs: Inputs): Map<string, string> {
   const faults = [...yaml.faults];
   const pairs = yaml.pairsOf(yaml.root);
   if (faults.length === 0 && pairs === undefined) {
-    faults.push({ ...yaml.placeOf(yaml.root), sentence: 'this is no map from names of inputs to values.' });
+    faults.push({ ...yaml.placeOf(yaml.root), sentence: 'this is not a map from names of inputs to values.' });
   }
   const values = new Map<string, string>();
-  for (const { key, keyPlace, value, valuePlace } of pairs ?? []) {
+  for (const { key, keyPlace, value, valuePlace } of (yaml.isLost ? undefined : pairs) ?? []) {
     const kind = inputs[key];
     if (kind === undefined) {
       faults.push({
         ...keyPlace,
-        sentence: `there is no input ${key}. Did you mean ${nearest(key, Object.keys(inputs))}?`,
+        sentence: `there is no input ${key}.${didYouMean(key, Object.keys(inputs))}`,
       });
     } else if (typeof kind.giver === 'object') {
       faults.push({ ...keyPlace, sentence: `${key} is a secret: give it as the input ${key}, from a secret.` });

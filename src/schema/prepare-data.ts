@@ -1,4 +1,5 @@
 import { N_TEST_ALLOWED, parseNTest } from '../dataset/n-test.ts';
+import { DEFAULT_ENDINGS } from '../image/formats.ts';
 import { folder, OWNCLOUD, PART, safeName } from './common.ts';
 import { ofRun, text, truth, whole, without, words } from './kinds.ts';
 
@@ -27,7 +28,7 @@ export const PREPARE_DATA = {
   'label-conflicts': words(['error', 'warn'], 'error'),
   'near-duplicates': words(['report', 'together', 'off'], 'report'),
   'image-extensions': text({
-    fallback: 'jpg, jpeg, png, bmp, gif, tif, tiff, webp',
+    fallback: DEFAULT_ENDINGS.join(', '),
     accepts: (value) => value.split(/[\s,]+/).every((ending) => /^(\.?[A-Za-z0-9]+)?$/.test(ending)),
     allowed: 'endings of file names separated by commas or spaces, such as jpg, png',
     form: { list: ', ' },

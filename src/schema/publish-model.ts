@@ -1,6 +1,6 @@
 import { parseGate } from '../model/gate.ts';
 import { folder, OWNCLOUD, PART, safeName } from './common.ts';
-import { ofRun, secret, text, truth, whole, without, words } from './kinds.ts';
+import { ofRun, secret, share, text, truth, whole, without, words } from './kinds.ts';
 
 /** The inputs of publish-model. */
 export const PUBLISH_MODEL = {
@@ -24,6 +24,8 @@ export const PUBLISH_MODEL = {
     form: { list: '\n' },
   }),
   'no-worse-than-production': truth('true'),
+  margin: share(0.5, '0.02'),
+  'when-unsure': words(['promote-if-not-lower', 'wait'], 'promote-if-not-lower'),
   'worse-classes': words(['error', 'warn', 'allow'], 'error'),
   'allow-class-change': truth('false'),
   promote: truth('true'),
@@ -32,6 +34,10 @@ export const PUBLISH_MODEL = {
   'check-again': ofRun(words(['as-stored', 'anew'])),
   'judge-version': ofRun(text()),
   'keep-versions': whole(1, 1_000_000),
+  author: text(),
+  contact: text(),
+  license: text({ pattern: /^[A-Za-z0-9][A-Za-z0-9.+-]*$/, allowed: 'an SPDX identifier such as CC-BY-4.0, MIT' }),
+  citation: text({ form: { list: '\n' } }),
   'dry-run': ofRun(truth('false')),
   check: ofRun(truth('false')),
   // Its default is in action.yml: only there it can be an expression.

@@ -1,4 +1,4 @@
-import { BESIDES, JOB } from './besides.ts';
+import { BESIDE_INPUTS, JOB } from './beside-inputs.ts';
 import { BUILD_IMAGE } from './build-image.ts';
 import { folder, OWNCLOUD } from './common.ts';
 import { GPU_SERVER } from './gpu-server.ts';
@@ -29,7 +29,7 @@ export type Section = ReadonlyMap<string, { readonly input: string; readonly kin
 /** Those sections by their keys. */
 export const SECTIONS = {
   owncloud: sectionOf({ ...OWNCLOUD, 'owncloud-folder': folder() }, (input) => input.replace('owncloud-', '')),
-  data: sectionOf({ ...PREPARE_DATA, ...BESIDES['prepare-data'] }, (input) =>
+  data: sectionOf({ ...PREPARE_DATA, ...BESIDE_INPUTS['prepare-data'] }, (input) =>
     input === 'file-list' ? 'files' : input === 'job-timeout-minutes' ? 'timeout-minutes' : ofStage(input),
   ),
   image: sectionOf({ ...BUILD_IMAGE, ...JOB }, (input) =>
@@ -37,9 +37,9 @@ export const SECTIONS = {
       ? 'timeout-minutes'
       : input.replace(/^(registry|image)-(?=username|password|name)/, ''),
   ),
-  train: sectionOf(TRAIN_MODEL, ofStage),
-  'gpu-server': sectionOf({ ...GPU_SERVER, ...BESIDES['gpu-server'] }, (input) => input),
-  publish: sectionOf({ ...PUBLISH_MODEL, ...BESIDES['publish-model'] }, (input) =>
+  train: sectionOf({ ...TRAIN_MODEL, ...BESIDE_INPUTS['train-model'] }, ofStage),
+  'gpu-server': sectionOf({ ...GPU_SERVER, ...BESIDE_INPUTS['gpu-server'] }, ofStage),
+  publish: sectionOf({ ...PUBLISH_MODEL, ...BESIDE_INPUTS['publish-model'] }, (input) =>
     input === 'job-timeout-minutes' ? 'timeout-minutes' : ofStage(input)?.replace('models-', ''),
   ),
 } as const satisfies Readonly<Record<SectionName, Section>>;
@@ -54,6 +54,11 @@ export const FILE_DEFAULTS: Readonly<Partial<Record<SectionName, Readonly<Record
   // An hour less than a GPU server lives at the most (max-hours), so that what was trained can be saved.
   train: { 'timeout-minutes': '660' },
 };
+
+/** What is built when nobody says otherwise: a workflow reads it, which knows no schema. */
+export const IMAGE_DEFAULTS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(BUILD_IMAGE).flatMap(([input, { fallback }]) => (fallback === '' ? [] : [[input, fallback]])),
+);
 
 /** What the section `owncloud` says already, no other section says again. */
 function ofStage(input: string): string | undefined {

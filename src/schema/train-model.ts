@@ -33,6 +33,13 @@ export const TRAIN_MODEL = {
     accepts: (value) => Number(value) > 0 && Number(value) <= MAX_MINUTES,
     allowed: `a number above 0 and up to ${MAX_MINUTES}`,
   }),
+  'checkpoint-minutes': text({
+    fallback: '30',
+    pattern: /^\d{1,4}(\.\d{1,3})?$/,
+    accepts: (value) => Number(value) <= MAX_MINUTES,
+    allowed: `a number from 0 to ${MAX_MINUTES}`,
+  }),
+  'checkpoint-folder': text({ pattern: /^~?\/./, allowed: 'a path that begins with / or ~/' }),
   'artifact-name': safeName('model'),
   'keep-unpublished': truth('false'),
   key: ofRun(text()),

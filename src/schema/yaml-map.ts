@@ -1,16 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { Kind } from './kinds.ts';
-
-/** From 1, as editors count. */
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-}
-
-/** What is wrong, and where. */
-export interface Fault extends Place {
-  readonly sentence: string;
-}
+import { placeAt, yamlFaults } from './yaml-faults.ts';
+import type { Fault, Place } from './yaml-place.ts';
 
 /** A value of the file, which its owner reads as far as it needs. */
 export type Value = Node | null;
@@ -27,27 +18,25 @@ export interface YamlText {
   readonly root: Value;
   /** Of the syntax. */
   readonly faults: readonly Fault[];
-  /** The pairs of a map; `undefined` for what is none. */
+  /** The syntax is so wrong that nobody knows what the rest means. */
+  readonly isLost: boolean;
+  /** The pairs of a map; `undefined` for what is not a map. */
   pairsOf(value: Value): Pair[] | undefined;
   placeOf(value: Value): Place;
+  /** A value as JavaScript has it. */
+  plain(value: Node): unknown;
 }
 
 export function readYaml(text: string): YamlText {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
-  const at = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
-  const placeOf = (value: Value) => at(value?.range?.[0] ?? 0);
+  const placeOf = (value: Value) => placeAt(lines, value?.range?.[0] ?? 0);
   const resolve = (value: Value): Value => (isAlias(value) ? (value.resolve(document) ?? null) : value);
   return {
     root: resolve(document.contents),
-    faults: document.errors.map(({ message, pos }) => ({
-      ...at(pos[0]),
-      sentence: `this is not YAML as it has to be: ${message.trim().replace(/\.?$/, '.')}`,
-    })),
+    ...yamlFaults(document, lines, text),
     placeOf,
+    plain: (value) => value.toJS(document),
     pairsOf(value) {
       const map = resolve(value);
       if (!isMap(map)) return undefined;
@@ -68,28 +57,48 @@ export function isNode(value: unknown): value is Node {
   return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value);
 }
 
+/** Why a value is not one that an input can have. */
+export interface NoText {
+  /** Follows the key’s name. */
+  readonly found: string;
+  /** The part of the value that is wrong, where it is not all of it. */
+  readonly part?: Node | undefined;
+}
+
 /** The text of a value as an input has it; or what it is instead. */
-export function textOf(value: Value, form: Kind['form']): { readonly text: string } | { readonly found: string } {
+export function textOf(value: Value, form: Kind['form']): { readonly text: string } | NoText {
   if (value === null || (isScalar(value) && value.value === null)) {
     return { found: 'has no value: write one behind it (two quotation marks for nothing), or take the line out' };
   }
   if (isScalar(value)) return { text: scalarText(value.value, value.source) };
   if (isSeq(value) && typeof form === 'object') return joined(value.items, form.list);
-  if (isMap(value) && form === 'pairs') {
-    const lines = value.items.map((pair) => {
-      const [name, found] = [isScalar(pair.key) ? String(pair.key.value) : '', pair.value];
-      const content = isScalar(found) ? scalarText(found.value ?? '', found.source) : undefined;
-      return content === undefined || content.includes('\n') ? undefined : `${name}=${content}`;
-    });
-    if (lines.includes(undefined)) return { found: 'holds something that is no text of one line' };
-    return { text: lines.join('\n') };
-  }
+  if (isMap(value) && form === 'pairs') return linesOf(value.items);
   return { found: isSeq(value) ? 'is a list' : 'is a map' };
 }
 
-function joined(items: readonly unknown[], separator: string): { text: string } | { found: string } {
+function linesOf(items: readonly { readonly key: unknown; readonly value: unknown }[]): { text: string } | NoText {
+  const lines: string[] = [];
+  for (const { key, value } of items) {
+    const name = isScalar(key) ? String(key.value) : '';
+    const part = isScalar(key) ? { part: key } : {};
+    if (!isScalar(value) || value.value === null) {
+      return {
+        found: `has for ${name} ${isNode(value) && !isScalar(value) ? 'something that is not a text' : 'no value'}`,
+        ...part,
+      };
+    }
+    const content = scalarText(value.value, value.source);
+    if (content.includes('\n')) return { found: `has for ${name} a text of several lines`, ...part };
+    lines.push(`${name}=${content}`);
+  }
+  return { text: lines.join('\n') };
+}
+
+function joined(items: readonly unknown[], separator: string): { text: string } | NoText {
   const texts = items.map((item) => (isScalar(item) ? scalarText(item.value, item.source) : undefined));
-  if (texts.includes(undefined)) return { found: 'holds something that is no text' };
+  const wrong = items[texts.indexOf(undefined)];
+  if (texts.includes(undefined))
+    return { found: 'holds something that is not a text', ...(isNode(wrong) ? { part: wrong } : {}) };
   return { text: texts.join(separator) };
 }
 

@@ -1,7 +1,8 @@
 import { isSeq } from 'yaml';
-import { parseFileList } from '../dataset/file-list.ts';
+import { LINK_USER, parseFileList } from '../dataset/file-list.ts';
 import { messageOf } from '../errors.ts';
-import { type Fault, isNode, type Pair, textOf, type YamlText } from '../schema/yaml-map.ts';
+import { isNode, type Pair, textOf, type YamlText } from '../schema/yaml-map.ts';
+import type { Fault } from '../schema/yaml-place.ts';
 import { secretName, whyNoSecret } from './secrets.ts';
 
 /** What `files` of the section `data` says, as inputs of the action; neither for a secret. */
@@ -18,28 +19,31 @@ export interface FilesOptions {
   readonly readList?: ((path: string) => Uint8Array | undefined) | undefined;
 }
 
+const ALLOWED =
+  'allowed is “secret FILE_LIST”, the path of a CSV or JSON file in the repository, or the list itself, each entry of which begins with “- file_url:”.';
+
 /** Reads `files`: the list itself, the path of one, or the name of the secret. */
 export function readFiles(pair: Pair, yaml: YamlText, options: FilesOptions): { files: Files; faults: Fault[] } {
+  // What a list with faults of syntax says, nobody knows.
+  if (isSeq(pair.value) && yaml.faults.length > 0) return { files: {}, faults: [] };
   if (isSeq(pair.value)) {
     const items = pair.value.items.map((item) => yaml.placeOf(isNode(item) ? item : null));
-    const text = JSON.stringify(pair.value.toJSON());
+    const text = JSON.stringify(yaml.plain(pair.value));
     return { files: { 'file-list': text }, faults: faultsOfList(text, 'data.files', pair, items, options) };
   }
   const found = textOf(pair.value, undefined);
   const at = (sentence: string): Fault[] => [{ ...pair.valuePlace, sentence: `data.files: ${sentence}` }];
-  if ('found' in found) return { files: {}, faults: at(`${found.found}.`) };
+  if ('found' in found) return { files: {}, faults: at(`${found.found}; ${ALLOWED}`) };
   if (secretName(found.text) !== undefined) {
     const why = whyNoSecret(found.text, 'FILE_LIST', options.inWorkflow);
     return { files: {}, faults: why === undefined ? [] : at(why) };
   }
   const path = found.text;
+  if (/\$\{\{|^\W*(secrets?\W+)?FILE_LIST\W*$/i.test(path)) {
+    return { files: {}, faults: at(whyNoSecret(path, 'FILE_LIST', options.inWorkflow) ?? ALLOWED) };
+  }
   if (path === '' || path.includes('\n') || /:\/\//.test(path)) {
-    return {
-      files: {},
-      faults: at(
-        'allowed is “secret FILE_LIST”, the path of a CSV or JSON file in the repository, or the list itself.',
-      ),
-    };
+    return { files: {}, faults: at(ALLOWED) };
   }
   const content = options.readList?.(path);
   if (options.readList !== undefined && content === undefined) {
@@ -60,16 +64,10 @@ function faultsOfList(
   const placeOf = (entry: number) => items[entry - 1] ?? pair.valuePlace;
   try {
     const list = parseFileList(text, where);
-    return list.flatMap(({ fileUrl }, index) =>
-      isPublic && hasToken(new URL(fileUrl))
-        ? [
-            {
-              ...placeOf(index + 1),
-              sentence: `data.files, entry ${index + 1}: the link opens its files to everybody who has it, and this repository is public. Put the list into the secret FILE_LIST, and write “files: secret FILE_LIST”.`,
-            },
-          ]
-        : [],
-    );
+    return list.flatMap(({ fileUrl }, index) => {
+      const why = whyNotHere(new URL(fileUrl), isPublic);
+      return why === undefined ? [] : [{ ...placeOf(index + 1), sentence: `data.files, entry ${index + 1}: ${why}` }];
+    });
   } catch (error) {
     const [head = '', ...lines] = messageOf(error).split('\n- ');
     return (lines.length === 0 ? [head] : lines).map((line) => ({
@@ -77,6 +75,16 @@ function faultsOfList(
       sentence: `data.files: ${line}`,
     }));
   }
+}
+
+/** Why an address can't stand in the repository; `undefined` when it can. */
+function whyNotHere(url: URL, isPublic: boolean): string | undefined {
+  const into = 'Put the list into the secret FILE_LIST, and write “files: secret FILE_LIST”';
+  if (url.username === LINK_USER && url.password !== '') {
+    return `it has a password, and the repository is no place for one. ${into}; if this was pushed, change the password: it is known.`;
+  }
+  if (!isPublic || !hasToken(url)) return undefined;
+  return `the link opens its files to everybody who has it, and this repository is public. ${into}.`;
 }
 
 /** Whether whoever has the address has the file: a share link, a signed address, a password in it. */

@@ -1,13 +1,14 @@
 import { isScalar, parseDocument, Scalar, visit } from 'yaml';
-import { jsonOf } from '../json.ts';
 import { PARTS, SECTION_NAMES, SECTIONS } from '../schema/sections.ts';
+import { jsonOf } from '../text/json.ts';
 
 /** Variables of a repository whose names don’t follow from a key’s: where each belongs in the settings file. */
-const RENAMED: Readonly<Record<string, string>> = {
+export const RENAMED: Readonly<Record<string, string>> = {
   OWNCLOUD_URL: 'owncloud.url',
   OWNCLOUD_USERNAME: 'owncloud.username',
   OWNCLOUD_FOLDER: 'owncloud.folder',
   DATA_ARTIFACT_NAME: 'data.artifact-name',
+  PREPARE_CACHE: 'data.cache',
   PREPARE_TIMEOUT_MINUTES: 'data.timeout-minutes',
   REGISTRY_USERNAME: 'image.username',
   IMAGE_NAME: 'image.name',
@@ -15,6 +16,7 @@ const RENAMED: Readonly<Record<string, string>> = {
   BUILD_CACHE: 'image.cache',
   BUILD_TIMEOUT_MINUTES: 'image.timeout-minutes',
   TRAIN_ENV: 'train.env',
+  TRAIN_NETWORK: 'train.network',
   TRAIN_TIMEOUT_MINUTES: 'train.timeout-minutes',
   MODEL_ARTIFACT_NAME: 'train.artifact-name',
   RUNNER_APP_ID: 'gpu-server.app-id',
@@ -30,7 +32,7 @@ const RENAMED: Readonly<Record<string, string>> = {
  * For a repository that still has the variables of before: the lines that say the same in a settings file.
  *
  * @param variables all variables of the repository, as JSON; they are no secrets
- * @returns `''` when there is none of them
+ * @returns `''` when none of them is set
  */
 export function linesInstead(variables: string, path: string): string {
   const found = Object.entries(objectOf(variables)).flatMap(([name, value]) => {

@@ -1,20 +1,23 @@
+import { decodeText } from '../dataset/decode-text.ts';
 import { DiatomError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
-import type { Kind } from '../schema/kinds.ts';
 import {
   FILE_DEFAULTS,
+  IMAGE_DEFAULTS,
   type PartName,
-  SECTION_NAMES,
   SECTIONS,
   type Section,
   type SectionName,
 } from '../schema/sections.ts';
-import { type Fault, type Pair, type Place, readYaml, textOf, type Value, type YamlText } from '../schema/yaml-map.ts';
-import { clashesOf } from './clashes.ts';
+import { type Pair, readYaml, textOf, type Value, type YamlText } from '../schema/yaml-map.ts';
+import type { Fault, Place } from '../schema/yaml-place.ts';
+import { clashesOf } from './file-clashes.ts';
+import { type Runners, readRunners } from './job-runners.ts';
 import { type FilesOptions, readFiles } from './list-of-files.ts';
-import { type Runners, readRunners } from './runners.ts';
-import { secretName, whyNoSecret } from './secrets.ts';
+import { secretName } from './secrets.ts';
+import type { Sections, SectionValues } from './section-values.ts';
+import { sectionsOf } from './top.ts';
 import { unknownKey } from './unknown-key.ts';
+import { whyWrong } from './why-wrong.ts';
 
 export interface SettingsOptions extends FilesOptions {
   /** How errors name the file. */
@@ -22,16 +25,6 @@ export interface SettingsOptions extends FilesOptions {
   /** The commit of the file; `undefined` where nobody knows it. */
   readonly commit?: string | undefined;
 }
-
-/** What stands in one section: values of inputs, and where each stands. */
-export interface SectionValues {
-  readonly inputs: ReadonlyMap<string, string>;
-  /** Names of secrets by the input that they belong to. */
-  readonly secrets: ReadonlyMap<string, string>;
-  readonly places: ReadonlyMap<string, Place & { readonly key: string }>;
-}
-
-export type Sections = Readonly<Record<SectionName, SectionValues>>;
 
 /** A settings file, checked. */
 export interface Settings {
@@ -49,9 +42,9 @@ export interface Settings {
  */
 export function readSettings(text: string, options: SettingsOptions): Settings {
   const yaml = readYaml(text);
-  const faults: Fault[] = [...yaml.faults];
-  const found = sectionsOf(yaml, faults);
-  const section = (name: SectionName) => readSection(name, found.get(name), yaml, options, faults);
+  if (yaml.isLost) throw refused(yaml.faults, options.where);
+  const { sections, faults } = sectionsOf(yaml);
+  const section = (name: SectionName) => readSection(name, sections.get(name), yaml, options, faults);
   const all: Sections = {
     owncloud: section('owncloud'),
     data: section('data'),
@@ -60,9 +53,12 @@ export function readSettings(text: string, options: SettingsOptions): Settings {
     'gpu-server': section('gpu-server'),
     publish: section('publish'),
   };
-  const { runners, faults: wrongRunners } = readRunners(found.get('runners')?.value, yaml);
+  const { runners, faults: wrongRunners } = readRunners(sections.get('runners')?.value, yaml);
   faults.push(...wrongRunners, ...clashesOf(all));
-  refuse(faults, options.where);
+  // What is not YAML spoils its line: whatever else is said about it misleads.
+  const spoilt = new Set(yaml.faults.map(({ line }) => line));
+  const wrong = [...yaml.faults, ...faults.filter(({ line }) => !spoilt.has(line))];
+  if (wrong.length > 0) throw refused(wrong, options.where);
   return {
     parts: partsOf(all, options.commit),
     runners,
@@ -71,30 +67,24 @@ export function readSettings(text: string, options: SettingsOptions): Settings {
 }
 
 /** The one form in which a settings file is refused. */
-export function refuse(faults: readonly Fault[], where: string): void {
-  if (faults.length === 0) return;
+export function refused(faults: readonly Fault[], where: string): DiatomError {
   const sorted = [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
   const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
   const lines = sorted.map(({ line, column, sentence }) => `${where}:${line}:${column}: ${sentence}`);
-  throw new DiatomError('INPUT', [`The settings (${where}) have ${count}:`, ...lines].join('\n- '));
+  return new DiatomError('INPUT', [`The settings (${where}) have ${count}:`, ...lines].join('\n- '));
 }
 
-function sectionsOf(yaml: YamlText, faults: Fault[]): Map<string, Pair> {
-  const pairs = yaml.pairsOf(yaml.root);
-  const sections = new Map<string, Pair>();
-  if (pairs === undefined && faults.length === 0) {
-    faults.push({ line: 1, column: 1, sentence: `there is no section. Allowed are ${SECTION_NAMES.join(', ')}.` });
-  }
-  for (const pair of pairs ?? []) {
-    const { key, keyPlace, value, valuePlace } = pair;
-    if (!SECTION_NAMES.includes(key)) {
-      const sentence = `there is no section ${key}. Did you mean ${nearest(key, SECTION_NAMES)}? Allowed are ${SECTION_NAMES.join(', ')}.`;
-      faults.push({ ...keyPlace, sentence });
-    } else if (yaml.pairsOf(value) === undefined) {
-      faults.push({ ...valuePlace, sentence: `${key} has to be a map: keys with values, below it and indented.` });
-    } else sections.set(key, pair);
-  }
-  return sections;
+/**
+ * The text of a settings file, as an editor has saved it.
+ *
+ * @throws DiatomError `INPUT` when it is saved in an encoding that nobody can know
+ */
+export function fileText(bytes: Uint8Array, where: string): string {
+  const decoded = decodeText(bytes);
+  if ('text' in decoded) return decoded.text;
+  const sentence =
+    'this line has bytes that are not text in UTF-8 (“ü” saved as “ANSI”, say): save the file again with the encoding UTF-8.';
+  throw refused([{ line: decoded.wrongLine, column: 1, sentence }], where);
 }
 
 function readSection(
@@ -124,9 +114,14 @@ function readSection(
       continue;
     }
     const found = textOf(value, kind.form);
-    const why = 'found' in found ? `${found.found}; allowed is ${kind.allowed}.` : whyWrong(found.text, kind, options);
-    if (why !== undefined) faults.push({ ...valuePlace, sentence: `${name}.${key}: ${why}` });
-    else if ('text' in found) {
+    const wrong =
+      'found' in found
+        ? { why: `${found.found}; allowed is ${kind.allowed}.`, part: found.part }
+        : whyWrong(found.text, value, kind, options);
+    if (wrong !== undefined) {
+      const place = wrong.part ? yaml.placeOf(wrong.part) : valuePlace;
+      faults.push({ ...place, sentence: `${name}.${key}: ${wrong.why}` });
+    } else if ('text' in found) {
       if (typeof kind.giver === 'object') secrets.set(input, secretName(found.text) ?? kind.giver.secret);
       else inputs.set(input, found.text);
     }
@@ -139,27 +134,19 @@ function nameIn(value: Value): string | undefined {
   return 'text' in found ? secretName(found.text) : undefined;
 }
 
-function whyWrong(value: string, kind: Kind, { inWorkflow }: SettingsOptions): string | undefined {
-  const { giver } = kind;
-  if (typeof giver === 'object') return whyNoSecret(value, giver.secret, inWorkflow);
-  const name = secretName(value);
-  if (name !== undefined)
-    return `is no secret here, and can’t come from ${name}: write the value itself; allowed is ${kind.allowed}.`;
-  return kind.accepts(value) ? undefined : `is “${value}”, allowed is ${kind.allowed}.`;
-}
-
 /** Each stage with what it needs of the others. */
 function partsOf(sections: Sections, commit: string | undefined): Settings['parts'] {
   const { owncloud, data, image, train, publish } = sections;
   const server = Object.fromEntries(owncloud.inputs);
   const { 'owncloud-folder': _, ...account } = server;
+  const gpu = sections['gpu-server'].inputs;
   const provenance = commit === undefined ? {} : { 'settings-commit': commit };
   const user = image.inputs.get('registry-username');
   const model = publish.inputs.get('model-name');
   const production = [publish.inputs.get('models-folder') ?? 'models', model, 'production'].join('/');
   return {
     data: { ...server, ...FILE_DEFAULTS.data, ...Object.fromEntries(data.inputs), ...provenance },
-    image: Object.fromEntries(image.inputs),
+    image: { ...IMAGE_DEFAULTS, ...Object.fromEntries([...image.inputs].filter(([, value]) => value !== '')) },
     train: {
       ...server,
       ...(user === undefined ? {} : { 'registry-username': user }),
@@ -169,7 +156,7 @@ function partsOf(sections: Sections, commit: string | undefined): Settings['part
       ...Object.fromEntries(train.inputs),
       ...provenance,
     },
-    'gpu-server': Object.fromEntries(sections['gpu-server'].inputs),
+    'gpu-server': { ...(gpu.has('driver') ? server : {}), ...Object.fromEntries(gpu) },
     publish: { ...account, ...Object.fromEntries(publish.inputs), ...provenance },
   };
 }

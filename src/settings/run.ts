@@ -6,9 +6,12 @@ import { fail, info } from '../runner/log.ts';
 import { setOutputs } from '../runner/outputs.ts';
 import { PARTS } from '../schema/sections.ts';
 import { linesInstead } from './old-variables.ts';
-import { readSettings } from './read-settings.ts';
+import { fileText, readSettings } from './read-settings.ts';
 
 export const DEFAULT_PATH = '.github/diatoms.yml';
+
+/** Where the file gets by mistake. */
+const ELSEWHERE = ['diatoms.yml', '.github/diatoms.yaml', '.github/workflows/diatoms.yml', 'diatoms.yaml'];
 
 /** Reads the settings and hands each stage its part. Whatever is thrown ends the step red. */
 export function run(): void {
@@ -40,10 +43,15 @@ function settingsText(env: NodeJS.ProcessEnv): { text: string; where: string } {
   if (/\n|\{|: /.test(given)) return { text: given, where: 'input settings' };
   const path = given || DEFAULT_PATH;
   const found = readIfThere(resolve(env['GITHUB_WORKSPACE'] || '.', path));
-  if (found !== undefined) return { text: new TextDecoder().decode(found), where: path };
+  if (found !== undefined) return { text: fileText(found, path), where: path };
+  const other = ELSEWHERE.find((place) => readIfThere(resolve(env['GITHUB_WORKSPACE'] || '.', place)) !== undefined);
+  const advice =
+    other === undefined
+      ? 'Copy templates/diatoms.yml of Diatom Actions there and fill it in, or give its path as the input settings.'
+      : `There is ${other}: move it, or give its path as the input settings.`;
   throw new DiatomError(
     'INPUT',
-    `There is no settings file ${path} in this repository. Copy templates/diatoms.yml of Diatom Actions there and fill it in, or give its path as the input settings.${linesInstead(getInput('variables'), path)}`,
+    `There is no settings file ${path} in this repository. ${advice}${linesInstead(getInput('variables'), path)}`,
   );
 }
 

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Html, html } from '../dataset/html.ts';
 import { breakable, htmlPage, images as imageCount, number, pictureSource } from '../dataset/html-page.ts';
-import { showableMediaType } from '../dataset/showable.ts';
+import { showableMediaType } from '../image/formats.ts';
 import { type ComparedImage, tallyClasses } from '../model/compared-images.ts';
 import { isRefused, type JudgedClass, judgeClasses, wordsOf } from '../model/worse-classes.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { DiatomError } from '../errors.ts';
+import { freeBytes } from '../files/free-bytes.ts';
 import { formatBytes } from '../format.ts';
-import { freeBytes } from '../free-bytes.ts';
 import type { HttpClient } from '../http/client.ts';
 import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { connect } from '../owncloud/connect.ts';
@@ -19,11 +19,11 @@ interface CheckContext {
   readonly workDir: string;
 }
 
-/** What an image with PyTorch and CUDA takes when it is unpacked, and a data set beside it, at the least. */
+/** What an image with PyTorch and CUDA takes when it is unpacked, and a data set beside it, at least. */
 const LEAST_BYTES = 10e9;
 
-/** What a shell, and every engine, ends with when a container has no such program. */
-const NO_SUCH_PROGRAM = 127;
+/** What the first program in a container says when there is no shell to start: Docker’s tini, Podman’s catatonit. */
+const NO_SHELL = /\/bin\/sh|failed to exec pid1/i;
 
 /** An empty tar: two blocks of zeros. */
 const EMPTY_TAR = '\0'.repeat(1_024);
@@ -83,7 +83,7 @@ async function giveGpuTo(
   const image = made.stdout.trim().split('\n').at(-1) ?? '';
   if (made.exitCode !== 0 || image === '') throw engineFailure(name, 'make an empty image', made.stderr);
   try {
-    const { exitCode, stderr } = await engine.run(
+    const { stderr } = await engine.run(
       {
         name: `diatom-check-${randomBytes(4).toString('hex')}`,
         image,
@@ -96,8 +96,7 @@ async function giveGpuTo(
       },
       { signal, graceSeconds: () => 1 },
     );
-    // Podman ends so for faults of its own as well: then its words are other than those about the program.
-    if (exitCode === NO_SUCH_PROGRAM && /\/bin\/sh|no such file/i.test(stderr) && !/cdi|nvidia/i.test(stderr)) return;
+    if (NO_SHELL.test(stderr) && !/cdi|nvidia/i.test(stderr)) return;
     throw engineFailure(name, 'give a GPU to a container', stderr);
   } finally {
     await runProgram(name, ['rmi', '--force', image]);

@@ -1,8 +1,8 @@
 import { constants, copyFile, link, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { diskFailure } from '../disk-failure.ts';
 import { systemCodeOf, throwIfCancelled } from '../errors.ts';
-import type { ComparedImage } from '../model/compared-images.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import type { BestOfOthers, ComparedImage } from '../model/compared-images.ts';
 import type { Metrics } from './evaluation.ts';
 import type { DatasetImage, TrainingImages } from './images.ts';
 
@@ -22,6 +22,8 @@ export interface Comparison {
   readonly scores: { readonly candidate: Metrics; readonly production: Metrics } | undefined;
   /** What both say to each image; `undefined` when nothing was measured, or when the tests don't tell. */
   readonly images: readonly ComparedImage[] | undefined;
+  /** Another version that was in production and was better; `undefined` when there is none, or none was asked. */
+  readonly best: BestOfOthers | undefined;
 }
 
 /** The test images that are new to both models: neither they nor another image of their group were trained on. */
@@ -37,7 +39,7 @@ export function whyTooFew(unseen: readonly DatasetImage[], labels: readonly stri
   const without = classesWithout(unseen, labels);
   const reasons = [
     unseen.length < ENOUGH_IMAGES ? `there are ${unseen.length}, and at least ${ENOUGH_IMAGES} are needed` : '',
-    without.length > 0 ? `there is none of ${without.join(', ')}` : '',
+    without.length > 0 ? `there is no image of ${without.join(', ')}` : '',
   ].filter((reason) => reason !== '');
   return reasons.length === 0 ? undefined : reasons.join('; ');
 }
@@ -78,7 +80,8 @@ export async function makeTestFolder(
 }
 
 /** `comparison.json`: a line an image, as there may be thousands. */
-export function comparisonJson({ productionVersion, total, compared, tooFew, scores, images }: Comparison): string {
+export function comparisonJson(comparison: Comparison): string {
+  const { productionVersion, total, compared, tooFew, scores, images, best } = comparison;
   const description = {
     format: 2,
     production_version: productionVersion ?? null,
@@ -87,6 +90,7 @@ export function comparisonJson({ productionVersion, total, compared, tooFew, sco
     too_few: tooFew !== undefined,
     candidate: scores ? figures(scores.candidate) : null,
     production: scores ? figures(scores.production) : null,
+    best: best ? { version: best.version ?? null, not_compared: best.notCompared ?? null } : null,
   };
   const lines = images?.map((image) => `\n    ${JSON.stringify(image)}`);
   return `${JSON.stringify(description, null, 2).slice(0, -2)},\n  "images": ${lines ? `[${lines.join(',')}\n  ]` : null}\n}\n`;

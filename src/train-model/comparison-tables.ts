@@ -1,4 +1,5 @@
 import { BECAME_WRONG_FILE, type ComparedImage, tallyClasses } from '../model/compared-images.ts';
+import { comparisonSentences } from '../model/comparison-sentences.ts';
 import { fallenMark } from '../model/fallen.ts';
 import { percent, withInterval } from '../model/format-figure.ts';
 import { isRefused, judgeClasses, wordsOf } from '../model/worse-classes.ts';
@@ -7,10 +8,12 @@ import type { Comparison } from './compare.ts';
 import type { Metrics } from './evaluation.ts';
 
 /** How a model and production's do on the images that are new to both, as GitHub Markdown: what fell is marked. */
-export function comparisonTables({ total, compared, tooFew, scores, images, productionVersion }: Comparison): string {
+export function comparisonTables(comparison: Comparison): string {
+  const { total, compared, tooFew, scores, images, productionVersion } = comparison;
   const sections = [
     `${compared} of ${total} test images are new to both models.`,
     tooFew === undefined ? '' : `> [!WARNING]\n> Too few for a verdict: ${escapeMarkdown(tooFew)}.`,
+    ...comparisonSentences(comparison).map(escapeMarkdown),
     scores ? figuresTable(scores, productionVersion) : '',
     images ? lostTable(images) : '',
   ];

@@ -42,7 +42,7 @@ export interface ContainerUser {
 }
 
 /**
- * The arguments of `docker run` or `podman run`, which understand the same ones but for GPUs: Podman has them by the
+ * The arguments of `docker run` or `podman run`, which understand the same ones except for GPUs: Podman has them by the
  * Container Device Interface (docs.nvidia.com, Container Toolkit, “Support for Container Device Interface”).
  *
  * @param envFile path of a file with the container's environment: arguments could be read by every user of the machine

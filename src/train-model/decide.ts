@@ -1,10 +1,11 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
-import { differences, type Training, trainingSum } from '../model/training.ts';
-import type { Remote } from '../owncloud/connect.ts';
+import { differences, type Training, trainingSum } from '../model/training-recipe.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
+import { modelFolderOf } from './fetch-production.ts';
 import type { Inputs } from './inputs.ts';
 import { trainingOf } from './provenance.ts';
 import { readStanding, type Standing } from './standing.ts';
@@ -80,8 +81,8 @@ function unknownIn({ imageDigest }: Training): string {
 
 /** The model's folder is the one that production lies in. */
 function modelFolder(compareWith: string): string {
-  const parts = compareWith.split('/').filter((part) => part !== '');
-  if (parts.length > 1 && parts.pop() === 'production') return parts.join('/');
+  const folder = modelFolderOf(compareWith);
+  if (folder !== undefined) return folder;
   throw new DiatomError(
     'INPUT',
     `Input compare-with is “${compareWith}”: to decide whether to train, it has to be the folder production of a model in ownCloud, such as models/diatoms/production.`,

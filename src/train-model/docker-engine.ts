@@ -14,10 +14,17 @@ type Name = 'docker' | 'podman';
 /** Whom containers run as when the runner is root: an ordinary user, whoever that is on this machine. */
 const ORDINARY_USER = { uid: 1000, gid: 1000 };
 
-/** The engine's own exit codes of `run` (docs.docker.com, “docker container run”, exit status). */
+/** The engine's own exit code of `run` (docs.docker.com, “docker container run”, exit status). */
 const ENGINE_FAILED = 125;
 
-const imageFacts = z.object({ Id: z.string(), RepoDigests: z.nullish(z.array(z.string())) });
+/** What Podman, too, ends with when it could not start a container, a GPU being unknown to it for example. */
+const MAYBE_ENGINE_FAILED = [126, 127];
+
+const imageFacts = z.object({
+  Id: z.string(),
+  Digest: z.nullish(z.string()),
+  RepoDigests: z.nullish(z.array(z.string())),
+});
 
 /**
  * Docker or Podman on this machine.
@@ -83,10 +90,11 @@ async function prepareImage(engine: Name, request: ImageRequest): Promise<Prepar
   // Who gave an account wants what the registry has, and not what an earlier run may have left.
   if (pulled.exitCode !== 0 && (account || found.exitCode !== 0)) throw failure();
   if (found.exitCode !== 0) throw failure();
-  const facts = imageFacts.parse(JSON.parse(found.stdout));
-  const digest = digestOf(image, facts.RepoDigests ?? []);
+  // Podman up to 4.3 answers with a list of one.
+  const facts = imageFacts.parse([JSON.parse(found.stdout)].flat()[0]);
+  const digest = digestOf(image, registryDigests(facts));
   if (pulled.exitCode !== 0) {
-    warn(`The image as it is on this machine is used, because it can’t be had anew: ${failure().message}`);
+    warn(`The image that is on this machine is used, because it can’t be fetched again: ${failure().message}`);
   }
   info(`Image ${image}: ${digest ?? `${facts.Id}, of no registry`}`);
   return { reference: facts.Id, digest };
@@ -154,7 +162,11 @@ async function run(
     ended = true;
     if (signal.aborted) return { exitCode: result.exitCode, outOfMemory: false, stderr: result.stderr };
     if (result.exitCode === ENGINE_FAILED) throw engineFailure(engine, 'start the container', result.stderr);
-    return { exitCode: result.exitCode, outOfMemory: await wasOutOfMemory(engine, name), stderr: result.stderr };
+    const { started, outOfMemory } = await lifeOf(engine, name);
+    if (!started && MAYBE_ENGINE_FAILED.includes(result.exitCode)) {
+      throw engineFailure(engine, 'start the container', result.stderr);
+    }
+    return { exitCode: result.exitCode, outOfMemory, stderr: result.stderr };
   } finally {
     ended = true;
     signal.removeEventListener('abort', onAbort);
@@ -172,9 +184,23 @@ async function stop(engine: Name, name: string, seconds: number, hasEnded: () =>
   }
 }
 
-async function wasOutOfMemory(engine: Name, name: string): Promise<boolean> {
-  const result = await call(engine, ['inspect', '--format', '{{.State.OOMKilled}}', name]);
-  return result.stdout.trim() === 'true';
+/** What became of a container: one that could not be started stays as it was created, or is nowhere. */
+async function lifeOf(engine: Name, name: string): Promise<{ started: boolean; outOfMemory: boolean }> {
+  const format = '{{.State.OOMKilled}} {{.State.Status}}';
+  const result = await call(engine, ['inspect', '--format', format, name]);
+  const [outOfMemory, status] = result.stdout.trim().split(' ');
+  return { started: result.exitCode === 0 && status !== 'created', outOfMemory: outOfMemory === 'true' };
+}
+
+/**
+ * Podman gives an image that was made here the registry `localhost`, which does not exist, and the digest that it has
+ * here to all its names.
+ */
+function registryDigests({ Digest, RepoDigests }: z.infer<typeof imageFacts>): string[] {
+  const isHere = (reference: string) => reference.startsWith('localhost/');
+  const references = RepoDigests ?? [];
+  const others = references.filter((reference) => !isHere(reference));
+  return references.some(isHere) ? others.filter((reference) => !reference.endsWith(`@${Digest}`)) : others;
 }
 
 function isMissing({ stderr }: ProgramResult): boolean {

@@ -6,21 +6,40 @@ type EngineName = 'docker' | 'podman' | 'apptainer';
 /** Puts what can be said about a failure of an engine before the engine's own words. */
 const REASONS: readonly (readonly [pattern: RegExp, sentence: (engine: EngineName) => string])[] = [
   [
-    /could not select device driver|nvidia-container-cli|unresolvable CDI devices|nvidia\.com\/gpu|libnvidia-ml|no NVIDIA/i,
+    /container-init binary not found|catatonit: no such file/i,
+    () =>
+      'it lacks the program catatonit, by which a container is asked to stop in time to save its state. Install it (sudo apt-get install catatonit, or sudo dnf install catatonit).',
+  ],
+  [
+    /CDI device/i,
+    () =>
+      'podman knows no such GPU here: it has GPUs from a description that the NVIDIA container toolkit writes. Install driver and toolkit, then write it (sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml), once more after each update of the driver; nvidia-ctk cdi list names what there is. Or set gpus: none to train on the CPU.',
+  ],
+  [
+    /setting rlimit/i,
+    () =>
+      'podman may not set the limits that it gives to containers. Write lower ones into /etc/containers/containers.conf: [containers] default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"].',
+  ],
+  [
+    /short-name|no unqualified-search registries/i,
+    () => 'podman has no default registry: write the image with its own, such as docker.io/lab/diatoms:v3.',
+  ],
+  [
+    /could not select device driver|nvidia-container-cli|nvidia\.com\/gpu|libnvidia-ml|no NVIDIA/i,
     (engine) =>
       `${engine} can give the container no GPU here: it has no GPU runtime. Install the NVIDIA driver and the NVIDIA container toolkit on the runner, or set gpus: none to train on the CPU.`,
   ],
   [
     /permission denied.*(docker|podman)\.sock|(docker|podman)\.sock.*permission denied|permission denied while trying to connect/is,
     () =>
-      'this user may not use Docker. Add it to the group “docker” (sudo usermod -aG docker <user>) and start the runner anew, or set engine: podman.',
+      'this user may not use Docker. Add it to the group “docker” (sudo usermod -aG docker <user>) and restart the runner, or set engine: podman.',
   ],
   [
     /cannot connect to the docker daemon|is the docker daemon running|docker daemon is not running/i,
     () => 'Docker’s service does not run, or not where DOCKER_HOST says. Start it (sudo systemctl start docker).',
   ],
   [
-    /unauthorized|authentication required|no basic auth credentials|access denied|denied: |incorrect username or password|403 Forbidden/i,
+    /unauthorized|authentication required|no basic auth credentials|access denied|denied: |incorrect username or password|invalid username.password|403 Forbidden/i,
     () =>
       'the registry refuses: the image is private or misspelt, or the account may not read it. Check image, registry-username and registry-password (GitHub’s own registry: the token needs packages: read).',
   ],
@@ -33,8 +52,15 @@ const REASONS: readonly (readonly [pattern: RegExp, sentence: (engine: EngineNam
     () =>
       'its registry can’t be reached from this runner: check the image’s name, the network and the proxy of the engine.',
   ],
-  [/no space left|disk quota/i, () => 'the disk is full. Free some space (docker system prune), or use a larger disk.'],
-  [/invalid reference format|invalid image/i, () => 'that is no name of an image; write it as ghcr.io/lab/diatoms:v3.'],
+  [
+    /no space left|disk quota/i,
+    (engine) =>
+      `the disk is full. Free some space (${engine === 'apptainer' ? 'apptainer cache clean' : `${engine} system prune`}), or use a larger disk.`,
+  ],
+  [
+    /invalid reference format|invalid image/i,
+    () => 'that is not the name of an image; write it as ghcr.io/lab/diatoms:v3.',
+  ],
   [
     /bind source path does not exist|mounts denied|statfs .* no such file/i,
     (engine) =>

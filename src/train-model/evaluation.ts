@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { parseCsv } from '../dataset/csv.ts';
 import { DiatomError } from '../errors.ts';
-import { jsonOf } from '../json.ts';
 import { type Metrics as ModelMetrics, parseMetrics } from '../model/metrics.ts';
+import { jsonOf } from '../text/json.ts';
 import { isRegularFile } from './output-dir.ts';
 
 /** What a test found out, and all that metrics.json says, as compact JSON. */

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compareCodePoints } from '../code-points.ts';
 import { csvField, parseCsv } from '../dataset/csv.ts';
 import { hashOfFile } from '../download/part-file.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
+import { compareCodePoints } from '../text/code-points.ts';
 
 /** One image of a data set, as far as it matters which model has seen it. */
 export interface DatasetImage {
@@ -59,7 +59,7 @@ function imagesOfManifest(text: string): DatasetImage[] {
     if (!path || !isPlace || !label || (split !== 'train' && split !== 'test') || !isSha256(sha256)) {
       throw new DiatomError(
         'DATA_SET',
-        `The data set’s manifest.csv is damaged in image ${index + 1}: expected the columns path, label, split (train or test) and sha256. Make the data set anew.`,
+        `The data set’s manifest.csv is damaged in image ${index + 1}: expected the columns path, label, split (train or test) and sha256. Make the data set again.`,
       );
     }
     return { path, label, split, sha256, group: row.get('group') ?? '' };

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { DiatomError } from '../errors.ts';
+import { trainingKey } from '../model/training-key.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
 import {
   booleanInput,
@@ -14,9 +15,8 @@ import {
 import { mask } from '../runner/log.ts';
 import { owncloudInputs } from '../runner/owncloud-inputs.ts';
 import { type SettingsRecord, settingsRecord, takeSettings } from '../runner/settings.ts';
-import { BESIDES } from '../schema/besides.ts';
+import { BESIDE_INPUTS } from '../schema/beside-inputs.ts';
 import { TRAIN_MODEL, TRAINING_SETTINGS } from '../schema/train-model.ts';
-import { trainingKey } from '../training-key.ts';
 import { type Gpus, RESERVED_VARIABLES } from './container.ts';
 
 /** The inputs of the action, checked. */
@@ -40,6 +40,10 @@ export interface Inputs {
   /** Absolute path. Whether it may be used is `openOutputDir`'s matter. */
   readonly outputDir: string;
   readonly timeoutMs: number | undefined;
+  /** How often the checkpoint is stored; 0: never. */
+  readonly checkpointMs: number;
+  /** A folder of a disk that keeps it; `''`: ownCloud does. */
+  readonly checkpointFolder: string;
   /** `''` when no artifact is wanted. */
   readonly artifactName: string;
   /** Tells the trainings of one run apart. A safe name for a folder. */
@@ -68,7 +72,7 @@ export interface Inputs {
  * @throws DiatomError `INPUT`, naming the input, the value found and what is allowed
  */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
-  takeSettings(TRAIN_MODEL, BESIDES['train-model']);
+  takeSettings(TRAIN_MODEL, BESIDE_INPUTS['train-model']);
   const workspace = resolve(env['GITHUB_WORKSPACE'] || '.');
   const artifactName = artifactNameInput();
   return {
@@ -87,7 +91,9 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     network: booleanInput('network'),
     shmSize: checkedInput('shm-size', TRAIN_MODEL['shm-size']).toLowerCase(),
     outputDir: resolve(workspace, textInput('output-dir') || 'model'),
-    timeoutMs: timeoutInput(),
+    timeoutMs: minutesInput('timeout-minutes'),
+    checkpointMs: minutesInput('checkpoint-minutes') ?? 0,
+    checkpointFolder: checkedInput('checkpoint-folder', TRAIN_MODEL['checkpoint-folder']),
     artifactName,
     keepUnpublished: booleanInput('keep-unpublished'),
     key: trainingKey(textInput('key') || artifactName),
@@ -108,7 +114,7 @@ function imageInput(): string {
   throw invalidInput('image', image, 'an image such as ghcr.io/lab/diatoms:v3');
 }
 
-/** An input that is empty is one that is not set: “none” says that there is to be none. */
+/** An input that is empty counts as not set: “none” asks for no artifact. */
 function artifactNameInput(): string {
   const name = safeNameInput('artifact-name', '');
   return name === 'none' ? '' : name;
@@ -179,7 +185,8 @@ function envInput(): Map<string, string> {
   return variables;
 }
 
-function timeoutInput(): number | undefined {
-  const text = checkedInput('timeout-minutes', TRAIN_MODEL['timeout-minutes']);
+/** In milliseconds; `undefined` when it is not set. */
+function minutesInput(name: 'timeout-minutes' | 'checkpoint-minutes'): number | undefined {
+  const text = checkedInput(name, TRAIN_MODEL[name]);
   return text === '' ? undefined : Number(text) * 60_000;
 }

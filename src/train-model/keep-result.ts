@@ -4,8 +4,9 @@ import { failureMessage } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { RetryPolicy } from '../http/retry.ts';
-import { saveUnpublished, UNPUBLISHED } from '../model/unpublished.ts';
+import { removeHalfFiles, saveUnpublished, UNPUBLISHED } from '../model/unpublished.ts';
 import { connect } from '../owncloud/connect.ts';
+import { markOf } from '../owncloud/leftovers.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { type Patience, uploadPatiently } from '../runner/artifact.ts';
 import { group, info } from '../runner/log.ts';
@@ -96,7 +97,9 @@ async function save(inputs: Inputs, files: readonly string[], context: KeepConte
   const { owncloud, outputDir: root, owncloudFolder, key } = inputs;
   if (!owncloud) return undefined;
   const { http, env, signal, policy, onWarning } = context;
-  const remote = await connect(owncloud, { http, signal, policy, onWarning });
+  const repository = env['GITHUB_REPOSITORY'];
+  const mark = markOf(repository, env['GITHUB_RUN_ID']);
+  const remote = await connect(owncloud, { http, signal, policy, onWarning, mark });
   const options: RemoteOptions = {
     signal,
     policy,
@@ -108,6 +111,8 @@ async function save(inputs: Inputs, files: readonly string[], context: KeepConte
   const folder = [owncloudFolder, UNPUBLISHED, own].filter((part) => part !== '').join('/');
   const saved = await saveUnpublished(remote, { root, files, folder }, options);
   info(`Stored: ${remote.fileUrl(saved)}/`);
+  const removed = await removeHalfFiles(remote, { parent: owncloudFolder, repository, now: new Date() }, options);
+  if (removed.length > 0) info(`Deleted there, left by runs that were cut short: ${removed.join(', ')}`);
   return saved;
 }
 

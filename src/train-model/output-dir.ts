@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, systemCodeOf } from '../errors.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import { partOf, writeWhole } from '../files/whole-file.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { requireInsideWorkspace } from '../runner/inside-workspace.ts';
 import { info, warn } from '../runner/log.ts';
-import { partOf, writeWhole } from '../whole-file.ts';
 
 /** Marks a folder as made by this action: only such a folder is ever emptied. */
 const MARKER = '.diatom-actions';

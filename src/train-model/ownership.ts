@@ -1,7 +1,7 @@
 import { lchown, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { diskFailure } from '../disk-failure.ts';
 import { systemCodeOf } from '../errors.ts';
+import { diskFailure } from '../files/disk-failure.ts';
 
 /**
  * Gives a folder and all in it to a user. Links are changed themselves and never followed: what was written by a

@@ -12,7 +12,7 @@ const PREDICTIONS_FILE = 'predictions.csv';
 
 const COLUMNS = ['path', 'label', 'predicted'] as const;
 
-/** A line has some hundred bytes, so these are more images than anybody tests with. */
+/** A line has some hundred bytes, with the probabilities of a hundred classes a thousand, so these are more images than anybody tests with. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 /**

@@ -1,4 +1,4 @@
-import { settingsSum, type Training, trainingSum } from '../model/training.ts';
+import { settingsSum, type Training, trainingSum } from '../model/training-recipe.ts';
 import type { Dataset } from './dataset.ts';
 import type { Inputs } from './inputs.ts';
 

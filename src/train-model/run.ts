@@ -12,6 +12,7 @@ import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { keepForPost, keptFromMain, requireKeptForPost } from '../runner/state.ts';
 import { check } from './check.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { cleanUp, type Leftover, parseLeftover } from './clean-up.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { type KeepContext, type Kept, keepResult } from './keep-result.ts';
@@ -77,10 +78,13 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
   let known: Results = { ...NOTHING_YET, image: inputs.image };
   let hasStarted = false;
   let failure: string | undefined;
+  let checkpoints: Checkpoints | undefined;
+  let keptIn: string | undefined;
+  let isStopped = false;
   try {
     requireKeptForPost(STATE, leftover({}));
     await mkdir(workDir, { recursive: true, mode: 0o700 });
-    await train(inputs, {
+    checkpoints = await train(inputs, {
       http,
       env,
       signal: cancel.signal,
@@ -91,6 +95,9 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
         known = { ...known, ...result };
       },
       onWarning,
+      onKept: (place) => {
+        keptIn = place;
+      },
       onStart: () => {
         hasStarted = true;
         keepForPost(STATE, leftover({ container: containerName }));
@@ -98,22 +105,28 @@ async function runMain(env: NodeJS.ProcessEnv): Promise<void> {
     });
   } catch (error) {
     // A run whose time is up says so, and not that it was cancelled.
-    const isStopped = error instanceof DiatomError && error.code === 'CANCELLED';
+    isStopped = error instanceof DiatomError && error.code === 'CANCELLED';
     failure = failureMessage(isStopped && cancel.signal.reason instanceof DiatomError ? cancel.signal.reason : error);
+    if (isStopped && keptIn !== undefined)
+      failure += ` The checkpoint is in ${keptIn}: another attempt of this run goes on from it.`;
     fail(failure);
   } finally {
     clearTimeout(deadline);
     await rm(workDir, { recursive: true, force: true });
   }
   const wasCancelled = cancel.signal.aborted && !(cancel.signal.reason instanceof DiatomError);
-  // What was trained is not lost when a later stage fails. A cancelled step has no time for uploads.
-  const kept = hasStarted && !wasCancelled ? await keepAtLast(inputs, { http, env, onWarning }) : undefined;
+  // What was trained is not lost when a later stage fails. A cancelled step has no time for uploads, and a checkpoint that
+  // is safe needs none.
+  const needsNoUpload = wasCancelled || (isStopped && keptIn !== undefined);
+  const kept = hasStarted && !needsNoUpload ? await keepAtLast(inputs, { http, env, onWarning }) : undefined;
   if (kept) known = { ...known, artifactName: kept.artifactName, unpublished: kept.unpublished };
   if (kept?.failure !== undefined) {
     fail(kept.failure);
     failure = [failure, kept.failure].filter((text) => text !== undefined).join('\n');
   }
-  setOutputs(await outputsOf(known, outputDir));
+  if (failure === undefined) await checkpoints?.remove();
+  const ended = failure === undefined ? 'trained' : isStopped ? 'stopped' : 'failed';
+  setOutputs({ ended, ...(await outputsOf(known, outputDir)) });
   await writeSummary(summaryMarkdown(known, failure));
   release();
   await http.close();

@@ -1,4 +1,3 @@
-import * as z from 'zod/mini';
 import {
   METRICS_FILE,
   PRODUCTION,
@@ -10,13 +9,14 @@ import {
   VERSION_FILE,
   WEIGHTS_FILE,
 } from '../model/model-folder.ts';
-import { parseTraining, type Training } from '../model/training.ts';
+import { promotionsIn } from '../model/promotions.ts';
+import { parseTraining, type Training } from '../model/training-recipe.ts';
 import { listUnpublished, readUnpublished } from '../model/unpublished.ts';
-import type { Remote } from '../owncloud/connect.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
+import { lookUpIfThere } from '../owncloud/look-up.ts';
 import { type RemoteOptions, retrying } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
-import { lookUpIfThere } from '../owncloud/remote-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 
 /** A version of a model. */
@@ -43,8 +43,6 @@ export interface Standing {
   readonly unpublished: readonly UnpublishedResult[];
 }
 
-const recordSchema = z.object({ promotions: z.array(z.unknown()) });
-
 /**
  * Looks what there is of a model, in the model's folder and among the results that were not published.
  *
@@ -68,7 +66,7 @@ export async function readStanding(
   }
   if (name === undefined) return { newest: undefined, production, unpublished };
   const training = trainingIn(await text(`${folder}/${name}`, PROVENANCE_FILE));
-  const wasPromoted = name === production || hasPromotions(await text(`${folder}/${name}`, RECORD_FILE));
+  const wasPromoted = name === production || promotionsIn(await text(`${folder}/${name}`, RECORD_FILE)).length > 0;
   return { newest: { name, training, wasPromoted }, production, unpublished };
 }
 
@@ -107,13 +105,4 @@ async function newestOf(
 
 function trainingIn(json: string | undefined): Training | undefined {
   return json === undefined ? undefined : parseTraining(json);
-}
-
-function hasPromotions(json: string | undefined): boolean {
-  if (json === undefined) return false;
-  try {
-    return recordSchema.parse(JSON.parse(json)).promotions.length > 0;
-  } catch {
-    return false;
-  }
 }

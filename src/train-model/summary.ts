@@ -1,4 +1,6 @@
 import { percent, withInterval } from '../model/format-figure.ts';
+import type { Baseline } from '../model/metrics.ts';
+import { LABEL_ISSUES_PAGE } from '../model/model-folder.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import type { Comparison } from './compare.ts';
 import { comparisonTables } from './comparison-tables.ts';
@@ -56,7 +58,10 @@ function factsTable({ metrics, dataset, image, imageDigest }: Results): string {
       ? [
           ['Accuracy', withInterval(metrics.accuracy, metrics.accuracyInterval)],
           ['Macro-F1', withInterval(metrics.macroF1, metrics.macroF1Interval)],
+          ...(metrics.baseline ? baselineRows(metrics.baseline) : []),
           ...(metrics.images === undefined ? [] : [['Test images', String(metrics.images)]]),
+          ...(metrics.answered ? [answeredRow(metrics.answered)] : []),
+          ...(metrics.labelIssues ? [labelIssuesRow(metrics.labelIssues)] : []),
         ]
       : []),
     ...(dataset ? datasetRows(dataset) : []),
@@ -64,6 +69,22 @@ function factsTable({ metrics, dataset, image, imageDigest }: Results): string {
     ['Image digest', imageDigest === undefined ? 'none: it was never in a registry' : code(imageDigest)],
   ];
   return markdownTable(['Fact', 'Value'], rows);
+}
+
+function baselineRows({ accuracy, macroF1 }: Baseline): string[][] {
+  return [
+    ['Accuracy of the baseline (probe)', percent(accuracy)],
+    ['Macro-F1 of the baseline (probe)', percent(macroF1)],
+  ];
+}
+
+/** What is less probable is called “unknown” by the programs that use the model. */
+function answeredRow({ threshold, images, right }: NonNullable<Metrics['answered']>): string[] {
+  return [`At least ${percent(threshold)} sure`, `${images} of them, ${right} right`];
+}
+
+function labelIssuesRow({ images, suspected }: NonNullable<Metrics['labelIssues']>): string[] {
+  return ['Labels to look at again', `${suspected} of ${images}, in train and test: see ${code(LABEL_ISSUES_PAGE)}`];
 }
 
 function datasetRows({ name, sha256, seed }: NonNullable<Results['dataset']>): string[][] {

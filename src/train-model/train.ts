@@ -3,24 +3,31 @@ import { join } from 'node:path';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { BECAME_WRONG_FILE } from '../model/compared-images.ts';
-import { connect, type Remote } from '../owncloud/connect.ts';
+import { connect } from '../owncloud/connect.ts';
+import { markOf } from '../owncloud/leftovers.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { group, info } from '../runner/log.ts';
 import { openApptainer } from './apptainer-engine.ts';
 import { becameWrongPage } from './became-wrong.ts';
+import { addToCard } from './card-comparison.ts';
+import { type Checkpoints, openCheckpoints } from './checkpoints.ts';
 import { commandFailure, oneLine } from './command-failure.ts';
 import { type Comparison, classesWithout, comparisonJson, makeTestFolder, unseenImages, whyTooFew } from './compare.ts';
+import { type BestRequest, compareWithBest, withBest } from './compare-best.ts';
 import { DATA_DIR, type Mount, OUTPUT_DIR } from './container.ts';
 import { type Dataset, fetchDataset } from './dataset.ts';
+import { checkDataset, maxBrokenOf } from './dataset-check.ts';
 import { openDocker } from './docker-engine.ts';
 import type { Engine, PreparedImage } from './engine.ts';
 import { type Metrics, readHistory, readMetrics, readTrained } from './evaluation.ts';
+import { copyNeeded, fetchProduction } from './fetch-production.ts';
 import { type DatasetImage, parseTrainingImages, readImages, trainingImagesCsv } from './images.ts';
 import type { Inputs } from './inputs.ts';
 import { checkOutputDir, openOutputDir, writeOutput } from './output-dir.ts';
 import { giveTo } from './ownership.ts';
 import { readAnswers } from './predictions.ts';
-import { copyNeeded, fetchProduction } from './production.ts';
 import { provenanceJson } from './provenance.ts';
+import { checkRoom } from './room.ts';
 import type { Results } from './summary.ts';
 
 export interface RunContext {
@@ -35,12 +42,18 @@ export interface RunContext {
   /** Told what is known as soon as it is, so that it is not lost when a later stage fails. */
   readonly onResult: (result: Partial<Results>) => void;
   readonly onWarning: (message: string) => void;
+  /** See `openCheckpoints`. */
+  readonly onKept: (place: string) => void;
   /** Told before there is a container, or anything in the output folder. */
   readonly onStart: () => void;
 }
 
-/** The whole of the action, from checked inputs to a model with its evaluation in the output folder. */
-export async function train(inputs: Inputs, context: RunContext): Promise<void> {
+/**
+ * The whole of the action, from checked inputs to a model with its evaluation in the output folder.
+ *
+ * @returns what is to be deleted when the result is safe
+ */
+export async function train(inputs: Inputs, context: RunContext): Promise<Checkpoints | undefined> {
   const { outputDir, workspace } = inputs;
   const { signal, onResult } = context;
   // What can be refused in seconds is, before hours of downloading and training.
@@ -52,17 +65,34 @@ export async function train(inputs: Inputs, context: RunContext): Promise<void> 
   const dataset = await group('Data set', () => fetchDataset(inputs, { ...context, remote }));
   onResult({ dataset });
   info(`Data set ${dataset.name}: ${dataset.labels.length} classes, seed ${dataset.seed ?? 'not known'}`);
+  const { onWarning } = context;
+  await checkDataset(dataset.folder, { maxBroken: maxBrokenOf(inputs.env), signal, onWarning });
+  await checkRoom({ outputDir, onWarning });
 
+  const checkpoints = await openCheckpoints({ inputs, context, image, dataset, remote });
   const station: Station = { inputs, context, engine, image, dataset };
   context.onStart();
   await openOutputDir(outputDir, workspace, [inputs.image, dataset.sha256 ?? dataset.name, inputs.trainCommand]);
-  const images = await group('Train', () => trainModel(station));
+  await checkpoints?.restore();
+  const images = await group('Train', () => trainModel(station, checkpoints));
   onResult({ metrics: await group('Test', () => testModel(station)) });
-  if (inputs.compareWith === '') return;
+  if (inputs.compareWith !== '') await addComparison(station, images, remote);
+  return checkpoints;
+}
+
+/** What comes of the comparison with production, where there is one to compare with. */
+async function addComparison(
+  station: Station,
+  images: readonly DatasetImage[],
+  remote: Remote | undefined,
+): Promise<void> {
+  const { inputs, context, dataset } = station;
+  const { outputDir } = inputs;
   const comparison = await group('Compare', () => compare(station, images, remote));
   if (!comparison) return;
   await writeOutput(outputDir, 'comparison.json', comparisonJson(comparison));
-  onResult({ comparison });
+  await addToCard(outputDir, comparison);
+  context.onResult({ comparison });
   const page = await becameWrongPage(dataset.folder, comparison.images ?? [], comparison.productionVersion);
   if (page !== undefined) await writeOutput(outputDir, BECAME_WRONG_FILE, page);
 }
@@ -76,10 +106,11 @@ interface Station {
   readonly dataset: Dataset;
 }
 
-async function signIn({ owncloud }: Inputs, { http, signal, onWarning }: RunContext): Promise<Remote | undefined> {
+async function signIn({ owncloud }: Inputs, { http, env, signal, onWarning }: RunContext): Promise<Remote | undefined> {
   if (!owncloud) return undefined;
   return group('Sign in', async () => {
-    const remote = await connect(owncloud, { http, signal, onWarning });
+    const mark = markOf(env['GITHUB_REPOSITORY'], env['GITHUB_RUN_ID']);
+    const remote = await connect(owncloud, { http, signal, onWarning, mark });
     info(`Signed in: ${remote.description}.`);
     return remote;
   });
@@ -90,13 +121,14 @@ function openEngine({ engine, workspace }: Inputs, workDir: string): Promise<Eng
 }
 
 /** Trains, checks what came of it, and adds what the model's images and origin are. */
-async function trainModel(station: Station): Promise<DatasetImage[]> {
+async function trainModel(station: Station, checkpoints: Checkpoints | undefined): Promise<DatasetImage[]> {
   const { inputs, context, image, dataset } = station;
   const { outputDir } = inputs;
   const images = await readImages(dataset.folder, context.signal);
   const provenance = { inputs, imageDigest: image.digest, dataset };
+  const command = () => runCommand(station, { input: 'train-command', outputDir });
   try {
-    await runCommand(station, { input: 'train-command', outputDir });
+    await (checkpoints ? checkpoints.during(command) : command());
   } finally {
     context.onResult({ history: await readHistory(outputDir) });
   }
@@ -114,9 +146,16 @@ async function testModel(station: Station): Promise<Metrics> {
   info(`Accuracy ${metrics.accuracy.toFixed(4)}, macro-F1 ${metrics.macroF1.toFixed(4)}`);
   if (metrics.seenInTraining) {
     context.onWarning(
-      `${metrics.seenInTraining} of the test images, or of their groups, were seen in training: the figures are too good. Prepare the data set anew.`,
+      `${metrics.seenInTraining} of the test images, or of their groups, were seen in training: the figures are too good. Prepare the data set again.`,
     );
   }
+  if (metrics.notRgb) {
+    context.onWarning(
+      `${metrics.notRgb} of ${metrics.images ?? 'the'} test images are not RGB. The figures count them, converted; the group’s serving code fails on such images, unless whoever sends them converts them first.`,
+    );
+  }
+  for (const warning of metrics.warnings) context.onWarning(warning);
+  if (metrics.baseline && !metrics.baseline.isBeaten) context.onWarning(metrics.baseline.sentence);
   return metrics;
 }
 
@@ -126,7 +165,7 @@ async function compare(
   images: readonly DatasetImage[],
   remote: Remote | undefined,
 ): Promise<Comparison | undefined> {
-  const { inputs, context, dataset } = station;
+  const { inputs, context } = station;
   const { workDir, signal, onWarning } = context;
   const { compareWith: place, workspace, outputDir } = inputs;
   const folder = join(workDir, 'compare');
@@ -158,26 +197,45 @@ async function compare(
   };
   info(`${facts.compared} of ${facts.total} test images are new to this model and to ${production.version ?? place}.`);
   if (facts.tooFew !== undefined) onWarning(`Too few images for a comparison with ${place}: ${facts.tooFew}.`);
-  if (classesWithout(unseen, labels).length > 0) return { ...facts, scores: undefined, images: undefined };
-
-  const testData = join(folder, 'data');
-  await makeTestFolder(dataset.folder, unseen, testData, signal);
-  const candidate = join(folder, 'candidate');
-  await mkdir(candidate);
-  await copyNeeded(outputDir, candidate);
+  if (classesWithout(unseen, labels).length > 0) {
+    return { ...facts, scores: undefined, images: undefined, best: undefined };
+  }
   try {
-    const [mine, its] = [
-      await testElsewhere(station, testData, candidate),
-      await testElsewhere(station, testData, production.folder),
-    ];
-    const answers = await readAnswers({ candidate, production: production.folder }, unseen, labels, onWarning);
-    return { ...facts, scores: { candidate: mine, production: its }, images: answers };
+    return { ...facts, ...(await testBoth(station, { remote, production, unseen, labels, folder })) };
   } catch (error) {
     // The model is trained and tested: that the other one does not run in this image must not lose it.
     if (!(error instanceof DiatomError) || (error.code !== 'CONTAINER' && error.code !== 'MODEL')) throw error;
     onWarning(`The model was not compared with ${place}: ${error.message}`);
     return undefined;
   }
+}
+
+interface Rivals extends Pick<BestRequest, 'remote' | 'production' | 'unseen' | 'labels'> {
+  /** Holds all that is needed for a comparison. */
+  readonly folder: string;
+}
+
+/** Tests the model, production's, and the best other one that was there, on the same images. */
+async function testBoth(
+  station: Station,
+  { folder, ...rivals }: Rivals,
+): Promise<Pick<Comparison, 'scores' | 'images' | 'best'>> {
+  const { inputs, context, dataset } = station;
+  const { signal, onWarning } = context;
+  const { compareWith: place, workspace, outputDir } = inputs;
+  const { production, unseen, labels } = rivals;
+  const testData = join(folder, 'data');
+  await makeTestFolder(dataset.folder, unseen, testData, signal);
+  const candidate = join(folder, 'candidate');
+  await mkdir(candidate);
+  await copyNeeded(outputDir, candidate);
+  const test = (model: string) => testElsewhere(station, testData, model);
+  const scores = { candidate: await test(candidate), production: await test(production.folder) };
+  const images = await readAnswers({ candidate, production: production.folder }, unseen, labels, onWarning);
+  if (!images || whyTooFew(unseen, labels) !== undefined) return { scores, images, best: undefined };
+  const others = { place, workspace, candidate, target: join(folder, 'best') };
+  const { best, answers } = await compareWithBest({ ...rivals, ...others, test, signal, onWarning });
+  return { scores, images: withBest(images, answers), best };
 }
 
 async function testElsewhere(station: Station, testData: string, outputDir: string): Promise<Metrics> {

@@ -1,8 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { type OpenZip, openZip, type ZipEntry } from '../archive/open-zip.ts';
-import { diskFailure } from '../disk-failure.ts';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { diskFailure } from '../files/disk-failure.ts';
+import { freeBytes } from '../files/free-bytes.ts';
+import { formatBytes } from '../format.ts';
 
 /** The two places of a data set in an archive: `archive-content: results` and `data` of *prepare data*. */
 const BASES = ['', 'results/'];
@@ -19,6 +21,8 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with unpacked bytes. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  /** Asks for the room that there is; by default the disk itself. */
+  readonly freeBytes?: ((path: string) => Promise<number>) | undefined;
 }
 
 /**
@@ -37,6 +41,7 @@ export async function unpackDataset(path: string, target: string, options: Unpac
       (entry) => entry.path.startsWith(base) && NEEDED.test(entry.path.slice(base.length)),
     );
     const total = wanted.reduce((bytes, entry) => bytes + entry.bytes, 0);
+    await requireRoom(target, total, options);
     let done = 0;
     for (const entry of wanted) {
       throwIfCancelled(signal);
@@ -47,6 +52,17 @@ export async function unpackDataset(path: string, target: string, options: Unpac
   } finally {
     await zip.close();
   }
+}
+
+/** @throws DiatomError `DISK` before half a data set is there */
+async function requireRoom(target: string, needed: number, options: UnpackOptions): Promise<void> {
+  const { name } = options;
+  const free = await (options.freeBytes ?? freeBytes)(target);
+  if (free >= needed) return;
+  throw new DiatomError(
+    'DISK',
+    `The data set ${name} takes ${formatBytes(needed)} unpacked, and the disk of ${target} has ${formatBytes(free)} free: free some space, use a larger disk, or set RUNNER_TEMP to another one.`,
+  );
 }
 
 function baseOf({ name, entries }: OpenZip): string {
@@ -61,7 +77,7 @@ function baseOf({ name, entries }: OpenZip): string {
   );
 }
 
-/** `openZip` refuses paths that lead elsewhere; what is written is checked all the same. */
+/** `openZip` refuses paths that lead elsewhere; what is written is checked anyway. */
 function placeOf(target: string, path: string): string {
   const place = join(target, path);
   const below = relative(target, place);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -22,10 +23,8 @@ import torch
 import torchvision
 from PIL import Image, UnidentifiedImageError
 
-# The contract with the code that serves the model. Changing any of it makes models that the serving code can't read.
-IMAGE_SIZE = 224
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from preparation import IMAGE_SIZE, TooNarrow, decode, mode_of, normalise, scaled, square
+from size_input import answers
 
 # Of images, where the data set does not say which endings it took.
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -83,7 +82,7 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
     def convert(text: str) -> str:
         if text not in allowed:
-            raise argparse.ArgumentTypeError(f"“{text}” is none of: {', '.join(allowed)}")
+            raise argparse.ArgumentTypeError(f"“{text}” is not one of: {', '.join(allowed)}")
         return text
 
     return convert
@@ -104,7 +103,7 @@ def add_common_options(options: Options) -> None:
 
 def default_workers() -> int:
     # Elsewhere than on Linux each worker is a new interpreter that first imports torch, slower than it can gain here.
-    return min(4, os.cpu_count() or 1) if sys.platform == "linux" else 0
+    return min(32, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 0
 
 
 def pick_device(wanted: str, local_rank: int = 0) -> torch.device:
@@ -144,7 +143,7 @@ def warn(text: str) -> None:
 
 def run_main(main: Callable[[], None]) -> NoReturn:
     """Runs a program, and turns errors that a person can put right into a sentence and an exit code."""
-    # Pillow remarks on odd metadata of each image; what it can't read is an error all the same.
+    # Pillow remarks on odd metadata of each image; what it can't read is still an error.
     warnings.filterwarnings("ignore", module="PIL")
     try:
         main()
@@ -153,7 +152,7 @@ def run_main(main: Callable[[], None]) -> NoReturn:
         sys.exit(EXIT_USER_ERROR)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, MemoryError) as error:
         explanation = explain(error)
         if explanation is None:
             raise
@@ -166,34 +165,53 @@ def run_main(main: Callable[[], None]) -> NoReturn:
 def explain(error: BaseException) -> tuple[int, str] | None:
     """Exit code and advice for what commonly goes wrong on GPU servers; None for all else, which may be a bug."""
     text = str(error)
-    if "out of memory" in text and ("CUDA" in text or "CUBLAS" in text):
+    if is_gpu_memory(text):
         return EXIT_OUT_OF_MEMORY, (
             "The GPU's memory is full. Lower BATCH_SIZE (half of what it is), and look with nvidia-smi whether another "
             "program holds memory of this GPU."
         )
-    if "CUBLAS_STATUS_ALLOC_FAILED" in text or "CUDNN_STATUS_ALLOC_FAILED" in text:
-        return EXIT_OUT_OF_MEMORY, "The GPU's memory is full. Lower BATCH_SIZE."
-    if "shared memory" in text or ("DataLoader worker" in text and "Bus error" in text):
+    if "shared memory" in text or "</torch_" in text or ("DataLoader worker" in text and "Bus error" in text):
         return EXIT_OUT_OF_MEMORY, (
             "The container's shared memory is full. Raise it (docker run --shm-size 2g, or the action's input "
             "shm-size), or set WORKERS=0."
         )
-    if "DataLoader worker" in text and "killed by signal" in text:
+    if "DataLoader worker" in text and ("killed by signal" in text or "exited unexpectedly" in text):
         return (
             EXIT_OUT_OF_MEMORY,
             "A process that loads images was killed, most likely for lack of memory. Lower WORKERS.",
+        )
+    if isinstance(error, MemoryError) or "allocate memory" in text or "bad_alloc" in text:
+        return EXIT_OUT_OF_MEMORY, (
+            "The memory of this machine, or what this container or job may have of it, is full. Lower BATCH_SIZE and "
+            "WORKERS, or use more memory."
         )
     if "no kernel image is available" in text:
         return EXIT_USER_ERROR, (
             f"This PyTorch ({torch.__version__}) does not support this GPU model. Build the image on another "
             "BASE_IMAGE: with an older CUDA version for an old GPU, with a newer one for a new GPU."
         )
-    if isinstance(error, OSError) and error.errno == 28:
-        return (
-            EXIT_USER_ERROR,
-            "The disk is full. Make room where OUTPUT_DIR is; a checkpoint needs about 400 MB, twice.",
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EDQUOT:
+        return EXIT_USER_ERROR, f"Your quota of the disk is used up. Free some of it, or ask for more. {STILL_WHOLE}"
+    if number == errno.EFBIG:
+        return EXIT_USER_ERROR, f"A file became larger than is allowed here (ulimit -f). {STILL_WHOLE}"
+    # PyTorch's own writer says the latter three.
+    full = ("iostream error", "unexpected pos", "PytorchStreamWriter failed", "No space left on device")
+    if number == errno.ENOSPC or any(words in text for words in full):
+        return EXIT_USER_ERROR, (
+            "The disk is full. Make room where OUTPUT_DIR is; a checkpoint needs about 400 MB, twice. " + STILL_WHOLE
         )
     return None
+
+
+STILL_WHOLE = "A file is replaced when the new one is complete: the checkpoint and the model of before are whole."
+
+
+def is_gpu_memory(text: str) -> bool:
+    if "out of memory" in text and any(maker in text for maker in ("CUDA", "CUBLAS", "HIP")):
+        return True
+    others = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "Unable to find a valid cuDNN algorithm")
+    return any(words in text for words in others)
 
 
 def first_line(error: BaseException) -> str:
@@ -214,6 +232,10 @@ class Example:
     sha256: str
     group: str
     """What the data set's manifest keeps on one side of a split: `<class>/<specimen, slide or sample>`; else empty."""
+    mode: str = "RGB"
+    """What Pillow calls the kind of its pixels."""
+    size: tuple[float, float] = (0, 0)
+    """Width and height of the file's picture, in pixels or in what SIZE_INPUT says."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +259,7 @@ def find_data_dir(data_dir: Path) -> Path:
     )
 
 
-def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
+def scan_split(data_dir: Path, split: str, max_broken: float, size: int = IMAGE_SIZE) -> Scan:
     """
     Lists a split's classes in code-point order and its images, each read once: for its hash, and to see now rather than
     an hour into the training that it is broken.
@@ -258,10 +280,11 @@ def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
         name = path.relative_to(data_dir).as_posix()
         try:
             content = path.read_bytes()
-            decode(content)
+            sides = decode(content).size
+            scaled(*sides, size)
         except Exception as error:  # Pillow's decoders raise almost anything on broken files.
             return name, reason(error)
-        return Example(name, label, hashlib.sha256(content).hexdigest(), groups.get(name, ""))
+        return Example(name, label, hashlib.sha256(content).hexdigest(), groups.get(name, ""), mode_of(content), sides)
 
     with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
         results = list(pool.map(read, files))
@@ -275,6 +298,8 @@ def scan_split(data_dir: Path, split: str, max_broken: float) -> Scan:
 def reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):  # Its own text names an object in memory.
         return "no image of a kind that is known here"
+    if isinstance(error, TooNarrow):
+        return str(error)
     return f"{type(error).__name__}: {first_line(error)}"
 
 
@@ -355,57 +380,33 @@ def provenance(data_dir: Path) -> dict[str, Any] | None:
 # Images
 
 
-def decode(content: bytes) -> Image.Image:
-    """
-    An image file as 8-bit RGB. Grey becomes three equal channels, a palette its colours; transparency is dropped, as
-    `convert("RGB")` does. More than 8 bits are stretched from the darkest to the brightest pixel, as programs for
-    microscopy show them: plain conversion would cut off all above 255. Of several frames it is the first.
-    """
-    image: Image.Image = Image.open(io.BytesIO(content))
-    image.load()
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(stretch(np.asarray(image, dtype=np.float64))).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
-def stretch(values: np.ndarray) -> np.ndarray:
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = values.min(), values.max()
-    return np.round((values - low) / (high - low or 1.0) * 255).astype(np.uint8)
-
-
 def prepare(image: Image.Image, size: int = IMAGE_SIZE) -> torch.Tensor:
     """The network's input: long side to `size` (bilinear), the rest filled by repeating the edges, normalised."""
-    scale = size / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-    left, top = (size - width) // 2, (size - height) // 2
-    pixels = np.pad(pixels, ((top, size - height - top), (left, size - width - left), (0, 0)), mode="edge")
-    # copy: NumPy may hand out memory that is not writable, which torch warns about.
-    tensor = torch.from_numpy(pixels.transpose(2, 0, 1).copy()).float().div_(255)
-    return tensor.sub_(torch.tensor(MEAN).view(3, 1, 1)).div_(torch.tensor(STD).view(3, 1, 1))
+    return torch.from_numpy(normalise(square(image, size)))
 
 
 def load_image(path: Path) -> Image.Image:
     return decode(path.read_bytes())
 
 
+Item = tuple[torch.Tensor, int, torch.Tensor]
+
+
 class ImageFiles(torch.utils.data.Dataset):  # type: ignore[type-arg]
-    """Prepared images with their class numbers."""
+    """Prepared images with their class numbers and their sizes."""
 
     def __init__(self, data_dir: Path, examples: list[Example], classes: list[str], size: int) -> None:
         self.paths = [data_dir / example.path for example in examples]
         numbers = {name: number for number, name in enumerate(classes)}
         self.targets = [numbers[example.label] for example in examples]
+        self.sizes = torch.tensor([example.size for example in examples], dtype=torch.float32)
         self.size = size
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return prepare(load_image(self.paths[index]), self.size), self.targets[index]
+    def __getitem__(self, index: int) -> Item:
+        return prepare(load_image(self.paths[index]), self.size), self.targets[index], self.sizes[index]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -425,13 +426,27 @@ def build_network(classes: int) -> torch.nn.Module:
     return network
 
 
+@torch.no_grad()
+def outputs_of(network: torch.nn.Module, images: ImageFiles, options: argparse.Namespace) -> np.ndarray:
+    """
+    The network's outputs for all images, in their order. In full precision, also on a GPU: half would save seconds, and
+    give other answers than the serving code.
+    """
+    loader = torch.utils.data.DataLoader(images, batch_size=options.batch_size, num_workers=options.workers)
+    device = next(network.parameters()).device
+    network.eval()
+    return np.concatenate(
+        [answers(network, batch.to(device), sizes.to(device)).float().cpu().numpy() for batch, _, sizes in loader]
+    )
+
+
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
     """A state_dict from a file, to the CPU; never runs code that a manipulated file may hold."""
     if not path.is_file():
         raise UserError(f"There is no weights file {path}.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # The reader raises many kinds on what is not its own, and gives advice that is none here.
+    except Exception:  # The reader raises many kinds on what is not its own, and gives advice that does not help here.
         raise UserError(f"{path} is no file of weights that PyTorch can read, or it is incomplete.") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"{path} holds no plain state_dict (tensors by name), but something else.")

@@ -22,7 +22,11 @@ Outputs = Callable[[Path], np.ndarray]
 """Writes a file, loads it again, and gives its outputs for the sample."""
 
 
-def safetensors(path: Path, network: torch.nn.Module, sample: torch.Tensor, classes: list[str]) -> str:
+Sample = tuple[torch.Tensor, ...]
+"""Images, and their sizes for a network that gets these."""
+
+
+def safetensors(path: Path, network: torch.nn.Module, sample: Sample, classes: list[str]) -> str:
     """The weights as safetensors, with the classes in its metadata. Returns a sentence on what came of it."""
     if not is_installed("safetensors.torch"):
         return "No model.safetensors: the Python package safetensors is not installed."
@@ -38,11 +42,16 @@ def safetensors(path: Path, network: torch.nn.Module, sample: torch.Tensor, clas
     return export(path, network, sample, outputs)
 
 
-def onnx(path: Path, network: torch.nn.Module, sample: torch.Tensor) -> str:
-    """The network as ONNX: `images` (n, 3, size, size) to `logits` (n, classes). Returns a sentence, as above."""
+def onnx(path: Path, network: torch.nn.Module, sample: Sample) -> str:
+    """
+    The network as ONNX: `images` (n, 3, side, side), and where it gets that `size` (n, 2: width and height), to
+    `logits` (n, classes). Returns a sentence, as above.
+    """
     if not is_installed("onnxruntime"):
         return "No model.onnx: the Python package onnxruntime, which checks it, is not installed."
     import onnxruntime
+
+    inputs = ["images", "size"][: len(sample)]
 
     def outputs(target: Path) -> np.ndarray:
         # From 2.9 on the default is another exporter, which needs more packages and writes two files.
@@ -51,23 +60,24 @@ def onnx(path: Path, network: torch.nn.Module, sample: torch.Tensor) -> str:
         )
         torch.onnx.export(
             network,
-            (sample,),
+            sample,
             str(target),
-            input_names=["images"],
+            input_names=inputs,
             output_names=["logits"],
-            dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},
+            dynamic_axes={name: {0: "n"} for name in (*inputs, "logits")},
             opset_version=17,
             **options,
         )
         session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
         # One image, not as many as it was exported with: the file must take any number.
-        return np.concatenate([session.run(None, {"images": image[None].numpy()})[0] for image in sample])
+        each = (zip(inputs, (tensor[None].numpy() for tensor in item)) for item in zip(*sample))
+        return np.concatenate([session.run(None, dict(given))[0] for given in each])
 
     return export(path, network, sample, outputs)
 
 
-def export(path: Path, network: torch.nn.Module, sample: torch.Tensor, outputs: Outputs) -> str:
-    """Writes a file if its outputs are the network's. A format that fails is told, but costs nobody the model."""
+def export(path: Path, network: torch.nn.Module, sample: Sample, outputs: Outputs) -> str:
+    """Writes a file if its outputs are the network's. A format that fails is reported, but costs nobody the model."""
 
     def write(target: Path) -> None:
         difference = float(np.abs(outputs(target) - expected).max())
@@ -85,9 +95,9 @@ def export(path: Path, network: torch.nn.Module, sample: torch.Tensor, outputs: 
         path.unlink(missing_ok=True)  # one of an earlier training
         warn(f"No {path.name}: {first_line(error)}")
         return f"No {path.name}: writing it failed, see the log."
-    return f"{path.name} gives PyTorch's outputs for {len(sample)} images, within {differences[0]:.1g}."
+    return f"{path.name} gives PyTorch's outputs for {len(expected)} images, within {differences[0]:.1g}."
 
 
 @torch.no_grad()
-def run(network: torch.nn.Module, sample: torch.Tensor) -> np.ndarray:
-    return network.eval()(sample).numpy()
+def run(network: torch.nn.Module, sample: Sample) -> np.ndarray:
+    return network.eval()(*sample).numpy()

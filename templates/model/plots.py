@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+import calibration
 from common import is_installed, write_atomically
 
 BLUE, ORANGE, GREEN, GREY = "#1f77b4", "#d95f02", "#1b7837", "#777777"
@@ -71,6 +72,41 @@ def confusion_matrix(path: Path, matrix: np.ndarray, classes: Sequence[str], tit
     bar = figure.colorbar(picture, ax=axes, fraction=0.6 / (side + 3.2), pad=0.02, shrink=0.6, aspect=15)
     bar.set_label("share of the true class", fontsize=8)
     bar.ax.tick_params(labelsize=8)
+    return save(pyplot, figure, path)
+
+
+def risk_coverage(path: Path, confidence: np.ndarray, right: np.ndarray, threshold: float | None) -> str:
+    """How many answers are right if only the surest are given; whether sure ones are right. Returns a sentence."""
+    pyplot = load_pyplot()
+    if pyplot is None:
+        return no_picture(path)
+    figure, (left, middle) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    _, coverage, precision = calibration.curve(confidence, right)
+    left.step(coverage, precision, where="post", color=BLUE)
+    if threshold is not None and (confidence >= threshold).any():
+        given = confidence >= threshold
+        left.plot(given.mean(), right[given].mean(), "o", color=ORANGE, label=f"unknown below {threshold:.4g}")
+        left.legend(fontsize=8, loc="lower left")
+    left.set_xlabel("share of the test images that are answered, surest first")
+    left.set_ylabel("share of right answers among these")
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    count = np.bincount(bins, minlength=10)
+    filled = np.flatnonzero(count)
+    middle.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1)
+    middle.scatter(
+        np.bincount(bins, confidence, 10)[filled] / count[filled],
+        np.bincount(bins, right, 10)[filled] / count[filled],
+        s=20 + 400 * count[filled] / count.sum(),
+        color=BLUE,
+        alpha=0.7,
+    )
+    middle.set_xlabel("probability that the model gives its answer")
+    middle.set_ylabel("share of right answers")
+    middle.set_title("On the dashed line, probabilities are what they say", fontsize=10)
+    for axes in (left, middle):
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.04)
+        axes.grid(alpha=0.3)
     return save(pyplot, figure, path)
 
 

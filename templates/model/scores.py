@@ -77,8 +77,8 @@ def macro_f1_interval(matrix: np.ndarray, samples: int, level: float, seed: int)
     """
     How far macro-F1 would move with other test images of the same kind: a Bayesian bootstrap (D. B. Rubin, Annals of
     Statistics 9 (1981) 130–134). Of each class, what becomes of its images is drawn from a Dirichlet distribution: the
-    counts of its row, and a prior. The prior is half a hit and half a mistake for the whole matrix and not for each class, as
-    Jeffreys' is for one share: half a mistake a class would be fifty mistakes for a hundred classes.
+    counts of its row, and a prior. The prior is half a hit and half a mistake for the whole matrix and not for each
+    class, as Jeffreys' is for one share: half a mistake a class would be fifty mistakes for a hundred classes.
     """
     generator = np.random.default_rng(seed)
     support = matrix.sum(axis=1)

@@ -9,16 +9,26 @@ import argparse
 import csv
 import json
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torchvision
 
+import calibration
 import card
+import class_map
+import counts
+import label_issues
+import label_page
 import plots
 import scores
+from backbones import CONTRACT, restored
+from baseline import baseline_metrics, predict_baseline
 from common import (
     IMAGE_SIZE,
     Example,
@@ -27,16 +37,16 @@ from common import (
     Scan,
     UserError,
     add_common_options,
-    build_network,
     csv_text,
     file_sha256,
     find_data_dir,
-    head_classes,
+    first_line,
     load_image,
     load_weights,
     make_output_dir,
     names,
     number,
+    outputs_of,
     pick_device,
     provenance,
     run_main,
@@ -47,6 +57,8 @@ from common import (
     write_json,
     write_text,
 )
+from size_input import Sized
+from sizes import in_unit
 
 WORST_ERRORS = 12
 
@@ -55,7 +67,9 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     options = Options("Evaluates a model on DATA_DIR/test. Every option can also be given as an environment variable.")
     add_common_options(options)
     options.add("--weights", str, "", "the model's weights [default: OUTPUT_DIR/model.pth]")
-    options.add("--bootstrap-samples", number(int, 100, 1_000_000), 2000, "samples for the confidence interval of macro-F1")
+    options.add(
+        "--bootstrap-samples", number(int, 100, 1_000_000), 2000, "samples for the confidence interval of macro-F1"
+    )
     options.add("--confidence-level", number(float, 0.5, 0.999), 0.95, "how sure the confidence intervals are")
     options.add("--seed", number(int, 0, 2**31 - 1), 1, "what those samples are drawn from")
     return options.parse(arguments)
@@ -67,9 +81,14 @@ class Model:
     network: torch.nn.Module
     classes: list[str]
     image_size: int
+    size_input: str
+    """none, pixels or um."""
+    facts: dict[str, Any]
+    """training.json; empty when there is none."""
     images: set[str]
     """SHA-256 of the images it has learned from, as far as that is known."""
     groups: set[str]
+    calibration: calibration.Calibration
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,13 @@ class Predictions:
 
     examples: list[Example]
     true: np.ndarray
-    probabilities: np.ndarray
+    outputs: np.ndarray
+    """Of the network; a softmax makes probabilities of them."""
+    temperature: float
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        return calibration.softmax(self.outputs, self.temperature)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -95,31 +120,44 @@ def main() -> None:
     make_output_dir(options.output_dir)
     folder = find_data_dir(options.data_dir)
     model = load_model(Path(options.weights or options.output_dir / "model.pth"), folder)
-    scan = scan_split(folder, "test", options.max_broken)
+    scan = scan_split(folder, "test", options.max_broken, model.image_size)
+    scan = replace(scan, examples=in_unit(folder, scan.examples, model.size_input))
     check_classes(scan.classes, model.classes)
     predictions = predict(model, folder, scan.examples, options, device)
-    metrics = evaluate(model, folder, scan, predictions, options)
+    baseline = predict_baseline(model.path, model.facts, folder, scan.examples, options, device)
+    metrics = evaluate(model, folder, scan, predictions, baseline, options)
     write_results(options.output_dir, folder, model, predictions, metrics)
 
 
 def load_model(path: Path, data_dir: Path) -> Model:
     """The network with its weights, and what lies beside them: classes, image size, and what it has learned from."""
-    state = load_weights(path)
-    count = head_classes(state, path)
-    network = build_network(count)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(f"{path} does not fit the contract's ResNet50: {' '.join(str(error).split())[:300]}") from None
+    network, count = restored(path, load_weights(path))
     seen = training_images(path.with_name("training-images.csv"))
+    facts = read_json(path.with_name("training.json"), {})
+    size_input = facts.get("size_input", {}).get("unit", "none")
+    if isinstance(network, Sized) != (size_input != "none"):
+        raise UserError(
+            f"Whether {path} takes the size of the pictures, and in what, stands in training.json beside it, which is "
+            "of another model or missing. Keep the files of a model together."
+        )
     return Model(
         path=path,
-        network=network.eval(),
+        network=network,
         classes=model_classes(path, count, data_dir),
-        image_size=int(read_json(path.with_name("training.json"), {}).get("image_size", IMAGE_SIZE)),
+        image_size=int(facts.get("image_size", IMAGE_SIZE)),
+        size_input=size_input,
+        facts=facts,
         images={row["sha256"] for row in seen},
         groups={row["group"] for row in seen if row["group"]},
+        calibration=read_calibration(path.parent),
     )
+
+
+def read_calibration(folder: Path) -> calibration.Calibration:
+    try:
+        return calibration.read(folder)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def model_classes(path: Path, count: int, data_dir: Path) -> list[str]:
@@ -179,23 +217,25 @@ def check_classes(test: list[str], known: list[str]) -> None:
         warn(f"No test images of the class(es) {names(without)}: macro-F1 is the mean of the others.")
 
 
-@torch.no_grad()
 def predict(
     model: Model, folder: Path, examples: list[Example], options: argparse.Namespace, device: torch.device
 ) -> Predictions:
-    """Full precision, also on a GPU: half would save seconds, and give other answers than the serving code."""
     images = ImageFiles(folder, examples, model.classes, model.image_size)
-    loader = torch.utils.data.DataLoader(images, batch_size=options.batch_size, num_workers=options.workers)
-    network = model.network.to(device)
-    probabilities = [network(batch.to(device)).softmax(dim=1).cpu().double().numpy() for batch, _ in loader]
-    result = np.concatenate(probabilities)
+    result = outputs_of(model.network.to(device), images, options)
     if not np.isfinite(result).all():
-        raise UserError(f"The model {model.path} answers with what is no number: its weights are spoilt. Train again.")
-    return Predictions(examples, np.array(images.targets), result)
+        raise UserError(
+            f"The model {model.path} answers with something that is not a number: its weights are spoilt. Train again."
+        )
+    return Predictions(examples, np.array(images.targets), result, model.calibration.temperature)
 
 
 def evaluate(
-    model: Model, folder: Path, scan: Scan, predictions: Predictions, options: argparse.Namespace
+    model: Model,
+    folder: Path,
+    scan: Scan,
+    predictions: Predictions,
+    baseline: np.ndarray | None,
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     """What metrics.json holds; metrics.schema.json describes it."""
     matrix = scores.confusion_matrix(predictions.true, predictions.predicted, len(model.classes))
@@ -230,12 +270,34 @@ def evaluate(
             "accuracy": scores.wilson_interval(int(hits.sum()), len(predictions.examples), level),
             "macro_f1": scores.macro_f1_interval(matrix, options.bootstrap_samples, level, options.seed),
         },
+        "method": model.facts.get("method"),
+        "baseline": None
+        if baseline is None
+        else baseline_metrics(
+            model.facts["probe"],
+            predictions.true,
+            predictions.predicted,
+            baseline,
+            len(model.classes),
+            level,
+        ),
+        "warnings": model.facts.get("warnings", []),
+        "label_issues": label_issues.count_in(model.path.parent),
         "classes": model.classes,
         "per_class": per_class,
         "confusion_matrix": matrix.tolist(),
+        "calibration": calibration_figures(predictions, model.calibration, level),
+        "counts": counts.bias(predictions.true, predictions.predicted, len(model.classes), model.classes),
         "unreadable_images": [name for name, _ in scan.broken],
+        "images_not_rgb": not_rgb(scan.examples),
         "images_seen_in_training": seen,
-        "model": {"file": model.path.name, "sha256": file_sha256(model.path), "image_size": model.image_size},
+        "model": {
+            "file": model.path.name,
+            "sha256": file_sha256(model.path),
+            "image_size": model.image_size,
+            "backbone": model.facts.get("network", {}).get("backbone", CONTRACT),
+            "serving_contract": isinstance(model.network, torchvision.models.ResNet),
+        },
         "dataset": provenance(folder),
         "software": software(),
     }
@@ -243,6 +305,36 @@ def evaluate(
 
 def was_seen(model: Model, example: Example) -> bool:
     return example.sha256 in model.images or example.group in model.groups
+
+
+def calibration_figures(predictions: Predictions, known: calibration.Calibration, level: float) -> dict[str, Any]:
+    """How far the probabilities can be believed on the test images, by which nothing was chosen."""
+    confidence, right = predictions.confidence, predictions.predicted == predictions.true
+    given = calibration.answered(confidence, right, known.threshold)
+    return {
+        "temperature": known.temperature,
+        **calibration.compare(predictions.outputs, predictions.true, known.temperature),
+        "wanted_precision": known.wanted_precision,
+        "threshold": known.threshold,
+        **given,
+        "precision_ci": None
+        if known.threshold is None
+        else scores.wilson_interval(given["answered_right"], given["answered"], level),
+        "risk_coverage": calibration.levels(confidence, right),
+    }
+
+
+def not_rgb(examples: list[Example]) -> int:
+    """How many images the serving code would fail on, where this program makes RGB of them."""
+    modes = Counter(example.mode for example in examples if example.mode != "RGB")
+    count = sum(modes.values())
+    if count:
+        kinds = ", ".join(f"{mode}: {number}" for mode, number in sorted(modes.items()))
+        warn(
+            f"{count} of {len(examples)} test images are not RGB ({kinds}). They are tested as RGB, but the group's "
+            "serving code fails on them: the figures hold for it only when it converts images first."
+        )
+    return count
 
 
 def number_or_none(value: float) -> float | None:
@@ -269,6 +361,15 @@ def write_results(
         for index in worst
     ]
     say(plots.worst_errors(output_dir / "worst_errors.png", errors, len(wrong)))
+    page = output_dir / label_page.FILE
+    if page.is_file() and page.samefile(model.path.with_name(label_page.FILE)):
+        add_to_page(page, folder, model, predictions, worst.tolist())
+    right = predictions.predicted == predictions.true
+    say(
+        plots.risk_coverage(
+            output_dir / "risk_coverage.png", predictions.confidence, right, model.calibration.threshold
+        )
+    )
     card.add_evaluation(output_dir / "MODEL_CARD.md", metrics)
     write_json(output_dir / "metrics.json", metrics)
     interval = metrics["confidence_interval"]
@@ -277,12 +378,32 @@ def write_results(
         + ", macro-F1 {:.3f} ({:.3f} – {:.3f})".format(metrics["macro_f1"], *interval["macro_f1"])
         + f" on {metrics['images']} test images; {interval['level']:.0%} confidence intervals."
     )
+    if baseline := metrics["baseline"]:
+        (say if baseline["beaten"] else warn)(baseline["sentence"])
+
+
+def add_to_page(page: Path, folder: Path, model: Model, predictions: Predictions, worst: list[int]) -> None:
+    """The worst errors, with where the model looked. The test is done: what goes wrong here is a warning."""
+    layer = class_map.last_maps(model.network)
+    why_no_maps = "" if layer else "Where the model looked is not shown: this network has no maps that tell it."
+    errors = []
+    try:
+        for index in worst:
+            example, number = predictions.examples[index], int(predictions.predicted[index])
+            image = load_image(folder / example.path)
+            heated = layer and class_map.heated(model.network, layer, image, model.image_size, number)
+            answer, confidence = model.classes[number], float(predictions.confidence[index])
+            errors.append(label_page.WorstError(example.path, example.label, answer, confidence, image, heated))
+        label_page.add_errors(page, errors, why_no_maps, label_issues.manifest_sources(folder))
+    except Exception as error:
+        warn(f"{page.name} is without the worst errors ({type(error).__name__}: {first_line(error)}).")
 
 
 def predictions_csv(model: Model, predictions: Predictions) -> str:
     """
-    One line an image. The action reads path, label and predicted: by them it sees what one model has right and another
-    wrong, and whether a class was lost. Hash and group let models be compared on images that neither has seen.
+    One line an image; after the fixed columns, the probability of each class. The action reads path, label and
+    predicted: by them it sees what one model has right and another wrong, and whether a class was lost. Hash and group
+    let models be compared on images that neither has seen.
     """
     head = (
         "path",
@@ -294,6 +415,7 @@ def predictions_csv(model: Model, predictions: Predictions) -> str:
         "confidence",
         "confidence_of_label",
         "seen_in_training",
+        *(f"probability[{name}]" for name in model.classes),
     )
     rows = []
     for example, true, predicted, probabilities in zip(
@@ -310,6 +432,7 @@ def predictions_csv(model: Model, predictions: Predictions) -> str:
                 f"{probabilities[predicted]:.6f}",
                 f"{probabilities[true]:.6f}",
                 str(was_seen(model, example)).lower(),
+                *(f"{value:.6f}" for value in probabilities),
             )
         )
     return csv_text([head, *rows])

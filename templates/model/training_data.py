@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance
+from PIL import Image
 
-from common import Example, ImageFiles, Scan, UserError, find_data_dir, load_image, names, prepare, scan_split, warn
+from common import Example, ImageFiles, Item, Scan, UserError, find_data_dir, load_image, names, scan_split, warn
+from picture_cache import PictureCache
+from preparation import decode, filled, square
+from sizes import in_unit
+
+# At most so much of an image is cut off on each side.
+CROPPED = 0.05
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,10 @@ class Data:
 
 def read_data(options: argparse.Namespace) -> Data:
     folder = find_data_dir(options.data_dir)
-    scan = scan_split(folder, "train", options.max_broken)
+    scan = scan_split(folder, "train", options.max_broken, options.image_size)
     if len(scan.classes) < 2:
         raise UserError(f"{folder}/train has only the class {names(scan.classes)}: at least two are needed.")
+    scan = replace(scan, examples=in_unit(folder, scan.examples, options.size_input))
     training, validation = split(scan, options.validation, options.seed)
     return Data(folder, scan.classes, training, validation, scan.broken)
 
@@ -92,35 +100,114 @@ def inseparable(examples: list[Example]) -> list[list[Example]]:
     return list(units.values())
 
 
-class TrainingFiles(ImageFiles):
-    """Prepared and augmented images. A key holds the seed of the augmentation, so that nothing else decides it."""
+def balanced_weights(targets: np.ndarray, classes: int, balance: str) -> np.ndarray:
+    """
+    The weight of an image of each class. Unless `balance` is `none`, every class has the same weight altogether, and the
+    mean weight of an image is 1. A class without images, as in a part of them, has none.
+    """
+    counts = np.bincount(targets, minlength=classes).astype(np.float64)
+    present = counts > 0
+    if balance == "none":
+        return present.astype(np.float64)
+    return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0)
 
-    def __init__(self, data: Data, options: argparse.Namespace) -> None:
+
+class PreparedFiles(ImageFiles):
+    """Images as the network's input except for the normalisation, as bytes: prepared exactly, and kept for later."""
+
+    def __init__(self, data: Data, examples: list[Example], options: argparse.Namespace, cache: PictureCache) -> None:
+        super().__init__(data.folder, examples, data.classes, options.image_size)
+        self.cache = cache
+
+    def __getitem__(self, index: int) -> Item:
+        pixels = self.cache.get(index)
+        if pixels is None:
+            pixels = square(load_image(self.paths[index]), self.size)
+            self.cache.put(index, pixels)
+        return channels_first(pixels), self.targets[index], self.sizes[index]
+
+
+class TrainingFiles(ImageFiles):
+    """
+    Augmented images, as above. Kept are small pictures, from which each epoch makes others; the first one, too, so that
+    it does not matter which are kept. A key holds the seed of the augmentation, so that nothing else decides it.
+    """
+
+    def __init__(self, data: Data, options: argparse.Namespace, cache: PictureCache) -> None:
         super().__init__(data.folder, data.training, data.classes, options.image_size)
         self.augments = options.augment == "standard"
+        self.cache = cache
 
-    def __getitem__(self, item: Any) -> tuple[torch.Tensor, int]:
+    def __getitem__(self, item: Any) -> Item:
         index, seed = item
-        image = load_image(self.paths[index])
+        pixels = self.cache.get(index)
+        if pixels is None:
+            pixels = np.asarray(small_picture(self.paths[index].read_bytes(), self.cache.side))
+            self.cache.put(index, pixels)
+        image = Image.fromarray(pixels)
         if self.augments:
-            image = augment(image, np.random.default_rng(seed))
-        return prepare(image, self.size), self.targets[index]
+            varied = augment(image, self.size, np.random.default_rng(seed))
+        else:
+            image = image.resize(sides_of(*image.size, self.size), Image.Resampling.BILINEAR)
+            varied = filled(np.asarray(image), self.size)
+        return channels_first(varied), self.targets[index], self.sizes[index]
 
 
-def augment(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """What changes a picture but not the species: how the cell lies, how closely it was cut out, how bright it is."""
+def kept_side(size: int) -> int:
+    """The long side of a kept picture: what is cropped to nine tenths of it still has the network's size."""
+    return math.ceil(size / (1 - 2 * CROPPED))
+
+
+def sides_of(width: float, height: float, size: int) -> tuple[int, int]:
+    """As in preparation, but in training a very narrow picture is one pixel wide and no error."""
+    scale = size / max(width, height)
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def channels_first(pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def small_picture(content: bytes, side: int) -> Image.Image:
+    """An image file as RGB, its long side at most `side`. Of a JPEG, only as much is decoded as that needs."""
+    image: Image.Image = Image.open(io.BytesIO(content))
+    if image.format == "JPEG" and image.mode in ("RGB", "L"):
+        scale = min(1.0, side / max(image.size))
+        image.draft(image.mode, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
+        image = image.convert("RGB")
+    else:
+        image = decode(content)
+    if max(image.size) <= side:
+        return image
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def augment(image: Image.Image, size: int, generator: np.random.Generator) -> np.ndarray:
+    """
+    What changes a picture but not the species: how the cell lies, how closely it was cut out, how bright it is. It is
+    cut out and scaled in one step, and all else is done to the small picture.
+    """
     width, height = image.size
-    left, top, right, bottom = generator.uniform(0, 0.05, 4) * (width, height, width, height)
-    # At most 5 % go on each side, so that even a side of one pixel stays.
-    image = image.crop((round(left), round(top), width - round(right), height - round(bottom)))
+    left, top, right, bottom = generator.uniform(0, CROPPED, 4) * (width, height, width, height)
+    box = (left, top, width - right, height - bottom)
+    image = image.resize(sides_of(box[2] - box[0], box[3] - box[1], size), Image.Resampling.BILINEAR, box)
     if generator.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if generator.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
     if generator.random() < 0.5:
         image = image.transpose(Image.Transpose.ROTATE_90)
-    image = ImageEnhance.Brightness(image).enhance(generator.uniform(0.8, 1.2))
-    return ImageEnhance.Contrast(image).enhance(generator.uniform(0.8, 1.2))
+    return filled(np.asarray(relit(image, generator.uniform(0.8, 1.2), generator.uniform(0.8, 1.2))), size)
+
+
+def relit(image: Image.Image, brightness: float, contrast: float) -> Image.Image:
+    """Brighter or darker, and then with more or less contrast about its mean: one table for all pixels."""
+    values = np.minimum(np.arange(256) * brightness, 255)
+    mean = float(np.dot(image.convert("L").histogram(), values)) / (image.width * image.height)
+    table = np.clip(mean + (values - mean) * contrast, 0, 255).round().astype(int).tolist()
+    return image.point(table * 3)
 
 
 def epoch_order(

@@ -48,7 +48,7 @@ fi
 case $code in
   000 | 5??) why='It does not answer as a registry does: try again later, and check its name.' ;;
   429) why='It gets too many requests at the moment: try again later.' ;;
-  404) why='It has no such place: check image-name; some registries want a project to be made first.' ;;
+  404) why='It has no such place: check “name” in the section “image” of your settings; some registries want a project to be made first.' ;;
   *) why='The account may sign in, and perhaps read, but not push there: give it that right. For ghcr.io, an image that another repository made must allow this one to write (Package settings, Manage Actions access), and the job that calls this workflow needs “packages: write”.' ;;
 esac
 echo "::error::$REGISTRY takes no image of the name $name (HTTP $code). $why"

@@ -6,7 +6,7 @@
 # CONTEXT, REPOSITORY (its name without a tag), BUILD_ARGS, SETTINGS and FORCE are set by action.yml.
 set -euo pipefail
 
-# Raised when the rules below change, so that what was summed up by the old ones is built anew.
+# Raised when the rules below change, so that what was summed up by the old ones is built again.
 RULES=1
 
 work=$(mktemp -d "$RUNNER_TEMP/find-image-XXXXXX")
@@ -143,6 +143,6 @@ context_sum >>"$work/sums" || build 'BuildKit does not say which files it consis
 tag=inputs-$(sha256sum "$work/sums" | cut -c 1-16)
 echo "tag=$tag" >>"$GITHUB_OUTPUT"
 [ "$FORCE" != true ] || build 'the run was started with force'
-digest=$(digest_of "$REPOSITORY:$tag" 2>"$work/answer") || build "the registry says of $REPOSITORY:$tag: $(tail -n 1 "$work/answer")"
+digest=$(digest_of "$REPOSITORY:$tag" 2>"$work/answer") || build "the registry says about $REPOSITORY:$tag: $(tail -n 1 "$work/answer")"
 echo "digest=$digest" >>"$GITHUB_OUTPUT"
 echo "Nothing is built: the registry has $REPOSITORY:$tag, which is $digest."

@@ -25,7 +25,7 @@ printf '%s\n' "$CERTIFICATE" | tr -d '\r' >"$file"
 # What asks the registry from the runner itself, such as “docker buildx imagetools”, follows neither engine nor BuildKit.
 echo "SSL_CERT_DIR=${SSL_CERT_DIR:-/etc/ssl/certs:/etc/pki/tls/certs}:${file%/*}" >>"$GITHUB_ENV"
 
-# The engine reads this folder anew for every connection. Our file lies beside those of the machine’s administrator.
+# The engine reads this folder again for every connection. Our file lies beside those of the machine’s administrator.
 case $(docker info --format '{{.SecurityOptions}}') in
   *rootless*) folder=$HOME/.config/docker/certs.d/$host ;;
   *) folder=/etc/docker/certs.d/$host ;;

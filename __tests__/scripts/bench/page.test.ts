@@ -11,7 +11,7 @@ function pageOf(...results: Result[]): string {
   return performancePage(results, { bundle: 'abc', folder: tmpdir(), quick: false });
 }
 
-test('the page compares medians, and says of each target in each place whether it is met', () => {
+test('the page compares medians, and says for each target in each place whether it is met', () => {
   const runs = { ours: rounds(4, 9, 5), shell0: rounds(10, 10, 11), shell6: rounds(20) };
   const page = pageOf(
     { name: 'A', place: 'disk', runs, facts: {}, missing: ['Not measured: the action has no input `keep-data`.'] },

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FILES_PATH, startUploadServer, UPLOAD_USER } from '../../../scripts/bench/upload-server.ts';
-import type { ListeningServer } from '../../../scripts/demo/listen.ts';
-import { uploadGrowing } from '../../../src/owncloud/chunked-upload.ts';
+import type { ListeningServer } from '../../../scripts/stand-ins/listen.ts';
+import { uploadGrowing } from '../../../src/owncloud/upload-growing.ts';
 import { completeFile, testBytes } from '../../helpers/growing-file.ts';
 import { connectTo } from '../../helpers/owncloud.ts';
 

@@ -42,7 +42,8 @@ def draw_cell(kind: int, generator: np.random.Generator) -> Image.Image:
 
 def environment(data: Path, output: Path, options: Mapping[str, object]) -> dict[str, str]:
     """For a program on the CPU, small and repeatable. Nothing of the machine's own options gets in."""
-    kept = ("PATH", "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    kept = ("PATH", "PYTHONPATH", "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
+    kept += ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "DATA_DIR": str(data),
@@ -53,6 +54,7 @@ def environment(data: Path, output: Path, options: Mapping[str, object]) -> dict
         "BATCH_SIZE": "8",
         "WORKERS": "0",
         "OMP_NUM_THREADS": "1",
+        "LABEL_CHECK": "off",
         "PYTHONDONTWRITEBYTECODE": "1",
         **{name: str(value) for name, value in options.items()},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tempfile
@@ -15,6 +16,7 @@ from support import CLASSES, make_data
 from torchvision.transforms import functional
 
 from common import UserError, decode, prepare, scan_split
+from preparation import TooNarrow, scaled, square
 
 RGB = Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 140, 3), dtype=np.uint8))
 
@@ -25,16 +27,42 @@ def encoded(image: Image.Image, kind: str = "png", **options: object) -> bytes:
     return buffer.getvalue()
 
 
+RECORDED = json.loads((Path(__file__).parent / "serving_code.json").read_text(encoding="utf-8"))
+
+
+def picture(width: int, height: int) -> Image.Image:
+    """The picture that the serving code was shown: stripes and steps, by whole numbers alone."""
+    y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
+    values = x * x * 3 + y * y * 7 + x * y * 5 + c * 83 + (x // 7 + y // 5) % 2 * 90
+    return Image.fromarray((values % 256).astype(np.uint8))
+
+
 class Preparing(unittest.TestCase):
-    def test_is_resize_of_the_long_side_edge_padding_and_imagenet_normalisation(self) -> None:
-        for size in ((140, 30), (30, 140), (64, 64), (500, 333), (1, 400)):
-            image = RGB.resize(size)
-            width, height = max(1, round(size[0] * 224 / max(size))), max(1, round(size[1] * 224 / max(size)))
-            resized = functional.resize(image, [height, width], functional.InterpolationMode.BILINEAR)
-            left, top = (224 - width) // 2, (224 - height) // 2
-            padded = functional.pad(resized, [left, top, 224 - width - left, 224 - height - top], padding_mode="edge")
-            expected = functional.normalize(functional.to_tensor(padded), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-            torch.testing.assert_close(prepare(image), expected, rtol=0, atol=1e-5)
+    def test_scales_to_the_sides_that_the_serving_code_came_to(self) -> None:
+        rounded = 0
+        for width, height, *sides in RECORDED["sides"]:
+            self.assertEqual(scaled(width, height), tuple(sides), f"{width} × {height}")
+            rounded += [max(1, round(side * 224 / max(width, height))) for side in (width, height)] != sides
+        self.assertGreater(rounded, 90, "too few of the sizes tell rounding from cutting off")
+        self.assertTrue(any(max(sides) == 223 for _, _, *sides in RECORDED["sides"]))
+
+    def test_gives_the_pixels_that_the_serving_code_gave(self) -> None:
+        for item in RECORDED["pictures"]:
+            pixels = square(picture(item["width"], item["height"]))
+            self.assertEqual(pixels.shape, (224, 224, 3))
+            self.assertEqual(hashlib.sha256(pixels.tobytes()).hexdigest(), item["sha256"], item)
+
+    def test_refuses_what_the_serving_code_refuses(self) -> None:
+        for width, height in RECORDED["refused"]:
+            with self.assertRaisesRegex(TooNarrow, f"{width} × {height} pixels are too narrow"):
+                prepare(picture(width, height))
+
+    def test_is_torchvisions_normalisation_with_imagenets_figures(self) -> None:
+        image = picture(140, 30)
+        expected = functional.normalize(
+            functional.to_tensor(Image.fromarray(square(image))), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+        )
+        torch.testing.assert_close(prepare(image), expected, rtol=0, atol=1e-6)
 
     def test_fills_with_the_edge_and_not_with_black(self) -> None:
         tensor = prepare(Image.new("RGB", (140, 30), (200, 100, 50)), 64)
@@ -103,6 +131,18 @@ class Scanning(unittest.TestCase):
         scan = scan_split(self.data, "train", 0.1)
         self.assertEqual([name for name, _ in scan.broken], ["train/cymbella/000.png"])
         self.assertEqual(len(scan.examples), 31)
+
+    def test_an_image_too_narrow_for_the_serving_code_is_named_and_left_out(self) -> None:
+        Image.new("RGB", (300, 1)).save(self.data / "train" / "cymbella" / "000.png")
+        scan = scan_split(self.data, "train", 0.1)
+        self.assertEqual([name for name, _ in scan.broken], ["train/cymbella/000.png"])
+        self.assertRegex(scan.broken[0][1], "300 × 1 pixels are too narrow")
+
+    def test_the_kind_of_an_images_pixels_is_known(self) -> None:
+        RGB.convert("L").save(self.data / "train" / "cymbella" / "000.png")
+        modes = {item.path: item.mode for item in scan_split(self.data, "train", 0).examples}
+        self.assertEqual(modes["train/cymbella/000.png"], "L")
+        self.assertEqual(sorted(modes.values()), ["L"] + ["RGB"] * 31)
 
     def test_too_many_broken_images_are_an_error_that_counts_them(self) -> None:
         for number in range(4):

@@ -56,7 +56,8 @@ class Trained(unittest.TestCase):
         source = {"file_name": "a.zip", "sha256": "0" * 64, "folder": "A", "label": "cymbella", "n_test": "4"}
         (cls.data / "dataset.json").write_text(json.dumps({"format": 1, "seed": "seed-1", "sources": [source]}))
         (cls.data / "manifest.csv").write_text("path,group\ntrain/cymbella/000.png,cymbella/slide 1\n")
-        cls.train_log = run_well("train.py", cls.data, cls.output, EPOCHS=6, WARMUP_EPOCHS=1, LR=0.001)
+        options = {"EPOCHS": 6, "WARMUP_EPOCHS": 1, "LR": 0.001, "LABEL_CHECK": "auto"}
+        cls.train_log = run_well("train.py", cls.data, cls.output, **options)
         cls.test_log = run_well("test.py", cls.data, cls.output)
         cls.metrics = json.loads((cls.output / "metrics.json").read_text(encoding="utf-8"))
 
@@ -116,6 +117,31 @@ class Trained(unittest.TestCase):
             self.assertEqual(row["path"].split("/")[:2], ["test", row["label"]])
             self.assertIn(row["predicted"], classes)
 
+    def test_predictions_have_the_probability_of_each_class(self) -> None:
+        for row in read_csv(self.output / "predictions.csv"):
+            chances = {name: float(row[f"probability[{name}]"]) for name in CLASSES}
+            self.assertAlmostEqual(sum(chances.values()), 1, places=4)
+            self.assertEqual(f"{chances[row['predicted']]:.6f}", row["confidence"])
+            self.assertEqual(max(chances.values()), chances[row["predicted"]])
+
+    def test_temperature_and_threshold_are_those_of_the_validation_images(self) -> None:
+        beside = json.loads((self.output / "calibration.json").read_text(encoding="utf-8"))
+        measured = self.metrics["calibration"]
+        self.assertEqual(measured["temperature"], beside["temperature"])
+        self.assertEqual(measured["threshold"], beside["threshold"])
+        self.assertLessEqual(beside["validation"]["nll_after"], beside["validation"]["nll_before"] + 1e-9)
+        rows = read_csv(self.output / "predictions.csv")
+        sure = [row for row in rows if float(row["confidence"]) >= 0.5]
+        self.assertEqual(measured["risk_coverage"][0]["threshold"], 0.5)
+        self.assertEqual(measured["risk_coverage"][0]["coverage"], len(sure) / len(rows))
+
+    def test_counts_are_those_of_the_confusion_matrix(self) -> None:
+        for index, name in enumerate(CLASSES):
+            counted = self.metrics["counts"]["per_class"][name]
+            matrix = self.metrics["confusion_matrix"]
+            self.assertEqual(counted["true"], sum(matrix[index]))
+            self.assertEqual(counted["predicted"], sum(row[index] for row in matrix))
+
     def test_training_images_are_listed_with_those_of_the_validation(self) -> None:
         expected = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.data.glob("train/*/*"))
         rows = read_csv(self.output / "training-images.csv")
@@ -139,6 +165,8 @@ class Trained(unittest.TestCase):
         before = (self.output / "MODEL_CARD.md").read_text(encoding="utf-8")
         self.assertIn("| Épithemia |", before)
         self.assertIn("seed-1", before)
+        for part in ("## Intended use", "## Hardware, time and energy\n\n1 × CPU", "pixels in the middle"):
+            self.assertIn(part, before)
         self.assertIn(f"| Accuracy | {self.metrics['accuracy']:.3f} |", before)
         run_well("test.py", self.data, self.output)
         self.assertEqual((self.output / "MODEL_CARD.md").read_text(encoding="utf-8"), before)
@@ -158,6 +186,16 @@ class Trained(unittest.TestCase):
             if path.exists():
                 with Image.open(path) as picture:
                     self.assertGreater(min(picture.size), 200)
+
+    def test_the_labels_of_all_images_are_checked_beside_a_fine_tuned_network(self) -> None:
+        self.assertIn("labels should be looked at again", self.train_log)
+        rows = read_csv(self.output / "label-issues.csv")
+        self.assertEqual(
+            sorted(row["path"] for row in rows),
+            sorted(path.relative_to(self.data).as_posix() for path in self.data.glob("*/*/*")),
+        )
+        self.assertEqual(self.metrics["label_issues"]["images"], len(rows))
+        self.assertIn("surest about, and wrong", (self.output / "label-issues.html").read_text(encoding="utf-8"))
 
     def test_other_formats_are_written_or_a_sentence_says_why_not(self) -> None:
         for name in ("model.safetensors", "model.onnx"):
@@ -186,6 +224,18 @@ class Trained(unittest.TestCase):
         metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
         self.assertEqual(metrics["images_seen_in_training"], 1)
         self.assertIn("1 of the test images", log)
+
+    def test_test_images_that_are_not_rgb_are_counted_and_told(self) -> None:
+        self.assertEqual(self.metrics["images_not_rgb"], 0)
+        data, output = Path(self.folder.name) / "grey", Path(self.folder.name) / "grey-output"
+        shutil.copytree(self.data, data)
+        for name in ("000.png", "001.png"):
+            path = data / "test" / "navicula" / name
+            Image.open(path).convert("L").save(path)
+        log = run_well("test.py", data, output, WEIGHTS=self.output / "model.pth")
+        self.assertEqual(json.loads((output / "metrics.json").read_text(encoding="utf-8"))["images_not_rgb"], 2)
+        self.assertIn("2 of 16 test images are not RGB (L: 2)", log)
+        self.assertIn("2 test images are not RGB", (output / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
     def test_a_broken_test_image_is_named_and_left_out_of_the_figures(self) -> None:
         data, output = Path(self.folder.name) / "broken", Path(self.folder.name) / "broken-output"
@@ -284,7 +334,7 @@ class Stopping(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("other training and validation images", done.stderr)
         log = run_well("train.py", self.data, output, EPOCHS=1)
-        self.assertIn("begins anew", log)
+        self.assertIn("starts from the beginning", log)
         self.assertNotIn("Going on", log)
 
     def test_stops_early_when_nothing_gets_better(self) -> None:
@@ -369,7 +419,7 @@ class Messages(unittest.TestCase):
     def test_an_option_of_the_environment_is_checked_and_named(self) -> None:
         data = make_data(self.folder / "data", 2, 1)
         self.assert_error("train.py", "--epochs: “many” is not a whole number", data, EPOCHS="many")
-        self.assert_error("train.py", "--balance: “losses” is none of: none, loss, sampler", data, BALANCE="losses")
+        self.assert_error("train.py", "--balance: “losses” is not one of: none, loss, sampler", data, BALANCE="losses")
 
     def test_a_spoilt_checkpoint_is_named_with_what_to_do(self) -> None:
         data = make_data(self.folder / "data", 3, 1)

@@ -1,0 +1,101 @@
+import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { info } from '../runner/log.ts';
+import { HOURS_FILE, longestHours, type ServerHours, spentInMonth } from './hours.ts';
+import { changeHours, type HoursPlace } from './hours-file.ts';
+import { money, ROUNDING, sum } from './max-price.ts';
+import type { ModeContext } from './mode-context.ts';
+import type { StoppedServer } from './stop.ts';
+import { within } from './within.ts';
+
+/** An ownCloud that hangs holds up no stop. */
+const RECORD_MS = 4 * 60_000;
+
+type Spender = Pick<ModeContext, 'inputs' | 'http' | 'signal' | 'onWarning'>;
+
+/**
+ * Writes the start into the file of hours, before anything is made.
+ *
+ * @throws DiatomError `INPUT` when it may cost more than what is left of `monthly-budget`; where a budget is set, also when
+ *   the file can’t be read
+ */
+export async function recordStart(context: Spender, pricePerHour: number | undefined): Promise<void> {
+  const { inputs, onWarning, signal } = context;
+  const { hoursPlace, monthlyBudget, currency, maxMinutes, name, repository } = inputs;
+  if (hoursPlace === undefined) {
+    if (monthlyBudget === undefined) return;
+    throw new DiatomError(
+      'INPUT',
+      `Input monthly-budget needs owncloud-url, owncloud-username and owncloud-password: the hours are kept there, in ${HOURS_FILE}.`,
+    );
+  }
+  const start = new Date();
+  const deadline = new Date(start.getTime() + maxMinutes * 60_000);
+  const row: ServerHours = { server: name, repository, start, deadline, hours: undefined, pricePerHour, currency };
+  try {
+    await change(context, hoursPlace, (rows) => {
+      if (monthlyBudget !== undefined) refuseTooMuch(rows, row, monthlyBudget);
+      return [...rows.filter((other) => !isSame(other, row)), row];
+    });
+  } catch (error) {
+    throwIfCancelled(signal);
+    if (monthlyBudget !== undefined) throw error;
+    onWarning(`The start is not in ${HOURS_FILE}: ${messageOf(error)}`);
+  }
+}
+
+/** Writes the ends into it. A server is stopped whether or not this succeeds. */
+export async function recordStop(context: Spender, stopped: readonly StoppedServer[]): Promise<void> {
+  const { inputs, onWarning, signal } = context;
+  const { hoursPlace } = inputs;
+  if (hoursPlace === undefined) return;
+  try {
+    await change(context, hoursPlace, (rows) => stopped.reduce((all, server) => ended(all, server, inputs), rows));
+  } catch (error) {
+    throwIfCancelled(signal);
+    onWarning(`The end is not in ${HOURS_FILE}, where the server counts until its deadline: ${messageOf(error)}`);
+  }
+}
+
+function ended(
+  rows: readonly ServerHours[],
+  { name, hours = 0, pricePerHour }: StoppedServer,
+  { repository, currency, ...inputs }: ModeContext['inputs'],
+): readonly ServerHours[] {
+  const known = rows.find((row) => isSame(row, { server: name, repository }));
+  // Stopped once more, or never made.
+  if (known === undefined ? hours === 0 : known.hours !== undefined) return rows;
+  const now = new Date();
+  const row = known ?? {
+    ...{ server: name, repository, currency, pricePerHour: undefined },
+    ...{ start: new Date(now.getTime() - hours * 3_600_000), deadline: now },
+  };
+  // What had ended unseen ran from its start until now at the longest, and not beyond its deadline.
+  const most = longestHours({ start: row.start, deadline: now < row.deadline ? now : row.deadline });
+  const price = inputs.pricePerHour ?? pricePerHour ?? row.pricePerHour;
+  return [...rows.filter((other) => other !== known), { ...row, hours: hours || most, pricePerHour: price }];
+}
+
+function change({ inputs, http, signal }: Spender, place: HoursPlace, edit: Parameters<typeof changeHours>[2]) {
+  const owner = `${inputs.repository}, ${inputs.name}`;
+  return within(RECORD_MS, changeHours(place, { http, signal, owner }, edit), 'The ownCloud');
+}
+
+function refuseTooMuch(rows: readonly ServerHours[], row: ServerHours, budget: number): void {
+  const { cost, uncounted } = spentInMonth(rows, row.start, row.currency);
+  const [hours, perHour] = [longestHours(row), row.pricePerHour ?? 0];
+  const left = money(Math.max(0, budget - cost), row);
+  const unknown = uncounted === 0 ? '' : ` (and ${uncounted} without a price in ${row.currency})`;
+  const spent = `${money(cost, row)} of ${money(budget, row)} are spent or taken this month${unknown}`;
+  if (cost + hours * perHour <= budget + ROUNDING) {
+    info(`Of monthly-budget, ${spent}.`);
+    return;
+  }
+  throw new DiatomError(
+    'INPUT',
+    `The server may cost ${sum(hours, perHour, row)}, and of monthly-budget ${left} is left: ${spent}, by ${HOURS_FILE}. Set a shorter lifetime-hours, wait until next month (UTC), or raise monthly-budget.`,
+  );
+}
+
+function isSame(one: Pick<ServerHours, 'server' | 'repository'>, other: Pick<ServerHours, 'server' | 'repository'>) {
+  return one.server === other.server && one.repository === other.repository;
+}

@@ -1,0 +1,36 @@
+import type { ListedServer, ServerState, ServerStatus } from './driver.ts';
+
+/** A server that is made for one training, as a cloud lists it. */
+export interface CloudServer extends ListedServer {
+  readonly id: string;
+  /** Since when it costs money. */
+  readonly since: Date | undefined;
+}
+
+/** The most alive one counts, should there be several of a name. */
+const BY_LIVELINESS: readonly ServerState[] = ['running', 'waiting', 'unknown', 'stopping', 'gone'];
+
+export function mostAlive(states: readonly ServerState[]): ServerState {
+  return BY_LIVELINESS.find((candidate) => states.includes(candidate)) ?? 'gone';
+}
+
+/** @param lastLines of its console */
+export function statusOf(
+  servers: readonly CloudServer[],
+  lastLines: (server: CloudServer) => Promise<string>,
+): ServerStatus {
+  const state = mostAlive(servers.map((server) => server.state));
+  const server = servers.find((candidate) => candidate.state === state);
+  return {
+    state,
+    detail: servers.map(({ detail }) => detail).join('; '),
+    lastLines: async () => (server === undefined ? '' : await lastLines(server)),
+    runningSince: state === 'gone' ? undefined : server?.since,
+  };
+}
+
+/** A time that is written on a server; `undefined` for a text that is not a time. */
+export function timeOf(text: string | undefined): Date | undefined {
+  const time = new Date(text ?? '');
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}

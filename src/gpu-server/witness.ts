@@ -1,0 +1,42 @@
+import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { hasLabels, type Runner } from '../github/runners.ts';
+import type { ModeContext } from './mode-context.ts';
+import { within } from './within.ts';
+
+/** GitHub may be down; who has seen that a server is gone does not wait for it any longer than this. */
+export const GITHUB_MS = 15_000;
+
+/** What to look at when a server is not where it is looked for. */
+const WHERE = {
+  local: 'nothing',
+  command: 'ssh-host, stop-command and status-command: do they mean the machine with that runner?',
+  ec2: 'ec2-regions, and the AWS account that the job signs in to (role-to-assume of aws-actions/configure-aws-credentials)',
+  openstack: 'openstack-auth-url, openstack-region, and the project of openstack-credential-id',
+  slurm: 'ssh-host and ssh-user, or the cluster of the machine that this job runs on',
+} as const;
+
+/**
+ * The runner that only this server has, when GitHub shows it online: then something that has its name runs, wherever the
+ * driver has looked. `undefined` when there is none, GitHub does not say, or other servers have such runners, too.
+ */
+export async function onlineRunner(context: ModeContext, name: string): Promise<Runner | undefined> {
+  const { driver, github, signal, onWarning } = context;
+  if (!github.runners || !driver.isForOne) return undefined;
+  const isIts = (runner: Runner) => (driver.makesRunner ? runner.name === name : hasLabels(runner, [name]));
+  try {
+    const runners = await within(GITHUB_MS, github.runners.list(driver.makesRunner ? name : undefined), 'GitHub');
+    return runners.find((runner) => runner.isOnline && isIts(runner));
+  } catch (error) {
+    throwIfCancelled(signal);
+    onWarning(`Whether GitHub still sees the runner of ${name}, nobody can say: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** A server that is gone where the driver looks, and whose runner goes on. */
+export function runsElsewhere({ driver, inputs }: ModeContext, name: string, runner: Runner): DiatomError {
+  return new DiatomError(
+    'SERVER',
+    `${name} may still run and cost money: it is not there (${driver.description}), but GitHub shows its runner ${runner.name} online${runner.busy ? ' and busy' : ''}. So it runs somewhere else than it was looked for. Check ${WHERE[inputs.driver.kind]}. They must be the same for the stop as for the start.`,
+  );
+}

@@ -1,0 +1,29 @@
+import { messageOf } from '../errors.ts';
+import { DEFAULT_RETRY_POLICY } from '../http/retry.ts';
+import type { RemoteOptions } from '../owncloud/options.ts';
+import type { LockedFolder } from './locked-folder.ts';
+
+/** The model is where it should be; nothing else may hold its folder, or the job, for longer. Milliseconds. */
+const TIME_LIMIT_MS = 5 * 60_000;
+
+/**
+ * Does what must never turn a good publication red: whatever goes wrong, or takes too long, is a warning. It is tried less
+ * often, and a server that hangs ends it.
+ *
+ * @param failed begins the warning, as in “The page was not written”
+ */
+export async function asWarning(
+  { options, sideLimitMs = TIME_LIMIT_MS }: Pick<LockedFolder, 'options' | 'sideLimitMs'>,
+  failed: string,
+  work: (options: RemoteOptions) => Promise<void>,
+): Promise<void> {
+  const limit = AbortSignal.timeout(sideLimitMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+  const policy = options.policy ?? DEFAULT_RETRY_POLICY;
+  try {
+    await work({ ...options, signal, policy: { ...policy, tries: Math.min(policy.tries, 3) } });
+  } catch (error) {
+    const isLate = limit.aborted && !options.signal?.aborted;
+    options.onWarning?.(`${failed}: ${isLate ? 'the server took too long.' : messageOf(error)}`);
+  }
+}
