@@ -298,10 +298,10 @@ describe.concurrent('the driver “command”', () => {
   });
 
   test('a start-command that never ends is given up, and stopped', async (context) => {
-    const server = await machine(context, { inputs: { 'start-timeout-minutes': '0.5' }, beforeServer: 'sleep 1000' });
+    const server = await machine(context, { inputs: { 'start-timeout-minutes': '1' }, beforeServer: 'sleep 1000' });
     const result = await runGpuServer(server.run('start', { runId: '52' }));
     expect(result.exitCode).toBe(1);
-    expect(result.stdout).toContain('start-command did not end within 24 s on 127.0.0.1');
+    expect(result.stdout).toContain('start-command did not end within 48 s on 127.0.0.1');
     expect(server.isRunning()).toBe(false);
   });
 

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -93,6 +94,32 @@ test('of many at once never two hold it', async () => {
   };
   await Promise.all(Array.from({ length: 5 }, work));
   expect(most).toEqual([1, 1, 1, 1, 1]);
+});
+
+test('whoever holds it keeps it while others try to get it', async () => {
+  const { remote, folder } = await setUp();
+  const lock = await takeLock(remote, request(), options);
+  // As it is between the note of another and its look around.
+  await writeFile(join(folder, 'owner-20261122T115900Z-00000000.txt'), 'another');
+  await lock.requireHeld();
+});
+
+test('of two whose notes lie there at once the first by name waits with its note, so that they do not meet for ever', async () => {
+  const { remote, folder, notes } = await setUp();
+  const later = join(folder, 'owner-20261122T120001Z-00000000.txt');
+  const send = remote.client.customRequest.bind(remote.client);
+  await mkdir(folder, { recursive: true });
+  remote.client.customRequest = async (...sent) => {
+    if (sent[1].method === 'PUT') await writeFile(later, 'another');
+    return send(...sent);
+  };
+  const lock = takeLock(remote, request({ waitMs: HOUR, onWait: () => void setTimeout(() => rm(later), 50) }), options);
+  while ((await notes()).length < 2) await sleep(1);
+  while (existsSync(later)) {
+    expect(await notes()).toHaveLength(2);
+    await sleep(1);
+  }
+  await (await lock).requireHeld();
 });
 
 test('waiting ends when the run is cancelled, and leaves no note', async () => {

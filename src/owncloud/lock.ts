@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
-import { putVerified, removeTemporary, textContent } from './confirmed-writes.ts';
+import { putVerified, removeLeftover, removeTemporary, textContent } from './confirmed-writes.ts';
 import { ensureFolder } from './ensure-folder.ts';
 import { listFolder } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
@@ -39,10 +39,11 @@ export interface Lock {
  * Makes sure that one run at a time works on something. WebDAV's own LOCK is not used: many servers and proxies have
  * none, or accept it without effect.
  *
- * Whoever wants the lock puts a note into the lock's folder and then looks: if the note is alone there, the lock is held;
- * if not, it is taken back. Of two that come at once at least one sees the other, whatever the order of their requests, so
- * never do both hold it. A note's name tells its age, so that a dead run's note is passed over; sooner where somebody knows
- * that the run has ended.
+ * Whoever wants the lock puts a note into the lock's folder and then looks: if the note is alone there, the lock is held.
+ * Of two that come at once at least one sees the other, whatever the order of their requests, so never do both hold it.
+ * If it is not alone, the note that comes first by name stays and waits, and the others are taken back: were all taken
+ * back, those who are slow would meet again and again. A note's name tells its age, so that a dead run's note is passed
+ * over, and deleted, which is how its run finds out; sooner where somebody knows that the run has ended.
  *
  * @throws DiatomError `OWNCLOUD` when another holds it for longer than `waitMs`; the message says who, and what to delete
  *   when that run is over; `CANCELLED`
@@ -62,61 +63,76 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
   }
   const ended = new Set<string>();
   const isDead = (note: string) => ended.has(note) || now().getTime() - (timeOf(note)?.getTime() ?? 0) > staleMs;
-  const isOthers = (note: string) => note !== mine && !isDead(note);
-  const othersAlive = async () => (await notes()).find(isOthers);
+  const othersAlive = async () => (await notes()).filter((note) => note !== mine && !isDead(note)).sort();
   const release = () => removeTemporary(remote, path, options);
+  let isPlaced = false;
 
   /** @returns the note that is in the way */
   async function attempt(): Promise<string | undefined> {
-    const before = await othersAlive();
-    if (before !== undefined) return before;
-    try {
-      const text = `${owner}\nsince ${since.toISOString()}\n`;
-      await putVerified(remote, path, textContent(text), options);
-      const other = await othersAlive();
-      if (other === undefined) return undefined;
+    if (!isPlaced) {
+      const [before] = await othersAlive();
+      if (before !== undefined) return before;
+      isPlaced = true;
+      await putVerified(remote, path, textContent(`${owner}\nsince ${since.toISOString()}\n`), options);
+    }
+    const [other] = await othersAlive();
+    if (other !== undefined && other < mine) {
+      isPlaced = false;
       await release();
-      return other;
-    } catch (error) {
-      await release();
-      throw error;
+    }
+    return other;
+  }
+
+  async function waitUntilAlone(): Promise<void> {
+    for (let [waiting, asked] = [false, Number.NEGATIVE_INFINITY]; ; waiting = true) {
+      const other = await attempt();
+      if (other === undefined) return;
+      const text = (await readText(remote, remotePath(folder, other), options))?.trim() ?? other;
+      const holder = text.replaceAll('\n', ', ');
+      if (hasEnded && performance.now() - asked > ASK_MS) {
+        asked = performance.now();
+        if (await hasEnded(text.split('\n')[0] ?? '')) {
+          options.onWarning?.(
+            `Another run has ended without giving back what it held here, and is passed over: ${holder}`,
+          );
+          ended.add(other);
+          continue;
+        }
+      }
+      const waited = now().getTime() - since.getTime();
+      if (waited >= waitMs) {
+        throw new DiatomError(
+          'OWNCLOUD',
+          `Another run is at work here and was not ready after ${formatDuration(waited / 1_000)}: ${holder}. Wait until it is over and run again. If it is over already (it was killed, or its runner died), delete the file “${remotePath(folder, other)}” at ${remote.rootUrl.host}; it counts for nothing anyway when it is ${formatDuration(staleMs / 1_000)} old.`,
+        );
+      }
+      if (!waiting) onWait?.(`Waiting for another run, at most ${formatDuration(waitMs / 1_000)}: ${holder}`);
+      await sleep(pollMs * (0.5 + Math.random()), undefined, options.signal ? { signal: options.signal } : {}).catch(
+        () => throwIfCancelled(options.signal),
+      );
     }
   }
 
-  for (let [waiting, asked] = [false, Number.NEGATIVE_INFINITY]; ; waiting = true) {
-    const other = await attempt();
-    if (other === undefined) break;
-    const text = (await readText(remote, remotePath(folder, other), options))?.trim() ?? other;
-    const holder = text.replaceAll('\n', ', ');
-    if (hasEnded && performance.now() - asked > ASK_MS) {
-      asked = performance.now();
-      if (await hasEnded(text.split('\n')[0] ?? '')) {
-        options.onWarning?.(
-          `Another run has ended without giving back what it held here, and is passed over: ${holder}`,
-        );
-        ended.add(other);
-        continue;
-      }
-    }
-    const waited = now().getTime() - since.getTime();
-    if (waited >= waitMs) {
+  async function deleteDead(): Promise<void> {
+    for (const note of seen.filter((note) => note !== mine && isDead(note))) {
+      if (await removeLeftover(remote, remotePath(folder, note))) continue;
       throw new DiatomError(
         'OWNCLOUD',
-        `Another run is at work here and was not ready after ${formatDuration(waited / 1_000)}: ${holder}. Wait until it is over and run again. If it is over already (it was killed, or its runner died), delete the file “${remotePath(folder, other)}” at ${remote.rootUrl.host}; it counts for nothing anyway when it is ${formatDuration(staleMs / 1_000)} old.`,
+        `The note “${remotePath(folder, note)}” at ${remote.rootUrl.host} is of a run that is over, and could not be deleted. Delete it by hand, and run again.`,
       );
     }
-    if (!waiting) onWait?.(`Waiting for another run, at most ${formatDuration(waitMs / 1_000)}: ${holder}`);
-    await sleep(pollMs * (0.5 + Math.random()), undefined, options.signal ? { signal: options.signal } : {}).catch(() =>
-      throwIfCancelled(options.signal),
-    );
   }
-  for (const note of seen) {
-    if (note !== mine && isDead(note)) await removeTemporary(remote, remotePath(folder, note), options);
+
+  try {
+    await waitUntilAlone();
+    await deleteDead();
+  } catch (error) {
+    if (isPlaced) await release();
+    throw error;
   }
   return {
     async requireHeld() {
-      const found = await notes();
-      if (found.includes(mine) && !found.some(isOthers)) return;
+      if ((await notes()).includes(mine)) return;
       throw new DiatomError(
         'OWNCLOUD',
         `Another run has taken over at ${remote.rootUrl.host}, because this one took longer than ${formatDuration(staleMs / 1_000)} or somebody deleted its note “${path}”: nothing more is changed.`,
