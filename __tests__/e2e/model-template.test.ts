@@ -23,7 +23,8 @@ async function runUnitTests(): Promise<z.infer<typeof endedSchema>> {
       `${onnx}:/onnx:ro`,
     ];
     const environment = [
-      ...['HOME=/tmp', 'MPLCONFIGDIR=/tmp/matplotlib', 'PYTHONDONTWRITEBYTECODE=1'],
+      // The tests run side by side: a thread each.
+      ...['HOME=/tmp', 'MPLCONFIGDIR=/tmp/matplotlib', 'PYTHONDONTWRITEBYTECODE=1', 'OMP_NUM_THREADS=1'],
       ...['PYTHONPATH=/lite0.whl', 'TIMM_PACKAGES=/timm', 'ONNX_PACKAGES=/onnx'],
     ];
     const printed = await run('docker', [

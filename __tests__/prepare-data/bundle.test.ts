@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { archiveName } from '../../src/dataset/archive-names.ts';
 import { startArtifactServer } from '../helpers/artifact-server.ts';
 import { filesBelow } from '../helpers/files-below.ts';
 import { contentsOf, expectNoSecrets, prepareDataFixture } from '../helpers/prepare-data.ts';
@@ -161,6 +162,17 @@ describe('the shipped bundle, started as a runner does', () => {
     expect(outputs['archive-path']).toBe(join(workspace, name));
     expect(filesBelow(workspace)).toContain(name);
     expect(uploaded()).toEqual([name, `${name}.run.json`]);
+  });
+
+  test('a run in whose second an archive lies already, here or on the server, waits for the next', async () => {
+    const { run, workspace, cloud, uploaded } = await prepareDataFixture();
+    const names = [0, 1, 2, 3, 4].map((seconds) => archiveName('diatom_set', new Date(Date.now() + seconds * 1_000)));
+    for (const name of names.slice(0, 3)) writeFileSync(join(workspace, name), 'of another run');
+    for (const name of names.slice(3)) writeFileSync(join(cloud.directory, name), 'of another run');
+    const { outputs, stdout } = await run({ 'owncloud-folder': '/' });
+    expect(names, stdout).not.toContain(outputs['archive-name']);
+    expect(uploaded()).toContain(outputs['archive-name']);
+    for (const name of names.slice(0, 3)) expect(readFileSync(join(workspace, name), 'utf8')).toBe('of another run');
   });
 
   test('keep-last deletes older archives of this prefix, and nothing else', async () => {

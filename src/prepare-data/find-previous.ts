@@ -61,7 +61,8 @@ export async function findPrevious(
  */
 function requireOlder({ archives }: ArchiveFolder, name: string): void {
   const [newest] = archives;
-  if (!newest || newest.name < name) return;
+  // Of the same second is no clock's fault.
+  if (!newest || newest.name <= name) return;
   throw new DiatomError(
     'OWNCLOUD',
     `The folder on the server holds “${newest.name}”, but by this machine’s clock the archive of this run would be “${name}”, which is not newer: later runs would not follow on it. Nothing was downloaded. Look whether the clock of this machine is right and run again; when another machine’s clock was wrong, move that archive and the files beside it to another folder, and give its path there as input previous for one run.`,

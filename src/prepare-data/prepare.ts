@@ -1,4 +1,6 @@
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { archiveName } from '../dataset/archive-names.ts';
 import { partOf } from '../files/whole-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
@@ -18,11 +20,12 @@ import type { RunContext } from './run-context.ts';
 import { signIn } from './sign-in.ts';
 
 /** The whole of the action, from checked inputs to a data set on the server. */
-export async function prepare(inputs: Inputs, context: RunContext): Promise<Outcome> {
+export async function prepare(inputs: Inputs, started: RunContext): Promise<Outcome> {
   const { server } = inputs;
   // Signed in before anything is downloaded: a wrong password should show now, not in two hours.
-  const remote = server && (await group('Sign in', () => signIn(inputs, server, context)));
-  const previous = await group('Data set before', () => findPrevious(inputs, remote, context));
+  const remote = server && (await group('Sign in', () => signIn(inputs, server, started)));
+  const previous = await group('Data set before', () => findPrevious(inputs, remote, started));
+  const context = { ...started, now: await freeSecond(inputs, previous, started.now) };
   const archive = archiveName(inputs.archivePrefix, context.now);
   const run = addressOfRun(context.env) ?? '';
   const lock = await lockDataDir(inputs.dataDir, inputs.workspace, { now: context.now, run, archive });
@@ -33,6 +36,19 @@ export async function prepare(inputs: Inputs, context: RunContext): Promise<Outc
   } finally {
     await lock.release();
   }
+}
+
+/** Two runs of one second would give their archives one name: the later waits for the next. @returns the run's time */
+async function freeSecond(
+  { archivePrefix, workspace }: Pick<Inputs, 'archivePrefix' | 'workspace'>,
+  { folder }: Pick<Previous, 'folder'>,
+  now: Date,
+): Promise<Date> {
+  const name = archiveName(archivePrefix, now);
+  const isStored = folder?.archives.some((archive) => archive.name === name) || folder?.missing.includes(name);
+  if (!isStored && (await lstat(join(workspace, name)).catch(() => undefined)) === undefined) return now;
+  await sleep(1_000 - now.getUTCMilliseconds());
+  return freeSecond({ archivePrefix, workspace }, { folder }, new Date());
 }
 
 /** The work in a data folder that is this run's alone. */
