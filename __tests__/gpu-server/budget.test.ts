@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { recordStart, recordStop } from '../../src/gpu-server/budget.ts';
+import { checkBudget, recordStart, recordStop } from '../../src/gpu-server/budget.ts';
 import { parseHours, spentInMonth } from '../../src/gpu-server/hours.ts';
 import { readInputs } from '../../src/gpu-server/inputs.ts';
 import type { StoppedServer } from '../../src/gpu-server/stop.ts';
@@ -111,6 +111,16 @@ describe('monthly-budget', () => {
     expect(message).toContain(
       'The server may cost 10 h × 2.00 EUR = 20.00 EUR, and of monthly-budget 10.00 EUR is left: 50.00 EUR of 60.00 EUR are spent or taken this month (and 1 without a price in EUR)',
     );
+    expect(await lines()).toEqual(SPENT.trimEnd().split('\n'));
+  });
+
+  test('is checked without being touched', async () => {
+    const { run, lines } = await lab(SPENT);
+    expect(await checkBudget(run({ 'monthly-budget': '80' }), 2, 80)).toBe(
+      'Of monthly-budget, 50.00 EUR of 80.00 EUR are spent or taken this month (and 1 without a price in EUR).',
+    );
+    const { message } = await failureOf(checkBudget(run({ 'monthly-budget': '60' }), 2, 60));
+    expect(message).toContain('of monthly-budget 10.00 EUR is left');
     expect(await lines()).toEqual(SPENT.trimEnd().split('\n'));
   });
 

@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { DiatomError } from '../../src/errors.ts';
@@ -12,6 +14,7 @@ import { stopRun, stopServer } from '../../src/gpu-server/stop.ts';
 import { createHttpClient, type HttpClient } from '../../src/http/client.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { type GithubApi, REPOSITORY, startGithubApi } from '../helpers/github-api.ts';
+import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
 import { captureOutput, commandFile, setEnvironment, setInputs } from '../helpers/runner.ts';
 
 /** Servers in memory, each with a runner that comes online when its server is asked how it is. */
@@ -155,7 +158,7 @@ describe('a start', () => {
     expect(driver.requests).toEqual([]);
     expect(api.requests).toEqual([]);
     const { checks } = await checkStatus(dear);
-    expect(checks).toContainEqual({ name: 'What it may cost (max-price)', ok: false, result: message });
+    expect(checks).toContainEqual({ name: 'What it may cost (max-price, monthly-budget)', ok: false, result: message });
   });
 
   test('without anything that may register a runner is refused before it makes anything', async () => {
@@ -452,6 +455,21 @@ describe('a reaper', () => {
       { outcome: 'kept', why: 'its run is not found, but its runner has a job' },
     ]);
     expect(driver.stops).toEqual([]);
+  });
+
+  test('writes the hours of what it has stopped into gpu-hours.csv', async () => {
+    const { directory, url } = await ownServer();
+    const path = join(directory, 'gpu-hours.csv');
+    const start = new Date(Date.now() - 2 * 3_600_000).toISOString();
+    const deadline = new Date(Date.now() + 3_600_000).toISOString();
+    const head = 'server,repository,start,deadline,hours,price_per_hour,cost,currency';
+    await writeFile(path, `${head}\ndiatom-5-1,${REPOSITORY},${start},${deadline},,2,,EUR\n`);
+    const driver = cloud();
+    driver.servers.set('diatom-5-1', 'running');
+    api.runs.set('5', { status: 'completed', run_attempt: 1 });
+    const account = { 'owncloud-url': url, 'owncloud-username': USER, 'owncloud-password': PASSWORD };
+    await reap(session(driver, account), { nameless: true });
+    expect(await readFile(path, 'utf8')).toMatch(/,2\.00\d,2,4\.0\d+,EUR\n$/);
   });
 
   test('knows the servers of trainings with a key, and those from before there were keys', async () => {

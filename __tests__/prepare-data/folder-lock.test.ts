@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -46,6 +46,31 @@ test('of twenty at the same moment one gets it, also where a dead run had it', a
   expect(locks).toHaveLength(1);
   await locks[0]?.release();
   expect(await readdir(folder)).toEqual([]);
+});
+
+test.runIf(process.platform === 'linux')('what a run had begun when it was ended by force is tidied away', async () => {
+  const folder = temporaryFolder();
+  const note = join(folder, '.diatom-run');
+  await leave(folder, { pid: 2 ** 22 + 1, born: '1' });
+  const dead = readFileSync(note, 'utf8');
+  await leave(folder, {});
+  const alive = readFileSync(note, 'utf8');
+  rmSync(note);
+  const files = {
+    '.diatom-run.00000000000000aa': dead,
+    '.diatom-run.00000000000000bb': alive,
+    '.diatom-run.txt': dead,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  // As it is before anything is written to it.
+  writeFileSync(join(folder, '.diatom-run.00000000000000cc'), '');
+  const lock = await takeFolder(folder, RUN);
+  await lock.release();
+  expect((await readdir(folder)).sort()).toEqual([
+    '.diatom-run.00000000000000bb',
+    '.diatom-run.00000000000000cc',
+    '.diatom-run.txt',
+  ]);
 });
 
 describe.runIf(process.platform === 'linux')('a lock is taken over at once', () => {

@@ -1,7 +1,7 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import { info } from '../runner/log.ts';
 import { HOURS_FILE, longestHours, type ServerHours, spentInMonth } from './hours.ts';
-import { changeHours, type HoursPlace } from './hours-file.ts';
+import { changeHours, type HoursPlace, readHours } from './hours-file.ts';
 import { money, ROUNDING, sum } from './max-price.ts';
 import type { ModeContext } from './mode-context.ts';
 import type { StoppedServer } from './stop.ts';
@@ -20,20 +20,13 @@ type Spender = Pick<ModeContext, 'inputs' | 'http' | 'signal' | 'onWarning'>;
  */
 export async function recordStart(context: Spender, pricePerHour: number | undefined): Promise<void> {
   const { inputs, onWarning, signal } = context;
-  const { hoursPlace, monthlyBudget, currency, maxMinutes, name, repository } = inputs;
-  if (hoursPlace === undefined) {
-    if (monthlyBudget === undefined) return;
-    throw new DiatomError(
-      'INPUT',
-      `Input monthly-budget needs owncloud-url, owncloud-username and owncloud-password: the hours are kept there, in ${HOURS_FILE}.`,
-    );
-  }
-  const start = new Date();
-  const deadline = new Date(start.getTime() + maxMinutes * 60_000);
-  const row: ServerHours = { server: name, repository, start, deadline, hours: undefined, pricePerHour, currency };
+  const { monthlyBudget } = inputs;
+  const hoursPlace = placeOf(inputs);
+  if (hoursPlace === undefined) return;
+  const row = rowOf(inputs, pricePerHour);
   try {
     await change(context, hoursPlace, (rows) => {
-      if (monthlyBudget !== undefined) refuseTooMuch(rows, row, monthlyBudget);
+      if (monthlyBudget !== undefined) info(fitsIn(monthlyBudget, rows, row));
       return [...rows.filter((other) => !isSame(other, row)), row];
     });
   } catch (error) {
@@ -43,11 +36,44 @@ export async function recordStart(context: Spender, pricePerHour: number | undef
   }
 }
 
+/**
+ * Whether a start would fit into `monthly-budget`, of which nothing is taken.
+ *
+ * @returns what is spent of it, as a sentence
+ * @throws DiatomError as `recordStart`
+ */
+export async function checkBudget(
+  { inputs, http, signal }: Pick<Spender, 'inputs' | 'http' | 'signal'>,
+  pricePerHour: number | undefined,
+  monthlyBudget: number,
+): Promise<string> {
+  const place = placeOf(inputs);
+  const rows = place ? await readHours(place, { http, signal }) : [];
+  return fitsIn(monthlyBudget, rows, rowOf(inputs, pricePerHour));
+}
+
+function placeOf({ hoursPlace, monthlyBudget }: ModeContext['inputs']): HoursPlace | undefined {
+  if (hoursPlace !== undefined || monthlyBudget === undefined) return hoursPlace;
+  throw new DiatomError(
+    'INPUT',
+    `Input monthly-budget needs owncloud-url, owncloud-username and owncloud-password: the hours are kept there, in ${HOURS_FILE}.`,
+  );
+}
+
+function rowOf(
+  { maxMinutes, name: server, repository, currency }: ModeContext['inputs'],
+  pricePerHour: number | undefined,
+): ServerHours {
+  const start = new Date();
+  const deadline = new Date(start.getTime() + maxMinutes * 60_000);
+  return { server, repository, start, deadline, hours: undefined, pricePerHour, currency };
+}
+
 /** Writes the ends into it. A server is stopped whether or not this succeeds. */
 export async function recordStop(context: Spender, stopped: readonly StoppedServer[]): Promise<void> {
   const { inputs, onWarning, signal } = context;
   const { hoursPlace } = inputs;
-  if (hoursPlace === undefined) return;
+  if (hoursPlace === undefined || stopped.length === 0) return;
   try {
     await change(context, hoursPlace, (rows) => stopped.reduce((all, server) => ended(all, server, inputs), rows));
   } catch (error) {
@@ -80,16 +106,14 @@ function change({ inputs, http, signal }: Spender, place: HoursPlace, edit: Para
   return within(RECORD_MS, changeHours(place, { http, signal, owner }, edit), 'The ownCloud');
 }
 
-function refuseTooMuch(rows: readonly ServerHours[], row: ServerHours, budget: number): void {
+/** @throws DiatomError `INPUT` when the server of that row may cost more than is left */
+function fitsIn(budget: number, rows: readonly ServerHours[], row: ServerHours): string {
   const { cost, uncounted } = spentInMonth(rows, row.start, row.currency);
   const [hours, perHour] = [longestHours(row), row.pricePerHour ?? 0];
   const left = money(Math.max(0, budget - cost), row);
   const unknown = uncounted === 0 ? '' : ` (and ${uncounted} without a price in ${row.currency})`;
   const spent = `${money(cost, row)} of ${money(budget, row)} are spent or taken this month${unknown}`;
-  if (cost + hours * perHour <= budget + ROUNDING) {
-    info(`Of monthly-budget, ${spent}.`);
-    return;
-  }
+  if (cost + hours * perHour <= budget + ROUNDING) return `Of monthly-budget, ${spent}.`;
   throw new DiatomError(
     'INPUT',
     `The server may cost ${sum(hours, perHour, row)}, and of monthly-budget ${left} is left: ${spent}, by ${HOURS_FILE}. Set a shorter lifetime-hours, wait until next month (UTC), or raise monthly-budget.`,

@@ -4,6 +4,7 @@ import type { RetryPolicy } from '../http/retry.ts';
 import { temporaryPath } from '../owncloud/confirmed-writes.ts';
 import { connect, type OwncloudSettings } from '../owncloud/connect.ts';
 import { takeLock } from '../owncloud/lock.ts';
+import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
@@ -40,8 +41,7 @@ export async function changeHours(
   change: (rows: readonly ServerHours[]) => readonly ServerHours[],
 ): Promise<void> {
   const options = { signal, policy: POLICY };
-  const remote = await connect(account, { http, answerTimeoutMs: ANSWER_MS, ...options });
-  if (remote.access !== 'full') throw noFullAccess(remote);
+  const remote = await signIn(account, http, options);
   const now = () => new Date();
   const lock = await takeLock(
     remote,
@@ -50,7 +50,7 @@ export async function changeHours(
   );
   try {
     const path = remotePath(folder, HOURS_FILE);
-    const before = (await readText(remote, path, options)) ?? '';
+    const before = await textOf(remote, path, options);
     const text = hoursText(change(parseHours(before)));
     if (text === before) return;
     await lock.requireHeld();
@@ -60,9 +60,25 @@ export async function changeHours(
   }
 }
 
-function noFullAccess({ description }: Remote): DiatomError {
-  return new DiatomError(
+/** Reads the file as it is now. @throws DiatomError `OWNCLOUD`, `NETWORK`, `INPUT`, `CANCELLED` */
+export async function readHours(
+  { account, folder }: HoursPlace,
+  { http, signal }: { readonly http: HttpClient; readonly signal: AbortSignal },
+): Promise<readonly ServerHours[]> {
+  const options = { signal, policy: POLICY };
+  const remote = await signIn(account, http, options);
+  return parseHours(await textOf(remote, remotePath(folder, HOURS_FILE), options));
+}
+
+async function signIn(account: OwncloudSettings, http: HttpClient, options: RemoteOptions): Promise<Remote> {
+  const remote = await connect(account, { http, answerTimeoutMs: ANSWER_MS, ...options });
+  if (remote.access === 'full') return remote;
+  throw new DiatomError(
     'INPUT',
-    `Input owncloud-url is an ${description}: ${HOURS_FILE} has to be read and replaced there.`,
+    `Input owncloud-url is an ${remote.description}: ${HOURS_FILE} has to be read and replaced there.`,
   );
+}
+
+async function textOf(remote: Remote, path: string, options: RemoteOptions): Promise<string> {
+  return (await readText(remote, path, options)) ?? '';
 }

@@ -2,10 +2,11 @@ import { messageOf, throwIfCancelled } from '../errors.ts';
 import { hasLabels, type Runner } from '../github/runners.ts';
 import type { Run } from '../github/runs.ts';
 import { info } from '../runner/log.ts';
+import { recordStop } from './budget.ts';
 import type { ListedServer } from './driver.ts';
 import { labelsOf, type ModeContext } from './mode-context.ts';
 import { runOf } from './server-name.ts';
-import { removeRegistration, stopServer } from './stop.ts';
+import { removeRegistration, type StoppedServer, stopServer } from './stop.ts';
 import { within } from './within.ts';
 
 /** What became of a server that was found. */
@@ -60,30 +61,33 @@ export function decide(
 }
 
 /**
- * Stops the servers of this repository that no live run owns. What can’t be judged is left alone and said.
+ * Stops the servers of this repository that no live run owns, and writes down their hours. What can’t be judged is left alone
+ * and said.
  *
  * @param options.nameless whether a server of which nobody knows the run may be stopped when no run at all goes on
  */
 export async function reap(context: ModeContext, options: { readonly nameless: boolean }): Promise<ReapedServer[]> {
   const { driver, inputs } = context;
   const results: ReapedServer[] = [];
+  const stopped: StoppedServer[] = [];
   for (const server of await driver.list()) {
     if (server.name === inputs.name) continue;
-    const result = await reapOne(context, server, options);
+    const result = await reapOne(context, server, { ...options, onStopped: (ended) => void stopped.push(ended) });
     info(`${server.name}: ${result.outcome}, ${result.why.replace(/\.$/, '')}.`);
     results.push(result);
   }
+  await recordStop(context, stopped);
   return results;
 }
 
 async function reapOne(
   context: ModeContext,
   server: ListedServer,
-  options: { readonly nameless: boolean },
+  { nameless, onStopped }: { readonly nameless: boolean; readonly onStopped: (stopped: StoppedServer) => void },
 ): Promise<ReapedServer> {
   let verdict: Verdict;
   try {
-    verdict = await within(JUDGE_MS, judge(context, server, options), 'GitHub');
+    verdict = await within(JUDGE_MS, judge(context, server, { nameless }), 'GitHub');
   } catch (error) {
     throwIfCancelled(context.signal);
     return { server, outcome: 'unclear', why: `nobody can say whether its run goes on: ${messageOf(error)}` };
@@ -91,7 +95,7 @@ async function reapOne(
   const { stop, why } = verdict;
   if (!stop) return { server, outcome: 'kept', why };
   try {
-    await stopServer(context, server.name);
+    onStopped(await stopServer(context, server.name));
     await removeRegistration(context, server.name);
     return { server, outcome: 'stopped', why };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { hasLabels } from '../github/runners.ts';
+import { checkBudget } from './budget.ts';
 import type { ListedServer, RunnerSoftware, ServerStatus } from './driver.ts';
 import { agreePrice, sum } from './max-price.ts';
 import { labelsOf, type ModeContext } from './mode-context.ts';
@@ -82,12 +83,20 @@ export async function checkStatus(context: ModeContext): Promise<StatusReport> {
   } else if (driver.makesRunner) {
     checks.push({ name: 'Runners', ok: false, result: 'inputs app-id and runner-token are empty: a start needs one' });
   }
-  if (inputs.maxPrice !== undefined) {
-    await check(
-      'What it may cost (max-price)',
+  const { monthlyBudget } = inputs;
+  if (inputs.maxPrice !== undefined || monthlyBudget !== undefined) {
+    const price = await check(
+      'What it may cost (max-price, monthly-budget)',
       () => agreePrice(context),
       ({ perHour = 0 }) => `at most ${sum(inputs.maxMinutes / 60, perHour, inputs)}`,
     );
+    if (price && monthlyBudget !== undefined) {
+      await check(
+        'What is left for it (monthly-budget)',
+        () => checkBudget(context, price.perHour, monthlyBudget),
+        (spent) => spent,
+      );
+    }
   }
   checks.push({
     name: 'What ends the server when nobody stops it',

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
@@ -9,6 +9,8 @@ import { isAlive, type ProcessId, thisProcess } from './process-id.ts';
 
 /** What the lock's file, and those that become it, are called. */
 export const LOCK = '.diatom-run';
+
+const LEFTOVER = /^\.diatom-run\.[0-9a-f]{16}$/;
 
 /** The owner writes to its file so often; whoever can't look at its process waits for that. Milliseconds. */
 const BEAT_MS = 5_000;
@@ -72,6 +74,7 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
     file = await place(folder, text, token);
   }
   const own = file;
+  await removeLeftovers(folder, owner, own).catch(() => {});
   const beat = setInterval(() => void own.write(text, 0).catch(() => {}), beatMs);
   beat.unref();
   return {
@@ -100,6 +103,23 @@ async function place(folder: string, text: string, token: string): Promise<FileH
     throw error;
   } finally {
     await rm(own, { force: true });
+  }
+}
+
+/**
+ * Removes the files that were to become locks of runs that were ended by force. Of a process that can't be looked for, such
+ * a file is there for moments only.
+ */
+async function removeLeftovers(folder: string, owner: ProcessId, lock: FileHandle): Promise<void> {
+  const { ctimeMs: now } = await lock.stat();
+  for (const name of await readdir(folder)) {
+    if (!LEFTOVER.test(name)) continue;
+    const path = join(folder, name);
+    const note = noteSchema.safeParse(jsonOf(await readFile(path, 'utf8').catch(() => '')));
+    const made = await stat(path).catch(() => undefined);
+    const isOld = made !== undefined && now - made.ctimeMs > 2 * SILENCE_MS;
+    const lives = note.success ? await isAlive(note.data, owner) : undefined;
+    if (lives === false || (lives === undefined && isOld)) await rm(path, { force: true });
   }
 }
 
@@ -157,7 +177,8 @@ async function takeAway(folder: string, { token: expected }: Note, token: string
     if (systemCodeOf(error) === 'ENOENT') return false;
     throw error;
   }
-  const found = noteSchema.safeParse(jsonOf(await readFile(away, 'utf8')));
+  // Who has taken the folder in the meantime may have tidied it away.
+  const found = noteSchema.safeParse(jsonOf(await readFile(away, 'utf8').catch(() => '')));
   const isIt = found.success && found.data.token === expected;
   if (!isIt) await link(away, path).catch(() => {});
   await rm(away, { force: true });
