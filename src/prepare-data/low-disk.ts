@@ -1,7 +1,7 @@
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DiatomError, messageOf } from '../errors.ts';
-import { runProgram } from '../runner/exec.ts';
+import { askProgram } from '../runner/ask-program.ts';
 import { warn } from '../runner/log.ts';
 
 /** How far the archive may be ahead of what the server has: a few of the pieces that are under way. */
@@ -88,6 +88,6 @@ export function createDiskSaver(path: string): DiskSaver {
 /** Frees a part of a file, which then reads as zeros (fallocate(1), util-linux). */
 async function punchHole(path: string, offset: number, length: number): Promise<void> {
   const args = ['--punch-hole', '--offset', String(offset), '--length', String(length), path];
-  const { exitCode, stderr } = await runProgram('fallocate', args);
+  const { exitCode, stderr } = await askProgram('fallocate', args);
   if (exitCode !== 0) throw new Error(stderr.trim() || `fallocate ended with exit code ${exitCode}`);
 }

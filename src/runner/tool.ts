@@ -17,7 +17,7 @@ export interface ToolOptions {
  * When the signal is aborted, the wait for it ends, and the tool is left to its end, at most until its limit: what it
  * asked for can't be taken back by killing it, only by a stop.
  *
- * Not by @actions/exec: it writes even an empty input, and when the tool has ended by then, the EPIPE has no listener
+ * Not by @actions/exec, which has no limit, and when the tool ends before it has read its input, the EPIPE has no listener
  * and ends this process, in the middle of a stop for example.
  *
  * @throws DiatomError `CANCELLED`; `SERVER` when there is no such tool, or it took too long. An exit code is a result.

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { askProgram } from '../runner/ask-program.ts';
 import { runProgram, startProgram } from '../runner/exec.ts';
 import { info, withoutCommands } from '../runner/log.ts';
 import { apptainerEnv, apptainerExecArgs, type Container, digestOf } from './container.ts';
@@ -29,7 +30,7 @@ export async function openApptainer(
       'The runner is root, and with Apptainer so would be what runs in the container. Run the runner as an ordinary user, or set engine: docker.',
     );
   }
-  const result = await runProgram('apptainer', ['version']).catch((error: unknown) => {
+  const result = await askProgram('apptainer', ['version']).catch((error: unknown) => {
     throw missingEngine('apptainer', error);
   });
   if (result.exitCode !== 0) throw engineFailure('apptainer', 'be used', result.stderr);

@@ -5,6 +5,7 @@ import { formatBytes } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import { PREFLIGHT_POLICY } from '../http/retry.ts';
 import { connect } from '../owncloud/connect.ts';
+import { askProgram } from '../runner/ask-program.ts';
 import { runProgram } from '../runner/exec.ts';
 import { type Finding, find } from '../runner/findings.ts';
 import { openApptainer } from './apptainer-engine.ts';
@@ -99,7 +100,7 @@ async function giveGpuTo(
     if (NO_SHELL.test(stderr) && !/cdi|nvidia/i.test(stderr)) return;
     throw engineFailure(name, 'give a GPU to a container', stderr);
   } finally {
-    await runProgram(name, ['rmi', '--force', image]);
+    await askProgram(name, ['rmi', '--force', image]);
   }
 }
 

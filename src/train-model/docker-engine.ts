@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { systemCodeOf, throwIfCancelled } from '../errors.ts';
+import { askProgram } from '../runner/ask-program.ts';
 import { type ProgramOptions, type ProgramResult, runProgram } from '../runner/exec.ts';
 import { info, warn, withoutCommands } from '../runner/log.ts';
 import { type Container, type ContainerUser, digestOf, dockerRunArgs, envFileText, registryOf } from './container.ts';
@@ -47,7 +48,7 @@ export async function openDocker(name: Name, workDir: string): Promise<Engine> {
  * @throws DiatomError `CONTAINER` when the engine can't say that it is gone
  */
 export async function removeContainer(engine: Name, name: string): Promise<void> {
-  const result = await call(engine, ['rm', '--force', '--volumes', name]).catch((error: unknown) => {
+  const result = await ask(engine, ['rm', '--force', '--volumes', name]).catch((error: unknown) => {
     // Where there is no engine there is no container.
     if (systemCodeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -66,7 +67,7 @@ export async function removeContainer(engine: Name, name: string): Promise<void>
  */
 async function userFor(engine: Name): Promise<ContainerUser> {
   const format = engine === 'docker' ? '{{json .SecurityOptions}}' : '{{.Host.Security.Rootless}}';
-  const result = await call(engine, ['info', '--format', format]);
+  const result = await ask(engine, ['info', '--format', format]);
   if (result.exitCode !== 0) throw engineFailure(engine, 'be used', result.stderr);
   const rootless = result.stdout.includes(engine === 'docker' ? 'name=rootless' : 'true');
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
@@ -85,7 +86,7 @@ async function prepareImage(engine: Name, request: ImageRequest): Promise<Prepar
   const { image, account, signal } = request;
   const pulled = account ? await pullSignedIn(engine, request, account) : await pull(engine, image, { signal });
   throwIfCancelled(signal);
-  const found = await call(engine, ['image', 'inspect', '--format', '{{json .}}', image]);
+  const found = await ask(engine, ['image', 'inspect', '--format', '{{json .}}', image]);
   const failure = () => engineFailure(engine, `get the image ${image}`, pulled.stderr || found.stderr);
   // Who gave an account wants what the registry has, and not what an earlier run may have left.
   if (pulled.exitCode !== 0 && (account || found.exitCode !== 0)) throw failure();
@@ -132,7 +133,7 @@ async function pullSignedIn(
 /** Another configuration knows nothing of the context that the user's own may name (rootless, remote): it is kept. */
 async function dockerHost(): Promise<Record<string, string>> {
   if (process.env['DOCKER_HOST']) return {};
-  const result = await call('docker', ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}']);
+  const result = await ask('docker', ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}']);
   const host = result.stdout.trim();
   return result.exitCode === 0 && host !== '' ? { DOCKER_HOST: host } : {};
 }
@@ -179,7 +180,7 @@ async function run(
 /** While the engine still makes the container there is nothing to stop yet, so it is tried until it has ended. */
 async function stop(engine: Name, name: string, seconds: number, hasEnded: () => boolean): Promise<void> {
   while (!hasEnded()) {
-    await call(engine, ['stop', '-t', String(seconds), name]);
+    await ask(engine, ['stop', '-t', String(seconds), name]);
     await sleep(250);
   }
 }
@@ -187,7 +188,7 @@ async function stop(engine: Name, name: string, seconds: number, hasEnded: () =>
 /** What became of a container: one that could not be started stays as it was created, or is nowhere. */
 async function lifeOf(engine: Name, name: string): Promise<{ started: boolean; outOfMemory: boolean }> {
   const format = '{{.State.OOMKilled}} {{.State.Status}}';
-  const result = await call(engine, ['inspect', '--format', format, name]);
+  const result = await ask(engine, ['inspect', '--format', format, name]);
   const [outOfMemory, status] = result.stdout.trim().split(' ');
   return { started: result.exitCode === 0 && status !== 'created', outOfMemory: outOfMemory === 'true' };
 }
@@ -207,9 +208,17 @@ function isMissing({ stderr }: ProgramResult): boolean {
   return /no such container|no container with/i.test(stderr);
 }
 
-async function call(engine: Name, args: readonly string[], options?: ProgramOptions): Promise<ProgramResult> {
+function ask(engine: Name, args: readonly string[]): Promise<ProgramResult> {
+  return orMissing(engine, askProgram(engine, args));
+}
+
+function call(engine: Name, args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
+  return orMissing(engine, runProgram(engine, args, options));
+}
+
+async function orMissing(engine: Name, result: Promise<ProgramResult>): Promise<ProgramResult> {
   try {
-    return await runProgram(engine, args, options);
+    return await result;
   } catch (error) {
     throw missingEngine(engine, error);
   }
