@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import { ZipArchive } from 'archiver';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive-writer.ts';
@@ -43,6 +46,22 @@ describe('the bytes', () => {
     await addEntries(writer, entries);
     await writer.finish();
     expect(await readFile(path)).toEqual(buildZip({ entries }));
+  });
+
+  test('are read as those are that archiver makes of the same files', async () => {
+    const entries = ['a.png', 'results/train/Größe/b.png', 'leer.txt'].map((name, index) => ({
+      name,
+      data: randomBytes(index * 1_000),
+    }));
+    const writer = await createArchive(path);
+    await addEntries(writer, entries);
+    await writer.finish();
+    const peer = new ZipArchive();
+    for (const { name, data } of entries) peer.append(data, { name });
+    const other = join(folder, 'peer.zip');
+    await Promise.all([pipeline(peer, createWriteStream(other)), peer.finalize()]);
+    expect(await contents(path)).toEqual(await contents(other));
+    expect((await contents(other)).size).toBe(entries.length);
   });
 
   test('have zip64 end records from 65,535 entries on, and 65,600 entries are read back', async () => {

@@ -26,6 +26,8 @@ export async function expectAllInOrder({ server: { directory } }: Lab): Promise<
   await expectSound(directory, 'production');
   const current = await production(directory);
   expect(all).toContain(current);
+  const zips = (await readdir(join(directory, MODEL))).filter((name) => name.endsWith('.zip'));
+  expect(zips).toEqual([`diatoms-${current}.zip`]);
   const page = await textOf(directory, 'index.html');
   for (const version of all) expect(page).toContain(version);
   expect(page).toContain(`In production is ${current}, since `);
@@ -44,7 +46,8 @@ async function expectSound(server: string, folder: string): Promise<void> {
 
 async function expectNothingLeftOver(server: string): Promise<void> {
   const expected = (await archives(server)).flatMap((name) => [name, `${name}.run.json`, `${name}.sides.csv`]);
-  const folder = /^(\d{8}-\d{6}-[0-9a-f]{7}|production|production\.previous-[\w-]+|index\.html|\.publish-lock)$/;
+  const folder =
+    /^((?:diatoms-)?\d{8}-\d{6}-[0-9a-f]{7}(?:\.zip)?|production|production\.previous-[\w-]+|index\.html|\.publish-lock)$/;
   const names = (path: string) => readdir(join(server, path)).catch(() => []);
   expect((await names('')).filter((name) => name !== DATA_SETS && name !== 'models')).toEqual([]);
   expect((await names(DATA_SETS)).filter((name) => name !== UNPUBLISHED).sort()).toEqual(expected);

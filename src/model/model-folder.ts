@@ -42,6 +42,9 @@ export const uploadingName = (version: string) => `${version}.uploading-${hex()}
 /** A name for a version that is being deleted, so that half of one is never taken for a version. */
 export const deletingName = (version: string) => `${version}.deleting-${hex()}`;
 
+/** The zip of a version beside production, for people. */
+export const downloadName = (modelName: string, version: string) => `${modelName}-${version}.zip`;
+
 /** What the folders in a model's folder are, by their names. */
 export interface ModelFolder {
   readonly hasProduction: boolean;

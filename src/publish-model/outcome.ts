@@ -1,6 +1,6 @@
 import { type Checks, classChange, refusalLines } from './checks.ts';
 import type { Inputs, JudgeTask } from './inputs.ts';
-import type { LocalModel } from './local-model.ts';
+import type { LocalModel, ModelFile } from './local-model.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import type { PublishedModel } from './published-model.ts';
 import type { StoredVersion } from './stored-version.ts';
@@ -37,6 +37,10 @@ export interface Outcome {
   readonly classesDiffer: boolean;
   /** Why there was nothing to judge: then the run is green whatever the checks say. */
   readonly settled?: { readonly sentence: string; readonly waits: boolean } | undefined;
+  /** What the version holds, where that lies on this machine. */
+  readonly files?: readonly ModelFile[] | undefined;
+  /** The address of the zip of what is in production. */
+  readonly download?: string | undefined;
   /** Versions that `keep-versions` deleted. */
   readonly removed: readonly string[];
 }
@@ -62,7 +66,7 @@ export function judgedOutcome(
   inputs: Inputs,
   place: LockedFolder,
   { version, promote }: Pick<JudgeTask, 'version' | 'promote'>,
-  { classes, ...judged }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model'>,
+  { classes, ...judged }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model' | 'files'>,
 ): Outcome {
   return {
     ...describePlace(inputs, place, version),

@@ -1,3 +1,4 @@
+import { SUMS_FILE } from '../model/model-folder.ts';
 import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { Remote } from '../owncloud/remote.ts';
@@ -11,7 +12,7 @@ import type { Inputs, PublishTask, Task } from './inputs.ts';
 import { cleanedUp, putIntoProduction } from './into-production.ts';
 import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
-import type { LocalModel } from './local-model.ts';
+import { type LocalModel, textFile } from './local-model.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import { judgedOutcome, type Outcome } from './outcome.ts';
 import { rollBack } from './roll-back.ts';
@@ -75,7 +76,8 @@ async function publishVersion(
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
   const { sha256, classes } = model;
-  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model });
+  const own = [...model.files, textFile(SUMS_FILE, model.sums)];
+  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model, files: own });
   context.onStored(stored);
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {

@@ -57,7 +57,7 @@ function headline({ kind, promoted, promotionWanted, checks }: Outcome): string 
 }
 
 function factsTable(outcome: Outcome): string {
-  const { version, folder, page, server, url, sha256, production, promoted, replaced, removed } = outcome;
+  const { version, folder, page, server, url, sha256, production, promoted, replaced, removed, download } = outcome;
   const place = page === undefined ? escapeMarkdown(folder) : `[${escapeMarkdown(folder)}](<${page}>)`;
   const current = production ? code(production.version ?? 'a model without a VERSION file') : 'nothing';
   const now = promoted
@@ -69,6 +69,7 @@ function factsTable(outcome: Outcome): string {
     ['WebDAV address', code(url)],
     ['SHA-256 of model.pth', code(sha256)],
     ['In production', now],
+    ...(download === undefined ? [] : [['All in one file', code(download)]]),
     ...(removed.length > 0 ? [['Deleted (keep-versions)', removed.map(code).join(', ')]] : []),
   ];
   return markdownTable(['Fact', 'Value'], rows);

@@ -13,6 +13,7 @@ import { remotePath } from '../owncloud/remote-path.ts';
 import { group, info } from '../runner/log.ts';
 import type { Context, Patience } from './context.ts';
 import type { Inputs } from './inputs.ts';
+import { keepDownload } from './keep-download.ts';
 import { keepPage } from './keep-page.ts';
 import { endOfOwners, ownerOf } from './lock-owner.ts';
 import type { LockedFolder } from './locked-folder.ts';
@@ -58,8 +59,10 @@ export async function withLockedFolder(
       : undefined;
     const place = { remote, folder, content, production, lock, options, sideLimitMs: patience.sideLimitMs };
     const outcome = await work(place);
-    await group('List all versions', () => keepPage(modelName, place));
-    return outcome;
+    const [download] = await group('Download and page of all versions', () =>
+      Promise.all([outcome.promoted ? keepDownload(outcome, place) : undefined, keepPage(modelName, place)]),
+    );
+    return { ...outcome, download };
   } finally {
     await lock.release();
   }
