@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decide, type Ownership } from '../../src/gpu-server/reap.ts';
-import { runOf, serverName } from '../../src/gpu-server/server-name.ts';
+import { runOf, serverName } from '../../src/model/server-name.ts';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const PAST = new Date('2026-11-22T11:59:59Z');

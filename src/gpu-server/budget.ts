@@ -1,6 +1,6 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { HOURS_FILE, longestHours, type ServerHours, spentInMonth } from '../model/gpu-hours.ts';
 import { info } from '../runner/log.ts';
-import { HOURS_FILE, longestHours, type ServerHours, spentInMonth } from './hours.ts';
 import { changeHours, type HoursPlace, readHours } from './hours-file.ts';
 import { money, ROUNDING, sum } from './max-price.ts';
 import type { ModeContext } from './mode-context.ts';

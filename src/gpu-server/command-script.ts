@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { runOf, serverName } from '../model/server-name.ts';
 import type { Limits } from './driver-context.ts';
 import { shellQuote } from './host.ts';
-import { runOf, serverName } from './server-name.ts';
 
 /**
  * What the command driver runs on its host, as texts for `sh`, in which the user's commands stand.

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { isOfSameAttempt, runOf } from '../model/server-name.ts';
 import { ServerTaken, type StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { type Aws, AwsError } from './ec2-aws.ts';
 import type { ExistingSettings } from './ec2-inputs.ts';
 import { describe, findInstances, type Instance, isClaimed, TAGS } from './ec2-instances.ts';
-import { isOfSameAttempt, runOf } from './server-name.ts';
 
 /** An instance needs up to some minutes to stop; with a stop that hangs, EC2 forces it after about ten. */
 const STOP_LIMIT_MS = 15 * 60_000;

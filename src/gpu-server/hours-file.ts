@@ -1,6 +1,7 @@
 import { DiatomError } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { RetryPolicy } from '../http/retry.ts';
+import { HOURS_FILE, hoursText, parseHours, type ServerHours } from '../model/gpu-hours.ts';
 import { temporaryPath } from '../owncloud/confirmed-writes.ts';
 import { connect, type OwncloudSettings } from '../owncloud/connect.ts';
 import { takeLock } from '../owncloud/lock.ts';
@@ -10,7 +11,6 @@ import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { replaceText } from '../owncloud/replace-file.ts';
 import { info } from '../runner/log.ts';
-import { HOURS_FILE, hoursText, parseHours, type ServerHours } from './hours.ts';
 
 /** Where the hours are kept. */
 export interface HoursPlace {

@@ -2,6 +2,7 @@ import { DiatomError } from '../errors.ts';
 import type { App } from '../github/app.ts';
 import { type RunnerOwner, runnerOwner } from '../github/runner-owner.ts';
 import type { Architecture } from '../github/runner-software.ts';
+import { type RunIdentity, serverName } from '../model/server-name.ts';
 import { trainingKey } from '../model/training-key.ts';
 import { checkedInput, folderInput, oneOfInput, refuseClashes, textInput } from '../runner/inputs.ts';
 import { mask } from '../runner/log.ts';
@@ -15,7 +16,6 @@ import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
 import type { SshSettings } from './host.ts';
 import type { HoursPlace } from './hours-file.ts';
 import { type OpenStackSettings, openstackInputs } from './openstack-inputs.ts';
-import { type RunIdentity, serverName } from './server-name.ts';
 import { type SlurmSettings, slurmInputs } from './slurm-inputs.ts';
 import { sshInputs } from './ssh-inputs.ts';
 

@@ -1,11 +1,11 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
 import { hasLabels, type Runner } from '../github/runners.ts';
 import type { Run } from '../github/runs.ts';
+import { runOf } from '../model/server-name.ts';
 import { info } from '../runner/log.ts';
 import { recordStop } from './budget.ts';
 import type { ListedServer } from './driver.ts';
 import { labelsOf, type ModeContext } from './mode-context.ts';
-import { runOf } from './server-name.ts';
 import { removeRegistration, type StoppedServer, stopServer } from './stop.ts';
 import { within } from './within.ts';
 

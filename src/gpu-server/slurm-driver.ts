@@ -1,9 +1,9 @@
 import { DiatomError } from '../errors.ts';
+import { runOf } from '../model/server-name.ts';
 import type { ProgramResult } from '../runner/exec.ts';
 import type { Driver, ListedServer, ServerState, ServerStatus, StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { type Host, shellQuote } from './host.ts';
-import { runOf } from './server-name.ts';
 import type { SlurmSettings } from './slurm-inputs.ts';
 import { describeJob, parseFolders, parseJobs, type SlurmJob, SQUEUE_OPTIONS } from './slurm-queue.ts';
 import { slurmScript } from './slurm-script.ts';

@@ -1,9 +1,9 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
+import { runOf, serverName } from '../model/server-name.ts';
 import { info } from '../runner/log.ts';
 import type { ServerStatus } from './driver.ts';
 import { type ModeContext, pauses } from './mode-context.ts';
-import { runOf, serverName } from './server-name.ts';
 import { describeStatus, isKnown } from './wait-for-runner.ts';
 import { TooLate, within } from './within.ts';
 import { GITHUB_MS, onlineRunner, runsElsewhere } from './witness.ts';
