@@ -36,7 +36,14 @@ async function run(server: WebdavServer, task: Task): Promise<void> {
         owncloud: server,
         training: undefined,
         about: { author: '', contact: '', license: '', citation: '' },
-        ...{ modelsFolder: 'models', modelName: 'diatoms', keepVersions: undefined, githubToken: '', task },
+        ...{
+          dataFolder: '',
+          modelsFolder: 'models',
+          modelName: 'diatoms',
+          keepVersions: undefined,
+          githubToken: '',
+          task,
+        },
       },
       task,
       {

@@ -132,6 +132,7 @@ export async function runPublish({
     {
       owncloud: { url, username: USER, password: PASSWORD },
       training: undefined,
+      dataFolder: 'data sets',
       modelsFolder: 'models',
       modelName: 'diatoms',
       about: NOTHING_SAID,

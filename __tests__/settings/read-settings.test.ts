@@ -49,7 +49,7 @@ test('the template is right, and every stage gets its inputs, with what it needs
       ...commit,
     },
     'gpu-server': {},
-    publish: { ...account, 'model-name': 'diatoms', ...commit },
+    publish: { ...account, 'owncloud-folder': 'data sets', 'model-name': 'diatoms', ...commit },
   });
   expect(runners).toEqual({ default: '"ubuntu-latest"', train: '["self-hosted","gpu"]', server: '"ubuntu-latest"' });
   expect(Object.fromEntries(secrets)).toEqual({ 'owncloud-password': 'OWNCLOUD_PASSWORD', 'file-list': 'FILE_LIST' });

@@ -1,8 +1,8 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
-import { HOURS_FILE, longestHours, type ServerHours, spentInMonth } from '../model/gpu-hours.ts';
+import { HOURS_FILE, longestHours, money, type ServerHours, spentInMonth } from '../model/gpu-hours.ts';
 import { info } from '../runner/log.ts';
 import { changeHours, type HoursPlace, readHours } from './hours-file.ts';
-import { money, ROUNDING, sum } from './max-price.ts';
+import { ROUNDING, sum } from './max-price.ts';
 import type { ModeContext } from './mode-context.ts';
 import type { StoppedServer } from './stop.ts';
 import { within } from './within.ts';

@@ -1,4 +1,5 @@
 import { DiatomError } from '../errors.ts';
+import { formatHours, money, trimmed } from '../model/gpu-hours.ts';
 import { info } from '../runner/log.ts';
 import type { Price } from './driver.ts';
 import type { Inputs } from './inputs.ts';
@@ -71,16 +72,4 @@ function wording({ what, perHour }: Price, hours: number, inputs: Pick<Inputs, '
 /** “6 h × 1.10 USD = 6.60 USD”. */
 export function sum(hours: number, perHour: number, inputs: Pick<Inputs, 'currency'>): string {
   return `${formatHours(hours)} × ${money(perHour, inputs)} = ${money(hours * perHour, inputs)}`;
-}
-
-export function money(amount: number, { currency }: Pick<Inputs, 'currency'>): string {
-  return `${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)} ${currency}`;
-}
-
-export function formatHours(hours: number): string {
-  return `${hours >= 0.1 ? trimmed(hours) : hours.toFixed(3)} h`;
-}
-
-function trimmed(number: number): string {
-  return number.toFixed(2).replace(/\.?0+$/, '');
 }

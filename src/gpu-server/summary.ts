@@ -1,7 +1,8 @@
+import { formatHours } from '../model/gpu-hours.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import type { ListedServer } from './driver.ts';
 import type { Inputs } from './inputs.ts';
-import { formatHours, sum } from './max-price.ts';
+import { sum } from './max-price.ts';
 import type { ReapedServer } from './reap.ts';
 import type { StartedServer } from './start.ts';
 import type { StatusReport } from './status-mode.ts';

@@ -73,7 +73,8 @@ export function longestHours({ start, deadline }: Pick<ServerHours, 'start' | 'd
   return (deadline.getTime() - start.getTime()) / 3_600_000;
 }
 
-function costOf(row: ServerHours): number | undefined {
+/** Of one whose end nobody has seen, until its deadline; `undefined` when nobody knows its price. */
+export function costOf(row: ServerHours): number | undefined {
   const { hours = longestHours(row), pricePerHour } = row;
   return pricePerHour === undefined ? undefined : hours * pricePerHour;
 }
@@ -87,4 +88,17 @@ function unreadable(line: number, found: string): DiatomError {
     'OWNCLOUD',
     `Line ${line} of ${HOURS_FILE} can’t be read: expected is ${COLUMNS}, found “${found.slice(0, 200)}”. Put back the file’s last version in ownCloud, or delete the line.`,
   );
+}
+
+export function money(amount: number, { currency }: Pick<ServerHours, 'currency'>): string {
+  return `${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)} ${currency}`;
+}
+
+export function formatHours(hours: number): string {
+  return `${hours >= 0.1 ? trimmed(hours) : hours.toFixed(3)} h`;
+}
+
+/** With two places at most. */
+export function trimmed(number: number): string {
+  return number.toFixed(2).replace(/\.?0+$/, '');
 }

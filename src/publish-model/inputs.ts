@@ -73,6 +73,8 @@ export interface Inputs {
   readonly owncloud: OwncloudSettings;
   /** The account that trains, where that is another one. */
   readonly training: OwncloudSettings | undefined;
+  /** Where the data sets lie, and the hours of GPU servers. */
+  readonly dataFolder: string;
   readonly modelsFolder: string;
   readonly modelName: string;
   readonly about: About;
@@ -98,6 +100,7 @@ export function takeInputs(): void {
 export function readInputs(env: NodeJS.ProcessEnv, now: Date): Inputs {
   return {
     ...accounts(),
+    dataFolder: folderInput('owncloud-folder'),
     modelsFolder: folderInput('models-folder'),
     modelName: modelNameInput(),
     about: aboutInput(),

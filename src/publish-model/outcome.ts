@@ -4,6 +4,7 @@ import type { LocalModel, ModelFile } from './local-model.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import type { PublishedModel } from './published-model.ts';
 import type { StoredVersion } from './stored-version.ts';
+import type { GpuUse } from './version-record.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -37,6 +38,8 @@ export interface Outcome {
   readonly classesDiffer: boolean;
   /** Why there was nothing to judge: then the run is green whatever the checks say. */
   readonly settled?: { readonly sentence: string; readonly waits: boolean } | undefined;
+  /** What the GPU servers of its training have run, when that was found out now. */
+  readonly gpu?: GpuUse | undefined;
   /** What the version holds, where that lies on this machine. */
   readonly files?: readonly ModelFile[] | undefined;
   /** The address of the zip of what is in production. */
@@ -66,7 +69,10 @@ export function judgedOutcome(
   inputs: Inputs,
   place: LockedFolder,
   { version, promote }: Pick<JudgeTask, 'version' | 'promote'>,
-  { classes, ...judged }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model' | 'files'>,
+  {
+    classes,
+    ...judged
+  }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model' | 'files' | 'gpu'>,
 ): Outcome {
   return {
     ...describePlace(inputs, place, version),

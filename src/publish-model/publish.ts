@@ -8,6 +8,7 @@ import { createProgress } from '../runner/progress.ts';
 import { checkCandidate, rulesFor } from './checks.ts';
 import type { Context } from './context.ts';
 import { fetchModel } from './fetch-model.ts';
+import { findGpuUse } from './gpu-use.ts';
 import type { Inputs, PublishTask, Task } from './inputs.ts';
 import { cleanedUp, putIntoProduction } from './into-production.ts';
 import { judgeVersion } from './judge.ts';
@@ -64,7 +65,8 @@ async function publishVersion(
   const isThere = content.versions.includes(version);
   const checks = checkCandidate(model, production, rulesFor(version, production, rules));
   const judged = judgementOf(checks, rules, production, context.now());
-  const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [] };
+  const gpu = isThere ? undefined : await findGpuUse(inputs, task.source, place, context);
+  const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [], ...(gpu && { gpu }) };
   const what = { folder, version, model, isThere, record };
   if (!isThere) {
     const own = model.files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -77,7 +79,7 @@ async function publishVersion(
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
   const { sha256, classes } = model;
   const own = [...model.files, textFile(SUMS_FILE, model.sums)];
-  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model, files: own });
+  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model, files: own, gpu });
   context.onStored(stored);
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {

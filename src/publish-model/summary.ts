@@ -8,6 +8,7 @@ import { PRODUCTION } from '../model/model-folder.ts';
 import { isRefused, judgeClasses, wordsOf } from '../model/worse-classes.ts';
 import { escapeMarkdown, markdownList, markdownTable } from '../runner/markdown.ts';
 import { shown } from './checks.ts';
+import { gpuUseText } from './gpu-use.ts';
 import type { Outcome } from './outcome.ts';
 
 /**
@@ -57,7 +58,8 @@ function headline({ kind, promoted, promotionWanted, checks }: Outcome): string 
 }
 
 function factsTable(outcome: Outcome): string {
-  const { version, folder, page, server, url, sha256, production, promoted, replaced, removed, download } = outcome;
+  const { version, folder, page, server, url, sha256, production, promoted, replaced, removed, download, gpu } =
+    outcome;
   const place = page === undefined ? escapeMarkdown(folder) : `[${escapeMarkdown(folder)}](<${page}>)`;
   const current = production ? code(production.version ?? 'a model without a VERSION file') : 'nothing';
   const now = promoted
@@ -69,6 +71,7 @@ function factsTable(outcome: Outcome): string {
     ['WebDAV address', code(url)],
     ['SHA-256 of model.pth', code(sha256)],
     ['In production', now],
+    ...(gpu === undefined ? [] : [['GPU servers', escapeMarkdown(gpuUseText(gpu))]]),
     ...(download === undefined ? [] : [['All in one file', code(download)]]),
     ...(removed.length > 0 ? [['Deleted (keep-versions)', removed.map(code).join(', ')]] : []),
   ];

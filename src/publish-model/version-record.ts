@@ -24,15 +24,28 @@ const judgementSchema = z.object({
 
 const promotionSchema = z.object({ time, by: z.enum(['checks', 'person']), replaced: z.nullable(z.string()) });
 
+const gpuUseSchema = z.object({
+  hours: z.number(),
+  cost: z.nullable(z.number()),
+  currency: z.string(),
+  /** A server whose end nobody has seen counts to its deadline. */
+  at_most: z.boolean(),
+});
+
 const recordSchema = z.object({
   format: z.literal(1),
   stored: z.nullable(time),
   judged: z.nullable(judgementSchema),
   promotions: z.array(promotionSchema),
+  /** Of no GPU server, and of releases before, there is none. */
+  gpu: z.optional(gpuUseSchema),
 });
 
 /** What the checks said about a version the last time they were asked, and by which rules. */
 export type Judgement = z.infer<typeof judgementSchema>;
+
+/** What the GPU servers of a training have run and cost; without a price of each in one currency, no cost. */
+export type GpuUse = z.infer<typeof gpuUseSchema>;
 
 /** A version going to production: by the checks, or because a person has named it. */
 export type PromotionRecord = z.infer<typeof promotionSchema>;

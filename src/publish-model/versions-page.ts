@@ -1,6 +1,7 @@
 import { type Html, html } from '../dataset/html.ts';
 import { REPORT_STYLE } from '../dataset/report-style.ts';
 import { percent } from '../model/format-figure.ts';
+import { gpuUseText } from './gpu-use.ts';
 import type { VersionFacts } from './version-facts.ts';
 import { historyOf, type InProduction, type Stay, type VersionHistory } from './version-history.ts';
 import { dayText } from './version-text.ts';
@@ -92,10 +93,12 @@ function versionsTable(history: readonly VersionHistory[]): Html {
     const [low, high] = metrics?.macroF1Interval ?? [];
     const interval = high === undefined ? html`` : html`<p class="soft">${percent(low)} to ${percent(high)}</p>`;
     const images = metrics?.images === undefined ? html`` : html`<p class="soft">on ${metrics.images} test images</p>`;
+    const use = version.record?.gpu;
+    const gpu = use === undefined ? html`` : html`<p class="soft">GPU servers: ${gpuUseText(use)}</p>`;
     const details = recallDetails(version);
     return html`<tbody><tr>
 <th scope="row" class="name">${stored ? dayText(stored) : 'Date unknown'}<span class="hash code">${name}</span></th>
-<td class="set code">${dataset ?? '–'}</td>
+<td class="set code">${dataset ?? '–'}${gpu}</td>
 <td class="score">${percent(metrics?.macroF1)}${interval}${images}</td>
 <td>${fateOf(version)}</td>
 </tr>${details.markup === '' ? details : html`<tr class="more"><td colspan="4">${details}</td></tr>`}</tbody>

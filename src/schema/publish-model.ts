@@ -15,6 +15,7 @@ export const PUBLISH_MODEL = {
   },
   version: ofRun(text()),
   ...OWNCLOUD,
+  'owncloud-folder': folder(),
   'models-username': text(),
   'models-password': secret('MODELS_PASSWORD'),
   'models-folder': folder('models'),

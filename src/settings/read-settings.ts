@@ -138,7 +138,6 @@ function nameIn(value: Value): string | undefined {
 function partsOf(sections: Sections, commit: string | undefined): Settings['parts'] {
   const { owncloud, data, image, train, publish } = sections;
   const server = Object.fromEntries(owncloud.inputs);
-  const { 'owncloud-folder': _, ...account } = server;
   const gpu = sections['gpu-server'].inputs;
   const provenance = commit === undefined ? {} : { 'settings-commit': commit };
   const user = image.inputs.get('registry-username');
@@ -157,6 +156,6 @@ function partsOf(sections: Sections, commit: string | undefined): Settings['part
       ...provenance,
     },
     'gpu-server': { ...(gpu.has('driver') ? server : {}), ...Object.fromEntries(gpu) },
-    publish: { ...account, ...Object.fromEntries(publish.inputs), ...provenance },
+    publish: { ...server, ...Object.fromEntries(publish.inputs), ...provenance },
   };
 }
