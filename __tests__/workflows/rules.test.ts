@@ -66,6 +66,8 @@ const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   'check/check': { contents: 'read', packages: 'write' },
   'check/training': {},
   'codeql/analyze': { contents: 'read', 'security-events': 'write' },
+  'site/build': { contents: 'read' },
+  'site/deploy': { pages: 'write', 'id-token': 'write' },
   'pipeline/decide': {},
   'try-it/try-it': { packages: 'write' },
   'release/draft': { contents: 'write' },
