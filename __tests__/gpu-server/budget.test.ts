@@ -75,6 +75,17 @@ describe('gpu-hours.csv', () => {
     expect((await lines()).map((line) => line.split(',')[0]).sort()).toEqual(['diatom-1-1', 'diatom-2-1', 'server']);
   });
 
+  test('takes the end of another training’s server by its own line: its price, and no more hours than it may run', async () => {
+    const { run, lines } = await lab();
+    await recordStart(run({ 'lifetime-hours': '12', 'price-per-hour': '' }, '5'), 40);
+    const reaper = run({ 'lifetime-hours': '6', 'price-per-hour': '1' }, '9');
+    await recordStop(reaper, [stopped({ name: 'diatom-5-1', hours: 12 })]);
+    expect((await lines())[1]).toMatch(/,12\.000,40,480\.0000,EUR$/);
+    await recordStart(run({ 'lifetime-hours': '12', 'price-per-hour': '' }, '6'), undefined);
+    await recordStop(reaper, [stopped({ name: 'diatom-6-1', hours: 300 })]);
+    expect((await lines())[2]).toMatch(/,12\.000,1,12\.0000,EUR$/);
+  });
+
   test('that somebody has spoilt is left as it is, and said by its line', async () => {
     const { run, lines } = await lab(`${HEAD}\ndiatom-1-1;example/diatoms\n`);
     const session = run();

@@ -122,6 +122,50 @@ test('of two whose notes lie there at once the first by name waits with its note
   await (await lock).requireHeld();
 });
 
+test('whoever waits and whose note somebody deletes puts one there again before it holds anything', async () => {
+  const { remote, folder, notes } = await setUp();
+  const first = join(folder, 'owner-20261122T120001Z-00000000.txt');
+  const send = remote.client.customRequest.bind(remote.client);
+  await mkdir(folder, { recursive: true });
+  let puts = 0;
+  remote.client.customRequest = async (...sent) => {
+    if (sent[1].method === 'PUT' && puts++ === 0) await writeFile(first, 'another');
+    return send(...sent);
+  };
+  const taking = takeLock(remote, request({ waitMs: HOUR }), options);
+  while ((await notes()).length < 2) await sleep(1);
+  for (const note of await notes()) await rm(join(folder, note), { force: true });
+  const lock = await taking;
+  expect(await notes()).toHaveLength(1);
+  await lock.requireHeld();
+});
+
+test('a note that could not be taken back is tried again, so that it is in nobody’s way', async () => {
+  let refused = 0;
+  let isRefused = true;
+  const server = await ownServer({
+    hook: ({ method }) => (isRefused && method === 'DELETE' && ++refused ? { status: 403 } : undefined),
+  });
+  const folder = join(server.directory, 'models/x/.lock');
+  const remote = await connectTo(server.url);
+  const send = remote.client.customRequest.bind(remote.client);
+  const earlier = join(folder, 'owner-20261122T110000Z-00000000.txt');
+  await mkdir(folder, { recursive: true });
+  remote.client.customRequest = async (...sent) => {
+    if (sent[1].method === 'PUT') await writeFile(earlier, 'another');
+    return send(...sent);
+  };
+  const onWait = () => {
+    isRefused = false;
+  };
+  const cancel = new AbortController();
+  const taking = takeLock(remote, request({ waitMs: HOUR, onWait }), { ...options, signal: cancel.signal });
+  await expect.poll(async () => refused > 0 && !isRefused && (await readdir(folder)).length).toBe(1);
+  cancel.abort();
+  await errorOf(taking);
+  expect(await readdir(folder)).toEqual(['owner-20261122T110000Z-00000000.txt']);
+});
+
 test('waiting ends when the run is cancelled, and leaves no note', async () => {
   const { remote, notes } = await setUp();
   await takeLock(remote, request(), options);

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MODEL_FOLDER, modelDir, publishTask, rollBackTask, runPublish } from '../helpers/model.ts';
@@ -17,9 +17,12 @@ test('beside production lies one zip of it, and none of the versions before; zip
   const first = await runPublish({ url, task: publishTask(await modelDir('a'), 'v1') });
   expect(await zips()).toEqual(['diatoms-v1.zip']);
   expect(first.download).toMatch(/\/models\/diatoms\/diatoms-v1\.zip$/);
+  // Of somebody else: beside folders, too, that could be versions.
+  for (const name of ['notes', 'v0', 'diatoms-v0.zip']) await mkdir(folder(name));
   await writeFile(folder('diatoms-notes.zip'), 'mine');
+  await copyFile(folder('diatoms-v1.zip'), folder('diatoms-final.zip'));
   await runPublish({ url, task: publishTask(await modelDir('b'), 'v2') });
-  expect(await zips()).toEqual(['diatoms-notes.zip', 'diatoms-v2.zip']);
+  expect(await zips()).toEqual(['diatoms-final.zip', 'diatoms-notes.zip', 'diatoms-v0.zip', 'diatoms-v2.zip']);
 
   const contents = await contentsOf(folder('diatoms-v2.zip'));
   const names = (await readdir(folder('v2'))).filter((name) => name !== 'verdict.json');
@@ -37,16 +40,27 @@ test('a roll-back makes it of what lies on the server, and a run that changes no
   expect(await zips()).toEqual(['diatoms-v1.zip']);
   const contents = await contentsOf(folder('diatoms-v1.zip'));
   expect(contents.get('diatoms-v1/model.pth')).toEqual(await readFile(folder('v1', 'model.pth')));
-  await writeFile(folder('diatoms-v1.zip'), 'as it is');
+  const before = await stat(folder('diatoms-v1.zip'));
   await runPublish({ url, task: rollBackTask('v1') });
-  expect(await readFile(folder('diatoms-v1.zip'), 'utf8')).toBe('as it is');
+  expect((await stat(folder('diatoms-v1.zip'))).ino).toBe(before.ino);
 });
 
-test('a model that is not promoted changes nothing about it', async () => {
-  const { url, zips } = await lab();
+test('a version that was deleted and is published under its name once more gets a new one', async () => {
+  const { url, folder, zips } = await lab();
   await runPublish({ url, task: publishTask(await modelDir('a'), 'v1') });
+  for (const name of ['v1', 'production']) await rm(folder(name), { recursive: true });
+  await runPublish({ url, task: publishTask(await modelDir('b'), 'v1') });
+  expect(await zips()).toEqual(['diatoms-v1.zip']);
+  const contents = await contentsOf(folder('diatoms-v1.zip'));
+  expect(contents.get('diatoms-v1/SHA256SUMS')).toEqual(await readFile(folder('v1', 'SHA256SUMS')));
+});
+
+test('a run that promotes nothing keeps that of production, and makes it where it is missing', async () => {
+  const { url, folder, zips } = await lab();
+  await runPublish({ url, task: publishTask(await modelDir('a'), 'v1') });
+  await rm(folder('diatoms-v1.zip'));
   const { download } = await runPublish({ url, task: publishTask(await modelDir('b'), 'v2', { promote: false }) });
-  expect(download).toBeUndefined();
+  expect(download).toMatch(/diatoms-v1\.zip$/);
   expect(await zips()).toEqual(['diatoms-v1.zip']);
 });
 

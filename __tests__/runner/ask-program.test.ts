@@ -21,6 +21,11 @@ test('arguments reach a program as they are, whatever is in them', async () => {
   expect(JSON.parse(stdout)).toEqual(args);
 });
 
+test('a program that dies of a signal has failed', async () => {
+  const { exitCode } = await askProgram(NODE, ['-e', 'process.kill(process.pid, "SIGKILL")']);
+  expect(exitCode).toBe(137);
+});
+
 test('a program that is not there is told from one that fails', async () => {
   await expect(askProgram('no-such-program', [])).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -1,14 +1,17 @@
 import { DiatomError, messageOf, throwIfCancelled } from '../errors.ts';
+import { formatDuration } from '../format.ts';
 import { HOURS_FILE, longestHours, money, type ServerHours, spentInMonth } from '../model/gpu-hours.ts';
 import { info } from '../runner/log.ts';
 import { changeHours, type HoursPlace, readHours } from './hours-file.ts';
 import { ROUNDING, sum } from './max-price.ts';
 import type { ModeContext } from './mode-context.ts';
 import type { StoppedServer } from './stop.ts';
-import { within } from './within.ts';
+import { TooLate, within } from './within.ts';
 
 /** An ownCloud that hangs holds up no stop. */
 const RECORD_MS = 4 * 60_000;
+/** For taking back what has begun. */
+const GRACE_MS = 15_000;
 
 type Spender = Pick<ModeContext, 'inputs' | 'http' | 'signal' | 'onWarning'>;
 
@@ -56,7 +59,7 @@ function placeOf({ hoursPlace, monthlyBudget }: ModeContext['inputs']): HoursPla
   if (hoursPlace !== undefined || monthlyBudget === undefined) return hoursPlace;
   throw new DiatomError(
     'INPUT',
-    `Input monthly-budget needs owncloud-url, owncloud-username and owncloud-password: the hours are kept there, in ${HOURS_FILE}.`,
+    `Input monthly-budget needs owncloud-url, owncloud-username and owncloud-password (in a workflow the secret OWNCLOUD_PASSWORD): the hours are kept there, in ${HOURS_FILE}.`,
   );
 }
 
@@ -97,13 +100,31 @@ function ended(
   };
   // What had ended unseen ran from its start until now at the longest, and not beyond its deadline.
   const most = longestHours({ start: row.start, deadline: now < row.deadline ? now : row.deadline });
-  const price = inputs.pricePerHour ?? pricePerHour ?? row.pricePerHour;
-  return [...rows.filter((other) => other !== known), { ...row, hours: hours || most, pricePerHour: price }];
+  const ran = hours > 0 ? Math.min(hours, longestHours(row)) : most;
+  // What an hour costs here says nothing about the server of another training, unless nobody else knows.
+  const here = name === inputs.name || row.currency === currency ? inputs.pricePerHour : undefined;
+  const price =
+    name === inputs.name ? (here ?? pricePerHour ?? row.pricePerHour) : (pricePerHour ?? row.pricePerHour ?? here);
+  return [...rows.filter((other) => other !== known), { ...row, hours: ran, pricePerHour: price }];
 }
 
-function change({ inputs, http, signal }: Spender, place: HoursPlace, edit: Parameters<typeof changeHours>[2]) {
+async function change(
+  { inputs, http, signal }: Spender,
+  place: HoursPlace,
+  edit: Parameters<typeof changeHours>[2],
+): Promise<void> {
   const owner = `${inputs.repository}, ${inputs.name}`;
-  return within(RECORD_MS, changeHours(place, { http, signal, owner }, edit), 'The ownCloud');
+  // Ended by its signal, it takes back its note, for which the others would wait.
+  const limit = AbortSignal.timeout(RECORD_MS);
+  const ends = AbortSignal.any([signal, limit]);
+  try {
+    await within(RECORD_MS + GRACE_MS, changeHours(place, { http, signal: ends, owner }, edit), 'The ownCloud');
+  } catch (error) {
+    if (!limit.aborted || signal.aborted) throw error;
+    throw new TooLate('SERVER', `The ownCloud took longer than ${formatDuration(RECORD_MS / 1_000)}.`, {
+      cause: error,
+    });
+  }
 }
 
 /** @throws DiatomError `INPUT` when the server of that row may cost more than is left */

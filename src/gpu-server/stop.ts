@@ -64,7 +64,7 @@ export async function stopServer(context: ModeContext, name: string, watch: Watc
     name,
     existed: before && (before.state !== 'gone' || before.detail !== ''),
     detail: before?.detail ?? '',
-    hours: hoursOf(before, context.inputs.maxMinutes),
+    hours: hoursOf(before, name === context.inputs.name ? context.inputs.maxMinutes : Number.POSITIVE_INFINITY),
     pricePerHour: before?.pricePerHour,
   };
 }
@@ -136,7 +136,7 @@ function notStopped({ driver, inputs }: ModeContext, name: string, fault: string
   );
 }
 
-/** @param maxMinutes after which it has ended by itself, whenever anybody looks */
+/** @param maxMinutes after which it has ended by itself, whenever anybody looks; another’s is known by its line in the file of hours */
 function hoursOf(before: ServerStatus | undefined, maxMinutes: number): number | undefined {
   if (before?.state === 'waiting') return 0;
   if (before?.runningSince === undefined) return before?.state === 'gone' ? 0 : undefined;

@@ -31,7 +31,7 @@ export const LOCK = '.publish-lock';
 
 const PREVIOUS = /^production\.previous-(\d{8}-\d{6})-[0-9a-f]{8}$/;
 const UNFINISHED = /^production\.next-[0-9a-f]{8}$|\.(?:uploading|deleting)-[0-9a-f]{8}$/;
-const UNFINISHED_FILE = /^(?:index\.html|verdict\.json)\.uploading-[0-9a-f]{8}$/;
+const UNFINISHED_FILE = /^(?:index\.html|verdict\.json|.+\.zip)\.uploading-[0-9a-f]{8}$/;
 
 /** A name for what was in production until `time`. These names sort by time. */
 export const previousName = (time: Date) => `${PRODUCTION}.previous-${timeStamp(time)}-${hex()}`;

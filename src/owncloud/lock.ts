@@ -76,10 +76,12 @@ export async function takeLock(remote: Remote, request: LockRequest, options: Re
       await putVerified(remote, path, textContent(`${owner}\nsince ${since.toISOString()}\n`), options);
     }
     const [other] = await othersAlive();
-    if (other !== undefined && other < mine) {
+    if (!seen.includes(mine)) {
+      // Somebody has taken it for a dead run's, or deleted it by hand.
       isPlaced = false;
-      await release();
+      return attempt();
     }
+    if (other !== undefined && other < mine) isPlaced = !(await removeLeftover(remote, path));
     return other;
   }
 

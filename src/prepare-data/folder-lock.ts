@@ -63,7 +63,15 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
   const note: Note = { token, begun: now.toISOString(), ...owner, run, archive };
   const text = `${JSON.stringify(note)}\n`;
   const dead: Note[] = [];
-  let file = await place(folder, text, token);
+  const tryToTake = async () => {
+    const file = await place(folder, text, token);
+    if (!file) return undefined;
+    await removeLeftovers(folder, owner, file).catch(() => {});
+    if (await isStillOurs(folder, token)) return file;
+    await file.close();
+    return undefined;
+  };
+  let file = await tryToTake();
   while (!file) {
     const other = await readNote(folder);
     if (other !== 'gone') {
@@ -71,10 +79,9 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
       if (other && (await takeAway(folder, other, token))) dead.push(other);
       if (!other) await rm(join(folder, LOCK), { force: true });
     }
-    file = await place(folder, text, token);
+    file = await tryToTake();
   }
   const own = file;
-  await removeLeftovers(folder, owner, own).catch(() => {});
   const beat = setInterval(() => void own.write(text, 0).catch(() => {}), beatMs);
   beat.unref();
   return {
@@ -86,6 +93,19 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
       if (left !== 'gone' && left?.token === token) await rm(join(folder, LOCK), { force: true });
     },
   };
+}
+
+/**
+ * Another run that takes away a dead run's lock may find that it has got the lock of a living one, and puts that back: over
+ * ours, if we came in between. While its file is there, nobody knows.
+ */
+async function isStillOurs(folder: string, token: string): Promise<boolean> {
+  for (const end = Date.now() + BEGIN_MS; ; await sleep(20)) {
+    const isClear = !(await readdir(folder)).some((name) => LEFTOVER.test(name));
+    const note = await readNote(folder);
+    if (note === 'gone' || note?.token !== token) return false;
+    if (isClear || Date.now() > end) return true;
+  }
 }
 
 /** Puts the lock there unless there is one: whole at once where files can have two names. */
@@ -180,7 +200,7 @@ async function takeAway(folder: string, { token: expected }: Note, token: string
   // Who has taken the folder in the meantime may have tidied it away.
   const found = noteSchema.safeParse(jsonOf(await readFile(away, 'utf8').catch(() => '')));
   const isIt = found.success && found.data.token === expected;
-  if (!isIt) await link(away, path).catch(() => {});
+  if (!isIt) await rename(away, path).catch(() => {});
   await rm(away, { force: true });
   return isIt;
 }

@@ -11,13 +11,15 @@ const TIME_LIMIT_MS = 5 * 60_000;
  * often, and a server that hangs ends it.
  *
  * @param failed begins the warning, as in “The page was not written”
+ * @param patience by which the time for it is multiplied
  */
 export async function asWarning(
   { options, sideLimitMs = TIME_LIMIT_MS }: Pick<LockedFolder, 'options' | 'sideLimitMs'>,
   failed: string,
   work: (options: RemoteOptions) => Promise<void>,
+  patience = 1,
 ): Promise<void> {
-  const limit = AbortSignal.timeout(sideLimitMs);
+  const limit = AbortSignal.timeout(sideLimitMs * patience);
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
   const policy = options.policy ?? DEFAULT_RETRY_POLICY;
   try {

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipArchive } from 'archiver';
 import { DiatomError } from '../errors.ts';
-import { digestFile } from '../files/digest-file.ts';
+import { digestFile, digestText } from '../files/digest-file.ts';
 import { formatBytes } from '../format.ts';
 import { downloadName, PRODUCTION, SUMS_FILE } from '../model/model-folder.ts';
 import { parseSums } from '../model/sums.ts';
 import { removeLeftover } from '../owncloud/confirmed-writes.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
-import { readText, saveRemote } from '../owncloud/read-file.ts';
+import { openRemote, readText, saveRemote } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { uploadFile } from '../owncloud/upload.ts';
@@ -26,46 +26,102 @@ import type { Outcome } from './outcome.ts';
 /** How many files are fetched at a time. */
 const CONCURRENCY = 4;
 
+/** A model takes longer than a page: times what may be spent on that. */
+const PATIENCE = 4;
+
 type DownloadFile = Pick<ModelFile, 'name' | 'content'>;
-type Local = readonly DownloadFile[] | undefined;
 
 /**
  * Keeps one zip of what is in production beside it, for people who want the model and have a browser only, and deletes
- * those of the versions before. Whatever goes wrong here is a warning: the next run makes it.
+ * those that were made of production before. Whatever goes wrong here is a warning: the next run makes it.
  *
- * @param outcome its version is in production, whose files are read from there where they are not on this machine
  * @returns its address; `undefined` when it is not there
  */
 export async function keepDownload(
-  { modelName, version, files }: Pick<Outcome, 'modelName' | 'version' | 'files'>,
+  { modelName, version, promoted, production, files }: Outcome,
   place: LockedFolder,
 ): Promise<string | undefined> {
-  const { remote, folder, content } = place;
-  const name = downloadName(modelName, version);
+  const current = promoted ? version : production?.version;
+  if (current === undefined) return undefined;
+  const { remote, folder } = place;
+  const name = downloadName(modelName, current);
+  const failed = `The download “${folder}/${name}” was not brought up to date`;
   let url: string | undefined;
-  await asWarning(place, `The download “${folder}/${name}” was not brought up to date`, async (options) => {
-    const names = ((await listFolder(remote, folder, options)) ?? []).map((entry) => entry.name);
-    if (!names.includes(name)) await makeDownload(remote, { folder, name, local: files }, options);
-    url = remote.fileUrl(remotePath(folder, name));
-    const older = content.versions.map((other) => downloadName(modelName, other));
-    for (const other of names.filter((found) => found !== name && older.includes(found))) {
-      if (await removeLeftover(remote, remotePath(folder, other))) continue;
-      options.onWarning?.(`The download of an older version, “${folder}/${other}”, could not be deleted.`);
-    }
-  });
+  await asWarning(
+    place,
+    failed,
+    async (options) => {
+      const zips = ((await listFolder(remote, folder, options)) ?? [])
+        .filter(
+          (entry) => entry.type === 'file' && entry.name.startsWith(`${modelName}-`) && entry.name.endsWith('.zip'),
+        )
+        .map((entry) => entry.name);
+      const sums = (await readText(remote, remotePath(`${folder}/${PRODUCTION}`, SUMS_FILE), options)) ?? '';
+      const made = { folder, name, sums, files: promoted ? files : undefined };
+      const known = zips.includes(name) ? await productionOf(remote, folder, name, options) : 'missing';
+      if (known !== digestText(sums).sha256) {
+        if (known !== 'missing') await removeDownload(remote, folder, name, options);
+        await makeDownload(remote, made, options);
+      }
+      url = remote.fileUrl(remotePath(folder, name));
+      for (const zip of zips.filter((other) => other !== name)) {
+        if ((await productionOf(remote, folder, zip, options)) !== undefined)
+          await removeDownload(remote, folder, zip, options);
+      }
+    },
+    PATIENCE,
+  );
   return url;
+}
+
+/** A zip's comment: by it, one of ours is known by its name, and of which production it is by that one's sums. */
+function commentOf(name: string, sums: string): string {
+  return `diatom-actions ${encodeURIComponent(name)} ${sums}`;
+}
+
+/** @returns the sum of the list of sums of that production which a zip is of; `undefined` for a zip that is not ours */
+async function productionOf(
+  remote: Remote,
+  folder: string,
+  name: string,
+  options: RemoteOptions,
+): Promise<string | undefined> {
+  const file = await openRemote(remote, remotePath(folder, name), options);
+  const start = Buffer.from(commentOf(name, ''));
+  const bytes = start.length + SHA256_DIGITS;
+  if (!file || file.length < bytes) return undefined;
+  const end = await file.read(file.length - bytes, bytes);
+  return end.subarray(0, start.length).equals(start) ? end.toString('latin1', start.length) : undefined;
+}
+
+const SHA256_DIGITS = 64;
+
+async function removeDownload(remote: Remote, folder: string, name: string, options: RemoteOptions): Promise<void> {
+  if (await removeLeftover(remote, remotePath(folder, name))) return;
+  options.onWarning?.(`The download of what was in production before, “${folder}/${name}”, could not be deleted.`);
+}
+
+interface Download {
+  /** The model's folder. */
+  readonly folder: string;
+  readonly name: string;
+  /** Production's SHA256SUMS. */
+  readonly sums: string;
+  /** What production holds, where that lies on this machine. */
+  readonly files: readonly DownloadFile[] | undefined;
 }
 
 async function makeDownload(
   remote: Remote,
-  { folder, name, local }: { readonly folder: string; readonly name: string; readonly local: Local },
+  { folder, name, sums, files }: Download,
   options: RemoteOptions,
 ): Promise<void> {
   const own = await mkdtemp(join(process.env['RUNNER_TEMP'] || tmpdir(), 'download-'));
   try {
-    const files = local ?? (await fetchProduction(remote, `${folder}/${PRODUCTION}`, own, options));
+    const content = files ?? (await fetchProduction(remote, `${folder}/${PRODUCTION}`, sums, own, options));
     const localPath = join(own, name);
-    await writeZip(files, name.slice(0, -'.zip'.length), localPath, options.signal);
+    const comment = commentOf(name, digestText(sums).sha256);
+    await writeZip(content, { root: name.slice(0, -'.zip'.length), target: localPath, comment }, options.signal);
     const { bytes, sha1 } = await digestFile(localPath, options.signal);
     await uploadFile(remote, { localPath, folder, name, bytes, sha1 }, options);
     info(`${name}: ${formatBytes(bytes)}`);
@@ -74,31 +130,30 @@ async function makeDownload(
   }
 }
 
-/** @throws DiatomError `OWNCLOUD` when a file is not what SHA256SUMS says; as `readText` and `saveRemote` */
+/** @throws DiatomError `OWNCLOUD` when a file is not what SHA256SUMS says; as `saveRemote` */
 async function fetchProduction(
   remote: Remote,
   production: string,
+  sums: string,
   own: string,
   options: RemoteOptions,
 ): Promise<DownloadFile[]> {
-  const list = remotePath(production, SUMS_FILE);
-  const text = (await readText(remote, list, options)) ?? '';
-  const files = await mapParallel([...parseSums(text, list).entries()], CONCURRENCY, async ([index, sum]) => {
+  const list = parseSums(sums, `${production}/${SUMS_FILE}`);
+  const files = await mapParallel([...list.entries()], CONCURRENCY, async ([index, sum]) => {
     const path = join(own, String(index));
     const sha256 = await saveRemote(remote, remotePath(production, sum.name), path, options);
     if (sha256 === sum.sha256) return { name: sum.name, content: { path } };
     throw new DiatomError('OWNCLOUD', `“${production}/${sum.name}” is not what ${SUMS_FILE} beside it says.`);
   });
-  return [...files, textFile(SUMS_FILE, text)];
+  return [...files, textFile(SUMS_FILE, sums)];
 }
 
 async function writeZip(
   files: readonly DownloadFile[],
-  root: string,
-  target: string,
+  { root, target, comment }: { readonly root: string; readonly target: string; readonly comment: string },
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const archive = new ZipArchive();
+  const archive = new ZipArchive({ comment });
   // A file that can’t be read is left out with a warning only.
   archive.on('warning', (error) => archive.destroy(error));
   for (const { name, content } of files) {

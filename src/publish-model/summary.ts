@@ -72,7 +72,7 @@ function factsTable(outcome: Outcome): string {
     ['SHA-256 of model.pth', code(sha256)],
     ['In production', now],
     ...(gpu === undefined ? [] : [['GPU servers', escapeMarkdown(gpuUseText(gpu))]]),
-    ...(download === undefined ? [] : [['All in one file', code(download)]]),
+    ...(download === undefined ? [] : [['Production in one file', code(download)]]),
     ...(removed.length > 0 ? [['Deleted (keep-versions)', removed.map(code).join(', ')]] : []),
   ];
   return markdownTable(['Fact', 'Value'], rows);

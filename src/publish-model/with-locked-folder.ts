@@ -60,7 +60,7 @@ export async function withLockedFolder(
     const place = { remote, folder, content, production, lock, options, sideLimitMs: patience.sideLimitMs };
     const outcome = await work(place);
     const [download] = await group('Download and page of all versions', () =>
-      Promise.all([outcome.promoted ? keepDownload(outcome, place) : undefined, keepPage(modelName, place)]),
+      Promise.all([keepDownload(outcome, place), keepPage(modelName, place)]),
     );
     return { ...outcome, download };
   } finally {

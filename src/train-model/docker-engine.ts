@@ -48,7 +48,7 @@ export async function openDocker(name: Name, workDir: string): Promise<Engine> {
  * @throws DiatomError `CONTAINER` when the engine can't say that it is gone
  */
 export async function removeContainer(engine: Name, name: string): Promise<void> {
-  const result = await ask(engine, ['rm', '--force', '--volumes', name]).catch((error: unknown) => {
+  const result = await call(engine, ['rm', '--force', '--volumes', name]).catch((error: unknown) => {
     // Where there is no engine there is no container.
     if (systemCodeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -180,7 +180,7 @@ async function run(
 /** While the engine still makes the container there is nothing to stop yet, so it is tried until it has ended. */
 async function stop(engine: Name, name: string, seconds: number, hasEnded: () => boolean): Promise<void> {
   while (!hasEnded()) {
-    await ask(engine, ['stop', '-t', String(seconds), name]);
+    await call(engine, ['stop', '-t', String(seconds), name]);
     await sleep(250);
   }
 }
@@ -212,7 +212,7 @@ function ask(engine: Name, args: readonly string[]): Promise<ProgramResult> {
   return orMissing(engine, askProgram(engine, args));
 }
 
-function call(engine: Name, args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
+function call(engine: Name, args: readonly string[], options?: ProgramOptions): Promise<ProgramResult> {
   return orMissing(engine, runProgram(engine, args, options));
 }
 

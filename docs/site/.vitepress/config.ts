@@ -80,7 +80,7 @@ export default defineConfig({
     anchor: { slugify },
     toc: { slugify },
     config(md) {
-      // GitHub’s `${{ … }}` is none of Vue’s.
+      // What looks like an expression of Vue’s is one of GitHub’s.
       const code = md.renderer.rules.code_inline;
       md.renderer.rules.code_inline = (...token) => code?.(...token).replace('<code', '<code v-pre') ?? '';
       md.core.ruler.push('links-to-github', ({ tokens, env }) => {
