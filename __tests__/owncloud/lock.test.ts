@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -113,12 +112,14 @@ test('of two whose notes lie there at once the first by name waits with its note
     if (sent[1].method === 'PUT') await writeFile(later, 'another');
     return send(...sent);
   };
-  const lock = takeLock(remote, request({ waitMs: HOUR, onWait: () => void setTimeout(() => rm(later), 50) }), options);
-  while ((await notes()).length < 2) await sleep(1);
-  while (existsSync(later)) {
+  const waits: string[] = [];
+  const lock = takeLock(remote, request({ waitMs: HOUR, onWait: (text) => void waits.push(text) }), options);
+  while (waits.length === 0) await sleep(1);
+  for (let look = 0; look < 20; look++) {
     expect(await notes()).toHaveLength(2);
-    await sleep(1);
+    await sleep(2);
   }
+  await rm(later);
   await (await lock).requireHeld();
 });
 
