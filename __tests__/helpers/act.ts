@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** What the user’s repository has beside the workflow, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Where our repository is used at another commit than this checkout, or by another name than its major version’s. */
+  readonly release?: { readonly folder: string; readonly ref: string };
   /** What stands in for files of our repository, by path. */
   readonly replaced?: Readonly<Record<string, string>>;
   /** A folder that holds actions of others as `owner/name@ref`, which are then executed instead of the stand-ins. */
@@ -77,10 +79,14 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
   const base = await mkdtemp(join(tmpdir(), 'act-'));
   try {
     const actions = join(base, 'actions');
-    for (const path of SHIPPED) await cp(join(ROOT, path), join(actions, path), { recursive: true });
+    const { folder: source, ref } = options.release ?? { folder: ROOT, ref: REF };
+    for (const path of SHIPPED) await cp(join(source, path), join(actions, path), { recursive: true });
     for (const [path, text] of Object.entries(options.replaced ?? {})) await writeFile(join(actions, path), text);
     const workflows = join(actions, '.github', 'workflows');
-    const repositories = { [ACTION]: actions, ...(await prepareWorkflows(workflows, options.actions)) };
+    const repositories = {
+      [`${REPOSITORY}@${ref}`]: actions,
+      ...(await prepareWorkflows(workflows, ref, options.actions)),
+    };
     if (options.lost !== undefined) await loseOutput(join(workflows, 'settings.yml'), options.lost);
     const repository = join(base, 'repository');
     const file = join(repository, '.github', 'workflows', 'workflow.yml');
@@ -128,17 +134,17 @@ export async function runWorkflow(workflow: string, options: RunOptions = {}): P
  * Makes our workflows fit for act, which knows neither `$/` nor the queues of `concurrency`. `$/` means the repository and
  * commit of the file itself, which is what stands there afterwards.
  *
+ * @param ref the commit or tag of ours
  * @param actions may hold other actions that they use
  * @returns all of these, and the stand-ins for the others
  */
-async function prepareWorkflows(folder: string, actions?: string): Promise<Record<string, string>> {
+async function prepareWorkflows(folder: string, ref: string, actions?: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const name of await readdir(folder)) {
     const text = await readFile(join(folder, name), 'utf8');
-    const known = text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${REF}`);
+    const known = text.replaceAll(/uses: \$\/(\S+)/g, `uses: ${REPOSITORY}/$1@${ref}`);
     await writeFile(join(folder, name), withLastJob(fitForAct(known)));
-    for (const [, action = '', ref = ''] of text.matchAll(/uses: ([\w-]+\/[\w-]+)@(\S+)/g)) {
-      const name = `${action}@${ref}`;
+    for (const [name, action = ''] of [...text.matchAll(/(?<=uses: )([\w-]+\/[\w-]+)@\S+/g)]) {
       const places = [...(actions === undefined ? [] : [join(actions, name)]), join(STAND_INS, action)];
       const place = places.find((path) => existsSync(path));
       if (place !== undefined) found[name] = place;
