@@ -4,7 +4,7 @@ import type { KnownImages } from './known-images.ts';
 import { createNamer } from './layout.ts';
 import { createMoves } from './moves.ts';
 import { groupEverything, groupSources } from './plan-groups.ts';
-import type { AllImages, PlanImage, PlannedImage, Planner, PlanOptions, PlanSource } from './plan-types.ts';
+import type { AllImages, ContentOf, PlanImage, PlannedImage, Planner, PlanOptions, PlanSource } from './plan-types.ts';
 import type { LeftOut } from './select-images.ts';
 import { createSentences } from './sentences.ts';
 import { createSightings, placeOf } from './sightings.ts';
@@ -57,38 +57,9 @@ export function createPlanner<Image extends PlanImage>(
       const at = next++;
       const source = sources[at];
       if (!source) throw new Error('More sources than the list has');
-      const { label, zipName, folder } = source;
-      const [conflicting, copies] = [createSentences(), createSentences()];
-      const leftOut: LeftOut[] = [];
-      const kept: Image[] = [];
-      for (const image of images) {
-        const content = contentOf(image);
-        const seen = content === undefined ? undefined : sightings.see(content, at, image.path);
-        const here = placeOf(zipName, image.path, label);
-        if (seen?.otherLabel !== undefined) {
-          conflicting.add(`The same image lies under two labels: ${seen.otherLabel} and ${here}.`);
-        }
-        if (seen?.copyOf === undefined || options.duplicates === 'keep-together') {
-          kept.push(image);
-          continue;
-        }
-        copies.add(`The same image is there twice: ${seen.copyOf} and ${here}.`);
-        leftOut.push({ reason: 'duplicate', zipName, path: image.path });
-      }
-      if (options.labelConflicts === 'error' && conflicting.count > 0) {
-        throw new DiatomError(
-          'DATA_SET',
-          `${conflicting.shown().join('\n')}\nTake the image out of one of the zips, or set label-conflicts: warn to keep both.`,
-        );
-      }
+      const { label, folder } = source;
+      const { kept, leftOut, conflicting } = sift(images, contentOf, { source, at, sightings, options });
       conflicts.addAll(conflicting);
-      if (options.duplicates === 'error' && copies.count > 0) {
-        throw new DiatomError(
-          'DATA_SET',
-          `${copies.shown().join('\n')}\nTake the copies out, or set duplicates: drop (the first stays) or keep-together (all stay, on one side).`,
-        );
-      }
-
       const test = splitter.split(at, grouping.groupsOf(at, images, kept, contentOf));
       const nameOf = namers.get(label) ?? createNamer();
       namers.set(label, nameOf);
@@ -114,4 +85,61 @@ export function createPlanner<Image extends PlanImage>(
     },
     warnings: () => [...conflicts.shown(), ...splitter.notes()],
   };
+}
+
+/** What a zip brings, compared with all that came before. */
+interface Sifted<Image> {
+  readonly kept: readonly Image[];
+  readonly leftOut: readonly LeftOut[];
+  /** Images that lie under two labels. */
+  readonly conflicting: ReturnType<typeof createSentences>;
+}
+
+/** @throws DiatomError `DATA_SET` for copies and for images under two labels, where these are to be errors */
+function sift<Image extends PlanImage>(
+  images: readonly Image[],
+  contentOf: ContentOf<Image>,
+  {
+    source: { label, zipName },
+    at,
+    sightings,
+    options,
+  }: {
+    readonly source: PlanSource;
+    readonly at: number;
+    readonly sightings: ReturnType<typeof createSightings>;
+    readonly options: PlanOptions;
+  },
+): Sifted<Image> {
+  const [conflicting, copies] = [createSentences(), createSentences()];
+  const leftOut: LeftOut[] = [];
+  const kept: Image[] = [];
+  for (const image of images) {
+    const content = contentOf(image);
+    const seen = content === undefined ? undefined : sightings.see(content, at, image.path);
+    const here = placeOf(zipName, image.path, label);
+    if (seen?.otherLabel !== undefined) {
+      conflicting.add(`The same image lies under two labels: ${seen.otherLabel} and ${here}.`);
+    }
+    if (seen?.copyOf === undefined || options.duplicates === 'keep-together') {
+      kept.push(image);
+      continue;
+    }
+    copies.add(`The same image is there twice: ${seen.copyOf} and ${here}.`);
+    leftOut.push({ reason: 'duplicate', zipName, path: image.path });
+  }
+  if (options.labelConflicts === 'error') {
+    refuse(conflicting, 'Take the image out of one of the zips, or set label-conflicts: warn to keep both.');
+  }
+  if (options.duplicates === 'error') {
+    refuse(
+      copies,
+      'Take the copies out, or set duplicates: drop (the first stays) or keep-together (all stay, on one side).',
+    );
+  }
+  return { kept, leftOut, conflicting };
+}
+
+function refuse(found: ReturnType<typeof createSentences>, advice: string): void {
+  if (found.count > 0) throw new DiatomError('DATA_SET', `${found.shown().join('\n')}\n${advice}`);
 }

@@ -1,3 +1,5 @@
+import { LineSearch } from './line-search.ts';
+
 /** How often `Pace.tick` wants to be called. */
 export const TICK_MS = 250;
 
@@ -23,254 +25,188 @@ const LONGEST_PAUSE_MS = 20_000;
 /** Enough, in three pauses, to make room in the largest buffers that a server’s side usually has (4 MB, a third free). */
 const SIP_BYTES = 512 * 1_024;
 
-const STEADY = 1.2;
-/** A rate is a mean of so many ticks: bytes come in bursts, and more so from a distant server or to a busy processor. */
-const RATE_TICKS = 2;
-/** Until a connection is as fast as it gets takes some round trips: it is judged after so many ticks at the latest. */
-const MORE_TICKS = 6;
-/** Earlier when it has so much of its share: had it not taken that from the others, there would be more. */
-const ARRIVED = 0.7;
-const FEWER_TICKS = 4;
-/** A trial that can’t be judged, because downloads end and begin all the time, is given up after so many. */
-const TRIAL_TICKS = 16;
-
-/** Between two trials; doubles with each that changes nothing. */
-const FIRST_REST_MS = 4_000;
-const LONGEST_REST_MS = 30_000;
-
 /** Who receives for less than this ends before anything can be measured; the order of such matters little. */
 const SHORT_MS = 1_000;
 
-interface Place {
-  readonly rank: number;
-  /** Since the last tick. */
-  bytes: number;
-  open: boolean;
-  /** Since when it is open, or waits. */
-  since: number;
-  /** For how long it was open before. */
-  openMs: number;
-  /** Open, but nothing came from one tick to the next: it does not use the line. */
-  silent: boolean;
-  /** What it may read although it has to wait. */
-  sip: number;
-  waiting: PromiseWithResolvers<void> | undefined;
-}
-
-/** One download more or fewer than `from`, to see what it does to `rate`. */
-interface Trial {
-  readonly from: number;
-  readonly rate: number;
-  ticks: number;
-  /** Of each tick, what came to the one that may receive now and could not before. */
-  readonly newcomer: number[];
-}
-
 /**
- * Lets as few downloads receive at a time as it takes to use the line, the earliest first, and never more than `most`:
- * where one fills the line alone, the others would only make it late. Those that have to wait stop reading, and their
- * servers stop sending; nothing is aborted.
- *
- * It begins with one. While one more raises the rate by at least half of what it would if it did not share with the
- * others, there is one more; then, and now and again, it tries whether one fewer will do. A download that receives
- * nothing (its server is asked, stalls, or is to be tried again) is not counted, so the next may go on.
+ * Lets as few downloads receive at a time as it takes to use the line (`LineSearch`), the earliest first, and never more than
+ * `most`: where one fills the line alone, the others would only make it late. Those that have to wait stop reading, and
+ * their servers stop sending; nothing is aborted. A download that receives nothing (its server is asked, stalls, or is to be
+ * tried again) is not counted, so the next may go on.
  */
 export function createPace({ most, now }: { readonly most: number; readonly now: () => number }): Pace {
+  const line = new Line(most, now);
+  return {
+    lane(rank) {
+      const place = new Place(rank);
+      return {
+        get waited() {
+          return place.waited;
+        },
+        received: (bytes) => line.received(place, bytes),
+        leave: () => line.leave(place),
+      };
+    },
+    tick: () => line.tick(),
+  };
+}
+
+/** A download on the line, open or waiting. */
+class Place {
+  readonly rank: number;
+  isPresent = false;
+  isOpen = false;
+  waited = false;
+  /** Received since the last tick. */
+  bytes = 0;
+  /** Since when it is open, or waits. */
+  since = 0;
+  /** Open, but nothing came from one tick to the next: it does not use the line. */
+  isSilent = false;
+  /** For how long it was open before. */
+  #openMs = 0;
+  /** What it may read although it has to wait. */
+  #sip = 0;
+  #waiting: PromiseWithResolvers<void> | undefined;
+
+  constructor(rank: number) {
+    this.rank = rank;
+  }
+
+  open(at: number): void {
+    this.#turn(true, at);
+    this.wake();
+  }
+
+  close(at: number): void {
+    this.#openMs += at - this.since;
+    this.#turn(false, at);
+  }
+
+  #turn(isOpen: boolean, at: number): void {
+    [this.isOpen, this.since, this.isSilent, this.#sip] = [isOpen, at, false, 0];
+  }
+
+  /** For how long it has been open in all; only of one that is. */
+  openMs(at: number): number {
+    return this.#openMs + at - this.since;
+  }
+
+  /** What is to be waited for before more is read. */
+  turn(bytes: number): Promise<void> | undefined {
+    if (this.isOpen) return undefined;
+    if (this.#sip > 0) {
+      this.#sip -= bytes;
+      return undefined;
+    }
+    this.waited = true;
+    this.#waiting ??= Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  /** Lets one that has waited for long read a little, so that its server does not hang up. */
+  sip(at: number): void {
+    this.since = at;
+    this.#sip = SIP_BYTES;
+    this.wake();
+  }
+
+  wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+}
+
+/** Who may receive: those that are first by rank, as many as the search allows. */
+class Line {
+  readonly #now: () => number;
+  readonly #search: LineSearch;
   /** Whose bytes come, by rank. */
-  const places: Place[] = [];
-  let limit = 1;
-  let last = now();
+  readonly #places: Place[] = [];
+  #last: number;
   /**
    * Whether what came since the last tick tells nothing about the line: at some time fewer received than may, or one was
    * let through, which has some megabytes at once that lay in the buffers of its connection.
    */
-  let unclear = true;
+  #isUnclear = true;
   /** Since the last tick, a download has begun or ended. */
-  let changed = false;
+  #hasChanged = false;
   /** Received since the last tick by those that have left. */
-  let gone = 0;
-  /** In bytes a millisecond, of the clear ticks since another number may receive. */
-  let rates: number[] = [];
-  let trial: Trial | undefined;
-  let nextTrial = last;
-  let rest = FIRST_REST_MS;
+  #gone = 0;
 
-  function share(): void {
+  constructor(most: number, now: () => number) {
+    this.#now = now;
+    this.#last = now();
+    this.#search = new LineSearch({ most, at: this.#last });
+  }
+
+  received(place: Place, bytes: number): Promise<void> | undefined {
+    place.bytes += bytes;
+    if (!place.isPresent) this.#enter(place);
+    else if (place.isSilent) {
+      place.isSilent = false;
+      this.#share();
+    }
+    return place.turn(bytes);
+  }
+
+  #enter(place: Place): void {
+    place.isPresent = true;
+    place.since = this.#now();
+    const after = this.#places.findIndex(({ rank }) => rank > place.rank);
+    this.#places.splice(after < 0 ? this.#places.length : after, 0, place);
+    this.#hasChanged = true;
+    this.#share();
+  }
+
+  leave(place: Place): void {
+    if (!place.isPresent) return;
+    place.isPresent = false;
+    this.#places.splice(this.#places.indexOf(place), 1);
+    this.#hasChanged = true;
+    this.#gone += place.bytes;
+    place.wake();
+    const at = this.#now();
+    if (place.isOpen && place.openMs(at) < SHORT_MS) this.#search.grow(at);
+    this.#share();
+  }
+
+  tick(): void {
+    const at = this.#now();
+    for (const place of this.#places) {
+      if (place.isOpen && place.since <= this.#last && place.bytes === 0) place.isSilent = true;
+    }
+    const open = this.#places.filter(({ isOpen }) => isOpen).length;
+    if (!this.#hasChanged) this.#search.shrinkTo(Math.max(1, open));
+    if (at > this.#last) {
+      const isOneWaiting = open < this.#places.length;
+      this.#search.step(this.#sample(at - this.#last), { before: this.#last, at, isOneWaiting });
+    }
+    [this.#last, this.#gone, this.#isUnclear, this.#hasChanged] = [at, 0, false, false];
+    for (const place of this.#places) {
+      place.bytes = 0;
+      if (!place.isOpen && at - place.since >= LONGEST_PAUSE_MS) place.sip(at);
+    }
+    this.#share();
+  }
+
+  #sample(elapsed: number) {
+    if (this.#isUnclear) return undefined;
+    const bytes = this.#places.reduce((sum, place) => sum + place.bytes, this.#gone);
+    const newcomer = this.#places.findLast(({ isOpen, isSilent }) => isOpen && !isSilent);
+    return { rate: bytes / elapsed, newcomer: (newcomer?.bytes ?? 0) / elapsed };
+  }
+
+  #share(): void {
     let using = 0;
-    for (const place of places) {
-      setOpen(place, using < limit);
-      if (place.open && !place.silent) using++;
+    for (const place of this.#places) {
+      const mayReceive = using < this.#search.limit;
+      if (mayReceive && !place.isOpen) {
+        place.open(this.#now());
+        this.#isUnclear = true;
+      } else if (!mayReceive && place.isOpen) place.close(this.#now());
+      if (place.isOpen && !place.isSilent) using++;
     }
-    if (using < limit) unclear = true;
+    if (using < this.#search.limit) this.#isUnclear = true;
   }
-
-  function setOpen(place: Place, open: boolean): void {
-    if (place.open === open) return;
-    if (place.open) place.openMs += now() - place.since;
-    place.open = open;
-    place.since = now();
-    place.silent = false;
-    place.sip = 0;
-    if (!open) return;
-    unclear = true;
-    wake(place);
-  }
-
-  function allow(number: number): void {
-    limit = number;
-    rates = [];
-  }
-
-  function tryOther(number: number, rate: number): void {
-    trial = { from: limit, rate, ticks: 0, newcomer: [] };
-    allow(number);
-  }
-
-  function tryFewer(rate: number): void {
-    if (limit > 1) tryOther(limit - 1, rate);
-    else endTrials();
-  }
-
-  /** More comes first: a line that is not used costs more than a wrong order. */
-  function tryMore(rate: number): void {
-    if (limit < most && places.some(({ open }) => !open)) tryOther(limit + 1, rate);
-    else tryFewer(rate);
-  }
-
-  function endTrials(): void {
-    trial = undefined;
-    nextTrial = now() + rest;
-    rest = Math.min(LONGEST_REST_MS, 2 * rest);
-  }
-
-  function judge({ from, rate, newcomer }: Trial): void {
-    const enough = rate / from / 2;
-    const gain = mean(rates) - rate;
-    const isSure = rates.length >= RATE_TICKS;
-    if (limit > from) {
-      if (isSure && gain >= enough) {
-        rest = FIRST_REST_MS;
-        tryMore(mean(rates));
-      } else if (gain < enough && (mean(newcomer) >= (ARRIVED * mean(rates)) / limit || rates.length >= MORE_TICKS)) {
-        // What the newcomer has, the others lack.
-        allow(from);
-        tryFewer(rate);
-      }
-    } else if (isSure && gain >= -enough) {
-      rest = FIRST_REST_MS;
-      tryFewer(mean(rates));
-    } else if (rates.length >= FEWER_TICKS) {
-      allow(from);
-      endTrials();
-    }
-  }
-
-  function decide(elapsed: number): void {
-    if (!unclear) {
-      const bytes = places.reduce((sum, place) => sum + place.bytes, gone);
-      rates = [...rates.slice(-MORE_TICKS), bytes / elapsed];
-      const newcomer = places.findLast(({ open, silent }) => open && !silent);
-      trial?.newcomer.push((newcomer?.bytes ?? 0) / elapsed);
-    }
-    if (trial && ++trial.ticks > TRIAL_TICKS) {
-      allow(trial.from);
-      endTrials();
-    } else if (trial) {
-      if (!unclear) judge(trial);
-    } else if (last >= nextTrial && isSteady(rates)) tryMore(mean(rates));
-  }
-
-  return {
-    lane(rank) {
-      const place: Place = {
-        rank,
-        bytes: 0,
-        open: false,
-        since: 0,
-        openMs: 0,
-        silent: false,
-        sip: 0,
-        waiting: undefined,
-      };
-      let [present, waited] = [false, false];
-      return {
-        get waited() {
-          return waited;
-        },
-        received(bytes) {
-          place.bytes += bytes;
-          if (!present) {
-            [present, changed] = [true, true];
-            place.since = now();
-            const after = places.findIndex((other) => other.rank > rank);
-            places.splice(after < 0 ? places.length : after, 0, place);
-            share();
-          } else if (place.silent) {
-            place.silent = false;
-            share();
-          }
-          if (place.open) return undefined;
-          if (place.sip > 0) {
-            place.sip -= bytes;
-            return undefined;
-          }
-          waited = true;
-          place.waiting ??= Promise.withResolvers();
-          return place.waiting.promise;
-        },
-        leave() {
-          if (!present) return;
-          [present, changed] = [false, true];
-          places.splice(places.indexOf(place), 1);
-          gone += place.bytes;
-          wake(place);
-          if (place.open && place.openMs + now() - place.since < SHORT_MS) {
-            allow(Math.min(most, (trial?.from ?? limit) + 1));
-            trial = undefined;
-            nextTrial = now();
-          }
-          share();
-        },
-      };
-    },
-    tick() {
-      const at = now();
-      for (const place of places) {
-        if (place.open && place.since <= last && place.bytes === 0) place.silent = true;
-      }
-      // At the end of a list fewer are left than may receive: one fewer of these may do, too.
-      const left = Math.max(1, places.filter(({ open }) => open).length);
-      if (!changed && !trial && left < limit) allow(left);
-      if (at > last) decide(at - last);
-      last = at;
-      gone = 0;
-      unclear = false;
-      changed = false;
-      for (const place of places) {
-        place.bytes = 0;
-        if (place.open || at - place.since < LONGEST_PAUSE_MS) continue;
-        place.since = at;
-        place.sip = SIP_BYTES;
-        wake(place);
-      }
-      share();
-    },
-  };
-}
-
-function wake(place: Place): void {
-  place.waiting?.resolve();
-  place.waiting = undefined;
-}
-
-/** Whether the rate is known and does not rise any more: what still grows by itself would be taken for a gain. */
-function isSteady(rates: readonly number[]): boolean {
-  const [before, now] = rates.slice(-2);
-  return before !== undefined && now !== undefined && now <= STEADY * before;
-}
-
-/** Of the latest; 0 of none. */
-function mean(rates: readonly number[]): number {
-  const latest = rates.slice(-RATE_TICKS);
-  return latest.reduce((sum, rate) => sum + rate, 0) / Math.max(1, latest.length);
 }
