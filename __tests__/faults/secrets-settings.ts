@@ -31,7 +31,7 @@ export const SETTINGS: readonly Case[] = [
   ],
   [
     'a password in the address',
-    /url: has a password in it/,
+    /url: holds a password/,
     settings((world) => `owncloud:\n  url: https://ada:${world.canaries.make('other')}@x.example`),
   ],
   ['a link in a public repository', /public/, settings(list, { public: 'true' })],
