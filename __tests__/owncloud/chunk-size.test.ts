@@ -20,6 +20,17 @@ describe('the size of the pieces', () => {
     expect(onALineOf(MB).at(-1)).toBeCloseTo(3 * MB, -3);
   });
 
+  test('grows where each request costs seconds, however fast the line is, so that most of the time goes into sending', () => {
+    const [rate, waitMs] = [40 * MB, 4_000];
+    let bytes = CHUNK_SIZES.start;
+    let pieces = 0;
+    for (let left = 150 * MB; left > 0; left -= bytes) {
+      pieces++;
+      bytes = nextChunkBytes(bytes, { bytes, ms: waitMs + (bytes / rate) * 1_000, waitMs }, CHUNK_SIZES);
+    }
+    expect(pieces).toBeLessThanOrEqual(6);
+  });
+
   test('never leaves 1 to 100 MB', () => {
     for (const rate of [1, 1_000, 100_000, 300 * MB, 1e12]) {
       for (const bytes of onALineOf(rate)) {

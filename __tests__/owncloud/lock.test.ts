@@ -141,6 +141,20 @@ test('whoever waits and whose note somebody deletes puts one there again before 
   await lock.requireHeld();
 });
 
+test('a folder in which every note disappears is said so, and not tried for ever', async () => {
+  const folder = () => join(server.directory, 'models/x/.lock');
+  const server: Awaited<ReturnType<typeof ownServer>> = await ownServer({
+    hook: async ({ method, path }) => {
+      if (method === 'PROPFIND' && /\/\.lock\/?$/.test(path)) {
+        for (const note of await readdir(folder()).catch(() => [])) await rm(join(folder(), note));
+      }
+      return undefined;
+    },
+  });
+  const { message } = await errorOf(takeLock(await connectTo(server.url), request({ waitMs: HOUR }), options));
+  expect(message).toContain('is not there a moment later, 5 times: somebody or something deletes it. Look there.');
+});
+
 test('a note that could not be taken back is tried again, so that it is in nobody’s way', async () => {
   let refused = 0;
   let isRefused = true;

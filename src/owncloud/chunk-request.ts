@@ -1,6 +1,7 @@
 import type { GrowingFile } from '../files/growing-file.ts';
 import { NetworkError } from '../http/client.ts';
 import { answeredSum, askForSum, beginSum } from './checksums.ts';
+import type { ChunkCost } from './chunk-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import { chunkBody } from './upload-body.ts';
@@ -27,16 +28,16 @@ export interface ChunkRequest {
  * Connector/Sabre/Directory.php, createFileDirectly), and its older versions refuse every piece with an OC-Checksum, since
  * they make sums of files only (lib/private/Files/Storage/Wrapper/Checksum.php, getChecksumRequirement).
  *
- * @returns how long the attempt that worked took, in milliseconds
+ * @returns what the attempt that worked took
  * @throws DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`
  */
-export async function putChunk(uploads: Endpoint, request: ChunkRequest, options: RemoteOptions): Promise<number> {
+export async function putChunk(uploads: Endpoint, request: ChunkRequest, options: RemoteOptions): Promise<ChunkCost> {
   const { file, start, bytes, path, headers, stallTimeoutMs, onTaken } = request;
   const { host } = uploads.rootUrl;
   return retrying(options, async () => {
     const hash = uploads.product === 'nextcloud' ? beginSum() : undefined;
     const began = performance.now();
-    let taken = 0;
+    let [taken, sent] = [0, began];
     const data = chunkBody({
       file,
       start,
@@ -47,6 +48,7 @@ export async function putChunk(uploads: Endpoint, request: ChunkRequest, options
       onProgress: (done) => {
         onTaken(done - taken);
         taken = done;
+        if (done === bytes) sent = performance.now();
       },
     });
     try {
@@ -69,7 +71,8 @@ export async function putChunk(uploads: Endpoint, request: ChunkRequest, options
     } finally {
       data.destroy();
     }
-    return performance.now() - began;
+    const answered = performance.now();
+    return { bytes, ms: answered - began, waitMs: answered - sent };
   });
 }
 

@@ -12,16 +12,24 @@ export const CHUNK_SIZES: ChunkSizes = { start: 10_000_000, min: 1_000_000, max:
 /** A piece should take so long: much longer than a server needs for any request, and short enough to send again. */
 const TARGET_MS = 3_000;
 
+/** Where a server needs long for any request, a piece should take so many times that, or most of the time goes into waiting. */
+const TIMES_THE_WAIT = 4;
+
+/** What a piece took. */
+export interface ChunkCost {
+  readonly bytes: number;
+  readonly ms: number;
+  /** Of these, from its last byte to the answer. */
+  readonly waitMs?: number;
+}
+
 /**
- * The size of the pieces to come, after one of `bytes` bytes took `ms` milliseconds: half way from the present size to
- * the one that would have taken three seconds.
+ * The size of the pieces to come, after one of that cost: half way from the present size to the one that would have taken
+ * three seconds, or longer where the server is slow to answer.
  */
-export function nextChunkBytes(
-  present: number,
-  { bytes, ms }: { bytes: number; ms: number },
-  sizes: ChunkSizes,
-): number {
-  const ideal = within(sizes, (bytes * TARGET_MS) / Math.max(1, ms));
+export function nextChunkBytes(present: number, { bytes, ms, waitMs = 0 }: ChunkCost, sizes: ChunkSizes): number {
+  const targetMs = Math.max(TARGET_MS, TIMES_THE_WAIT * waitMs);
+  const ideal = within(sizes, (bytes * targetMs) / Math.max(1, ms));
   return Math.round((present + ideal) / 2);
 }
 

@@ -49,100 +49,151 @@ export interface Lock {
  *   when that run is over; `CANCELLED`
  */
 export async function takeLock(remote: Remote, request: LockRequest, options: RemoteOptions): Promise<Lock> {
-  const { folder, owner, staleMs, waitMs, pollMs, now, hasEnded, onWait } = request;
-  const since = now();
-  const mine = `owner-${compactTime(since)}-${randomBytes(4).toString('hex')}.txt`;
-  const path = remotePath(folder, mine);
-
-  let seen: string[] = [];
-  async function notes(): Promise<string[]> {
-    const entries = await listFolder(remote, folder, options);
-    if (entries === undefined) await ensureFolder(remote, folder, options);
-    seen = (entries ?? []).map(({ name }) => name).filter((name) => timeOf(name));
-    return seen;
+  const note = new Note(remote, request, options);
+  try {
+    await note.waitUntilAlone();
+    await note.deleteDead();
+  } catch (error) {
+    await note.takeBack();
+    throw error;
   }
-  const ended = new Set<string>();
-  const isDead = (note: string) => ended.has(note) || now().getTime() - (timeOf(note)?.getTime() ?? 0) > staleMs;
-  const othersAlive = async () => (await notes()).filter((note) => note !== mine && !isDead(note)).sort();
-  const release = () => removeTemporary(remote, path, options);
-  let isPlaced = false;
+  return { requireHeld: () => note.requireThere(), release: () => note.takeBack() };
+}
 
-  /** @returns the note that is in the way */
-  async function attempt(): Promise<string | undefined> {
-    if (!isPlaced) {
-      const [before] = await othersAlive();
+/** What one run has in the lock's folder, or would like to have there. */
+class Note {
+  readonly #remote: Remote;
+  readonly #request: LockRequest;
+  readonly #options: RemoteOptions;
+  readonly #since: Date;
+  readonly #name: string;
+  readonly #path: string;
+  #isPlaced = false;
+  #losses = 0;
+  /** The notes that were there at the last look. */
+  #seen: readonly string[] = [];
+  /** Those of runs that are known to have ended. */
+  readonly #ended = new Set<string>();
+  #asked = Number.NEGATIVE_INFINITY;
+
+  constructor(remote: Remote, request: LockRequest, options: RemoteOptions) {
+    [this.#remote, this.#request, this.#options] = [remote, request, options];
+    this.#since = request.now();
+    this.#name = `owner-${compactTime(this.#since)}-${randomBytes(4).toString('hex')}.txt`;
+    this.#path = remotePath(request.folder, this.#name);
+  }
+
+  /** Puts the note there, and returns when no living one is beside it. */
+  async waitUntilAlone(): Promise<void> {
+    for (let look = 0; ; look++) {
+      const other = await this.#findOther();
+      if (other === undefined) return;
+      const text = (await this.#textOf(other)) ?? other;
+      if (await this.#hasEnded(other, text)) continue;
+      await this.#wait(other, text.replaceAll('\n', ', '), look === 0);
+    }
+  }
+
+  /** @throws DiatomError `OWNCLOUD` for one that can't be deleted: its run might come back, and find it there */
+  async deleteDead(): Promise<void> {
+    for (const note of this.#seen.filter((one) => one !== this.#name && this.#isDead(one))) {
+      const path = remotePath(this.#request.folder, note);
+      if (await removeLeftover(this.#remote, path)) continue;
+      throw new DiatomError(
+        'OWNCLOUD',
+        `The note “${path}” at ${this.#remote.rootUrl.host} is of a run that is over, and could not be deleted. Delete it by hand, and run again.`,
+      );
+    }
+  }
+
+  async requireThere(): Promise<void> {
+    await this.#look();
+    if (this.#seen.includes(this.#name)) return;
+    throw new DiatomError(
+      'OWNCLOUD',
+      `Another run has taken over at ${this.#remote.rootUrl.host}, because this one took longer than ${formatDuration(this.#request.staleMs / 1_000)} or somebody deleted its note “${this.#path}”: nothing more is changed.`,
+    );
+  }
+
+  async takeBack(): Promise<void> {
+    if (this.#isPlaced) await removeTemporary(this.#remote, this.#path, this.#options);
+  }
+
+  /** @returns the note that is in the way of this one, which is there now unless another goes first */
+  async #findOther(): Promise<string | undefined> {
+    if (!this.#isPlaced) {
+      const before = await this.#look();
       if (before !== undefined) return before;
-      isPlaced = true;
-      await putVerified(remote, path, textContent(`${owner}\nsince ${since.toISOString()}\n`), options);
+      this.#isPlaced = true;
+      const text = `${this.#request.owner}\nsince ${this.#since.toISOString()}\n`;
+      await putVerified(this.#remote, this.#path, textContent(text), this.#options);
     }
-    const [other] = await othersAlive();
-    if (!seen.includes(mine)) {
-      // Somebody has taken it for a dead run's, or deleted it by hand.
-      isPlaced = false;
-      return attempt();
+    const other = await this.#look();
+    if (!this.#seen.includes(this.#name)) return this.#placeAgain();
+    if (other !== undefined && other < this.#name) {
+      this.#isPlaced = !(await removeLeftover(this.#remote, this.#path));
     }
-    if (other !== undefined && other < mine) isPlaced = !(await removeLeftover(remote, path));
     return other;
   }
 
-  async function waitUntilAlone(): Promise<void> {
-    for (let [waiting, asked] = [false, Number.NEGATIVE_INFINITY]; ; waiting = true) {
-      const other = await attempt();
-      if (other === undefined) return;
-      const text = (await readText(remote, remotePath(folder, other), options))?.trim() ?? other;
-      const holder = text.replaceAll('\n', ', ');
-      if (hasEnded && performance.now() - asked > ASK_MS) {
-        asked = performance.now();
-        if (await hasEnded(text.split('\n')[0] ?? '')) {
-          options.onWarning?.(
-            `Another run has ended without giving back what it held here, and is passed over: ${holder}`,
-          );
-          ended.add(other);
-          continue;
-        }
-      }
-      const waited = now().getTime() - since.getTime();
-      if (waited >= waitMs) {
-        throw new DiatomError(
-          'OWNCLOUD',
-          `Another run is at work here and was not ready after ${formatDuration(waited / 1_000)}: ${holder}. Wait until it is over and run again. If it is over already (it was killed, or its runner died), delete the file “${remotePath(folder, other)}” at ${remote.rootUrl.host}; it counts for nothing anyway when it is ${formatDuration(staleMs / 1_000)} old.`,
-        );
-      }
-      if (!waiting) onWait?.(`Waiting for another run, at most ${formatDuration(waitMs / 1_000)}: ${holder}`);
-      await sleep(pollMs * (0.5 + Math.random()), undefined, options.signal ? { signal: options.signal } : {}).catch(
-        () => throwIfCancelled(options.signal),
-      );
-    }
+  /** Somebody has taken it for a dead run's, or deleted it by hand. */
+  #placeAgain(): Promise<string | undefined> {
+    this.#isPlaced = false;
+    if (++this.#losses < MOST_LOSSES) return this.#findOther();
+    throw new DiatomError(
+      'OWNCLOUD',
+      `The note “${this.#path}”, by which this run says that it is at work, was stored at ${this.#remote.rootUrl.host}, and is not there a moment later, ${this.#losses} times: somebody or something deletes it. Look there.`,
+    );
   }
 
-  async function deleteDead(): Promise<void> {
-    for (const note of seen.filter((note) => note !== mine && isDead(note))) {
-      if (await removeLeftover(remote, remotePath(folder, note))) continue;
-      throw new DiatomError(
-        'OWNCLOUD',
-        `The note “${remotePath(folder, note)}” at ${remote.rootUrl.host} is of a run that is over, and could not be deleted. Delete it by hand, and run again.`,
-      );
-    }
+  /** @returns the first living note of others, by name */
+  async #look(): Promise<string | undefined> {
+    const entries = await listFolder(this.#remote, this.#request.folder, this.#options);
+    if (entries === undefined) await ensureFolder(this.#remote, this.#request.folder, this.#options);
+    this.#seen = (entries ?? []).map(({ name }) => name).filter((name) => timeOf(name));
+    return this.#seen.filter((note) => note !== this.#name && !this.#isDead(note)).sort()[0];
   }
 
-  try {
-    await waitUntilAlone();
-    await deleteDead();
-  } catch (error) {
-    if (isPlaced) await release();
-    throw error;
+  #isDead(note: string): boolean {
+    const age = this.#request.now().getTime() - (timeOf(note)?.getTime() ?? 0);
+    return this.#ended.has(note) || age > this.#request.staleMs;
   }
-  return {
-    async requireHeld() {
-      if ((await notes()).includes(mine)) return;
+
+  async #textOf(note: string): Promise<string | undefined> {
+    return (await readText(this.#remote, remotePath(this.#request.folder, note), this.#options))?.trim();
+  }
+
+  async #hasEnded(note: string, text: string): Promise<boolean> {
+    const { hasEnded } = this.#request;
+    if (!hasEnded || performance.now() - this.#asked <= ASK_MS) return false;
+    this.#asked = performance.now();
+    if (!(await hasEnded(text.split('\n')[0] ?? ''))) return false;
+    this.#options.onWarning?.(
+      `Another run has ended without giving back what it held here, and is passed over: ${text.replaceAll('\n', ', ')}`,
+    );
+    this.#ended.add(note);
+    return true;
+  }
+
+  async #wait(other: string, holder: string, isFirst: boolean): Promise<void> {
+    const { folder, staleMs, waitMs, pollMs, now, onWait } = this.#request;
+    const { signal } = this.#options;
+    const waited = now().getTime() - this.#since.getTime();
+    if (waited >= waitMs) {
       throw new DiatomError(
         'OWNCLOUD',
-        `Another run has taken over at ${remote.rootUrl.host}, because this one took longer than ${formatDuration(staleMs / 1_000)} or somebody deleted its note “${path}”: nothing more is changed.`,
+        `Another run is at work here and was not ready after ${formatDuration(waited / 1_000)}: ${holder}. Wait until it is over and run again. If it is over already (it was killed, or its runner died), delete the file “${remotePath(folder, other)}” at ${this.#remote.rootUrl.host}; it counts for nothing anyway when it is ${formatDuration(staleMs / 1_000)} old.`,
       );
-    },
-    release,
-  };
+    }
+    if (isFirst) onWait?.(`Waiting for another run, at most ${formatDuration(waitMs / 1_000)}: ${holder}`);
+    await sleep(pollMs * (0.5 + Math.random()), undefined, signal ? { signal } : {}).catch(() =>
+      throwIfCancelled(signal),
+    );
+  }
 }
+
+/** How often a note may be gone before it is no accident. */
+const MOST_LOSSES = 5;
 
 /** How often to ask whether a holder has ended: those who are asked count requests. */
 const ASK_MS = 30_000;

@@ -40,107 +40,149 @@ interface Chunk {
  * @throws what ended the source; DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`. No request is under way then.
  */
 export async function sendChunks(uploads: Endpoint, request: ChunksRequest, options: RemoteOptions): Promise<void> {
-  const { source, folder, headers, sizes, parallel, stallTimeoutMs, onProgress, onStored } = request;
-  const { host } = uploads.rootUrl;
-  const failures: unknown[] = [];
-  const halt = new AbortController();
-  const signal = AbortSignal.any([halt.signal, ...(options.signal ? [options.signal] : [])]);
-  const own = { ...options, signal };
-  const fail = (error: unknown) => {
-    failures.push(error);
-    halt.abort();
-  };
-  source.complete.catch(fail);
+  const sending = new Sending(uploads, request, options);
+  await sending.sendAll();
+  await sending.end();
+}
 
+class Sending {
+  readonly #uploads: Endpoint;
+  readonly #request: ChunksRequest;
+  readonly #halt = new AbortController();
+  readonly #options: RemoteOptions & { readonly signal: AbortSignal };
+  readonly #failures: unknown[] = [];
   /** What the server is not known to have, in the order of the file. */
-  let unconfirmed: Chunk[] = [];
-  const underWay = new Set<Promise<void>>();
-  let confirming: Promise<void> | undefined;
-  let chunkBytes = sizes.start;
-  let offset = 0;
-  let taken = 0;
-  let stored = 0;
+  #unconfirmed: readonly Chunk[] = [];
+  readonly #underWay = new Set<Promise<void>>();
+  #confirming: Promise<void> | undefined;
+  #chunkBytes: number;
+  /** Where the next piece begins. */
+  #offset = 0;
+  /** By the connections. */
+  #taken = 0;
+  /** From the beginning of the file, whole. */
+  #stored = 0;
 
-  async function send(chunk: Chunk): Promise<void> {
+  constructor(uploads: Endpoint, request: ChunksRequest, options: RemoteOptions) {
+    [this.#uploads, this.#request, this.#chunkBytes] = [uploads, request, request.sizes.start];
+    const signals = [this.#halt.signal, ...(options.signal ? [options.signal] : [])];
+    this.#options = { ...options, signal: AbortSignal.any(signals) };
+    request.source.complete.catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    this.#failures.push(error);
+    this.#halt.abort();
+  }
+
+  async sendAll(): Promise<void> {
+    try {
+      for (let number = 1; ; number++) {
+        if (this.#underWay.size >= this.#request.parallel) await Promise.race(this.#underWay);
+        const chunk = await this.#next(number);
+        if (!chunk) break;
+        this.#begin(chunk);
+      }
+      await this.#settled();
+      while (this.#unconfirmed.length > 0 && this.#failures.length === 0) await this.#confirm();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Returns when no request is under way. @throws what has failed first */
+  async end(): Promise<void> {
+    await this.#settled();
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+    while (this.#confirming) await this.#confirming;
+  }
+
+  /** @returns `undefined` when all of the file is in pieces */
+  async #next(number: number): Promise<Chunk | undefined> {
+    const { source, sizes } = this.#request;
+    const start = this.#offset;
+    const least = leastChunkBytes(number, sizes);
+    const most = Math.max(least, this.#chunkBytes);
+    // Where the file grows more slowly than it is sent, waiting for a large piece would only delay its end.
+    const wanted = Math.max(least, Math.min(most, sizes.start));
+    const there = await unlessCancelled(source.reach(start + wanted), this.#options.signal);
+    if (there <= start) return undefined;
+    const bytes = Math.min(there - start, most);
+    this.#offset += bytes;
+    return { number, start, bytes, sent: false, again: false };
+  }
+
+  #begin(chunk: Chunk): void {
+    this.#unconfirmed = [...this.#unconfirmed, chunk];
+    const task = this.#send(chunk)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#underWay.delete(task);
+        this.#confirmNowAndThen();
+      });
+    this.#underWay.add(task);
+  }
+
+  async #send(chunk: Chunk): Promise<void> {
+    const { source: file, folder, headers, stallTimeoutMs, onProgress, sizes } = this.#request;
     const { number, start, bytes } = chunk;
     const path = `${folder}/${String(number).padStart(5, '0')}`;
     const onTaken = (more: number) => {
-      taken += more;
-      if (more > 0) onProgress?.(taken);
+      this.#taken += more;
+      if (more > 0) onProgress?.(this.#taken);
     };
-    const ms = await putChunk(uploads, { file: source, start, bytes, path, headers, stallTimeoutMs, onTaken }, own);
-    chunkBytes = nextChunkBytes(chunkBytes, { bytes, ms }, sizes);
+    const piece = { file, start, bytes, path, headers, stallTimeoutMs, onTaken };
+    const cost = await putChunk(this.#uploads, piece, this.#options);
+    this.#chunkBytes = nextChunkBytes(this.#chunkBytes, cost, sizes);
     chunk.sent = true;
   }
 
-  /** Compares what was sent with what the server lists, and sends again what differs. */
-  async function confirm(): Promise<void> {
-    const sent = unconfirmed.filter((chunk) => chunk.sent);
-    const entries = (await listFolder(uploads, folder, own)) ?? [];
-    // Nextcloud lists what it has handed on to S3 by the number alone (apps/dav/lib/Upload/PartFile.php).
-    const found = new Map(entries.map(({ name, size }) => [Number(name), size]));
-    const right = new Set(sent.filter(({ number, bytes }) => found.get(number) === bytes));
-    unconfirmed = unconfirmed.filter((chunk) => !right.has(chunk));
-    const begins = unconfirmed[0]?.start ?? offset;
-    if (begins > stored) onStored?.(begins);
-    stored = begins;
-    for (const chunk of sent.filter((each) => !right.has(each))) {
-      const message = `The server ${host} said that it stored a piece of the file, but ${found.get(chunk.number) ?? 0} of its ${chunk.bytes} bytes are there.`;
-      if (chunk.again) {
-        throw new DiatomError(
-          'OWNCLOUD',
-          `${message} A full disk, a proxy or a sign-in page can be the cause: ask the server’s administrator.`,
-        );
-      }
-      options.onWarning?.(`${message} It is sent again.`);
-      chunk.again = true;
-      taken -= chunk.bytes;
-      await send(chunk);
-    }
-  }
-
   /** Whoever frees the disk has to hear of what is stored: now and then, and when nothing else is going on. */
-  function confirmNowAndThen(): void {
-    if (!onStored || confirming || signal.aborted) return;
-    const bytes = unconfirmed.reduce((sum, chunk) => sum + (chunk.sent ? chunk.bytes : 0), 0);
-    if (bytes === 0 || (bytes < sizes.start * CONFIRM_EVERY && underWay.size > 0)) return;
-    confirming = confirm()
-      .catch(fail)
+  #confirmNowAndThen(): void {
+    const { onStored, sizes } = this.#request;
+    if (!onStored || this.#confirming || this.#options.signal.aborted) return;
+    const bytes = this.#unconfirmed.reduce((sum, chunk) => sum + (chunk.sent ? chunk.bytes : 0), 0);
+    if (bytes === 0 || (bytes < sizes.start * CONFIRM_EVERY && this.#underWay.size > 0)) return;
+    this.#confirming = this.#confirm()
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
-        confirming = undefined;
-        confirmNowAndThen();
+        this.#confirming = undefined;
+        this.#confirmNowAndThen();
       });
   }
 
-  async function sendAll(): Promise<void> {
-    for (let number = 1; ; number++) {
-      if (underWay.size >= parallel) await Promise.race(underWay);
-      const least = leastChunkBytes(number, sizes);
-      const most = Math.max(least, chunkBytes);
-      // Where the file grows more slowly than it is sent, waiting for a large piece would only delay its end.
-      const wanted = Math.max(least, Math.min(most, sizes.start));
-      const there = await unlessCancelled(source.reach(offset + wanted), signal);
-      if (there <= offset) break;
-      const chunk = { number, start: offset, bytes: Math.min(there - offset, most), sent: false, again: false };
-      offset += chunk.bytes;
-      unconfirmed.push(chunk);
-      const task = send(chunk)
-        .catch(fail)
-        .finally(() => {
-          underWay.delete(task);
-          confirmNowAndThen();
-        });
-      underWay.add(task);
-    }
-    await Promise.all(underWay);
-    while (confirming) await confirming;
-    while (unconfirmed.length > 0 && failures.length === 0) await confirm();
+  /** Compares what was sent with what the server lists, and sends again what differs. */
+  async #confirm(): Promise<void> {
+    const sent = this.#unconfirmed.filter((chunk) => chunk.sent);
+    const entries = (await listFolder(this.#uploads, this.#request.folder, this.#options)) ?? [];
+    // Nextcloud lists what it has handed on to S3 by the number alone (apps/dav/lib/Upload/PartFile.php).
+    const found = new Map(entries.map(({ name, size }) => [Number(name), size]));
+    const right = new Set(sent.filter(({ number, bytes }) => found.get(number) === bytes));
+    this.#unconfirmed = this.#unconfirmed.filter((chunk) => !right.has(chunk));
+    const begins = this.#unconfirmed[0]?.start ?? this.#offset;
+    if (begins > this.#stored) this.#request.onStored?.(begins);
+    this.#stored = begins;
+    for (const chunk of sent.filter((each) => !right.has(each)))
+      await this.#sendAgain(chunk, found.get(chunk.number) ?? 0);
   }
 
-  await sendAll().catch(fail);
-  await Promise.all(underWay);
-  while (confirming) await confirming;
-  if (failures.length > 0) throw failures[0];
+  async #sendAgain(chunk: Chunk, there: number): Promise<void> {
+    const message = `The server ${this.#uploads.rootUrl.host} said that it stored a piece of the file, but ${there} of its ${chunk.bytes} bytes are there.`;
+    if (chunk.again) {
+      throw new DiatomError(
+        'OWNCLOUD',
+        `${message} A full disk, a proxy or a sign-in page can be the cause: ask the server’s administrator.`,
+      );
+    }
+    this.#options.onWarning?.(`${message} It is sent again.`);
+    chunk.again = true;
+    this.#taken -= chunk.bytes;
+    await this.#send(chunk);
+  }
 }
 
 /** Times `sizes.start`: a listing has a line for every piece, so it should not come after each of them. */

@@ -345,13 +345,18 @@ def report_broken(folder: Path, broken: list[tuple[str, str]], total: int, max_b
         )
 
 
-def manifest_groups(data_dir: Path) -> dict[str, str]:
-    """The group of each image that has one, by path, from `manifest.csv` where the data set has it."""
+def manifest_rows(data_dir: Path) -> list[dict[str, str]]:
+    """The lines of `manifest.csv` that name an image; none where the data set has no such file."""
     try:
         with open(data_dir / "manifest.csv", encoding="utf-8", newline="") as file:
-            return {row["path"]: row["group"] for row in csv.DictReader(file) if row.get("path") and row.get("group")}
+            return [row for row in csv.DictReader(file) if row.get("path")]
     except FileNotFoundError:
-        return {}
+        return []
+
+
+def manifest_groups(data_dir: Path) -> dict[str, str]:
+    """The group of each image that has one, by path."""
+    return {row["path"]: row["group"] for row in manifest_rows(data_dir) if row.get("group")}
 
 
 def provenance(data_dir: Path) -> dict[str, Any] | None:

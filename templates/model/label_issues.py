@@ -18,7 +18,7 @@ import backbones
 import calibration
 import label_page
 import probe
-from common import Example, UserError, csv_text, first_line, say, warn, write_text
+from common import Example, UserError, csv_text, first_line, manifest_rows, say, warn, write_text
 from confident_learning import Findings, can_be_judged, judge
 from features import features_of, with_sides
 from methods import Measured, all_examples, checkpoint_folder
@@ -153,17 +153,12 @@ def lines(
 
 
 def manifest_sources(data_dir: Path) -> dict[str, tuple[str, str]]:
-    """Zip and path in it of each image, by its path in the data set, from `manifest.csv` where there is one."""
-    try:
-        with open(data_dir / "manifest.csv", encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
-            return {
-                row["path"]: (row["source_zip"], row["source_path"])
-                for row in rows
-                if row.get("path") and row.get("source_zip") and row.get("source_path")
-            }
-    except FileNotFoundError:
-        return {}
+    """Zip and path in it of each image, by its path in the data set."""
+    return {
+        row["path"]: (row["source_zip"], row["source_path"])
+        for row in manifest_rows(data_dir)
+        if row.get("source_zip") and row.get("source_path")
+    }
 
 
 def count_in(folder: Path) -> dict[str, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from common import Example, UserError, names
+from common import Example, UserError, manifest_rows, names
 
 SAMPLE = 200
 """Images of a class, from all over it; of each, the header alone is read."""
@@ -87,8 +86,7 @@ def entries_of(data_dir: Path) -> dict[str, dict[str, Any]]:
         entries: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for source in json.loads((data_dir / "dataset.json").read_bytes()).get("sources", []):
             entries.setdefault((source["file_name"], source["label"]), []).append(source)
-        with open(data_dir / "manifest.csv", encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["path"]]
+        rows = manifest_rows(data_dir)
         found = ((row["path"], entry_of(row, entries[row["source_zip"], row["label"]])) for row in rows)
         return {path: entry for path, entry in found if entry is not None}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
