@@ -133,6 +133,9 @@ describe('monthly-budget', () => {
     const { message } = await failureOf(checkBudget(run({ 'monthly-budget': '60' }), 2, 60));
     expect(message).toContain('of monthly-budget 10.00 EUR is left');
     expect(await lines()).toEqual(SPENT.trimEnd().split('\n'));
+    const own = run({ 'monthly-budget': '80' });
+    await recordStart(own, 2);
+    expect(await checkBudget(own, 2, 80), 'a server does not stand in its own way').toContain('50.00 EUR of 80.00');
   });
 
   test('lets pass what fits, and of two at once that fit alone, only one', async () => {

@@ -129,7 +129,9 @@ async function change(
 
 /** @throws DiatomError `INPUT` when the server of that row may cost more than is left */
 function fitsIn(budget: number, rows: readonly ServerHours[], row: ServerHours): string {
-  const { cost, uncounted } = spentInMonth(rows, row.start, row.currency);
+  // What this server has taken already is not taken once more.
+  const others = rows.filter((other) => !isSame(other, row));
+  const { cost, uncounted } = spentInMonth(others, row.start, row.currency);
   const [hours, perHour] = [longestHours(row), row.pricePerHour ?? 0];
   const left = money(Math.max(0, budget - cost), row);
   const unknown = uncounted === 0 ? '' : ` (and ${uncounted} without a price in ${row.currency})`;
