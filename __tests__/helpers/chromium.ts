@@ -5,15 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Page, until } from './browser-page.ts';
+import { openSession, type Session } from './browser-session.ts';
 import { firstCommand } from './commands.ts';
-
-const messageSchema = z.object({
-  id: z.number().optional(),
-  method: z.string().optional(),
-  params: z.record(z.string(), z.unknown()).optional(),
-  result: z.record(z.string(), z.unknown()).optional(),
-  error: z.object({ message: z.string() }).optional(),
-});
 
 /** As Debian and GitHub's runners call it. */
 const PROGRAMS = ['chromium', 'google-chrome', 'chromium-browser'];
@@ -33,7 +26,7 @@ export async function openInChromium(url: string): Promise<Page> {
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const session = await connect(await debuggerOf(profile));
+    const session = await openSession(await debuggerOf(profile));
     const page = await pageOf(session);
     await session.send('Page.navigate', { url });
     await page.until(`location.href !== 'about:blank' && document.readyState === 'complete'`);
@@ -59,41 +52,6 @@ async function debuggerOf(profile: string): Promise<string> {
     await sleep(100);
   }
   throw new Error('Chromium does not start.');
-}
-
-interface Session {
-  send(method: string, params?: object): Promise<Record<string, unknown>>;
-  onEvent(listen: (method: string, params: Record<string, unknown>) => void): void;
-}
-
-async function connect(address: string): Promise<Session> {
-  const socket = new WebSocket(address);
-  const answers = new Map<number, (message: z.infer<typeof messageSchema>) => void>();
-  let listener: Parameters<Session['onEvent']>[0] = () => undefined;
-  socket.addEventListener('message', ({ data }) => {
-    const message = messageSchema.parse(JSON.parse(String(data)));
-    if (message.id !== undefined) answers.get(message.id)?.(message);
-    else listener(message.method ?? '', message.params ?? {});
-  });
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', reject);
-  });
-  let last = 0;
-  return {
-    async send(method, params = {}) {
-      const id = ++last;
-      const answer = await new Promise<z.infer<typeof messageSchema>>((resolve) => {
-        answers.set(id, resolve);
-        socket.send(JSON.stringify({ id, method, params }));
-      });
-      if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
-      return answer.result ?? {};
-    },
-    onEvent(listen) {
-      listener = listen;
-    },
-  };
 }
 
 const requestSchema = z.object({ request: z.object({ url: z.string() }) });

@@ -2,20 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Page, until } from './browser-page.ts';
+import { openSession, type Session } from './browser-session.ts';
 import { firstCommand } from './commands.ts';
 import { freePort } from './daemon.ts';
 
-const messageSchema = z.object({
-  id: z.number().optional(),
-  method: z.string().optional(),
-  params: z.record(z.string(), z.unknown()).optional(),
-  result: z.unknown().optional(),
-  error: z.string().optional(),
-  message: z.string().optional(),
-});
 const treeSchema = z.object({ contexts: z.tuple([z.object({ context: z.string() })]) });
 const evaluatedSchema = z.object({
   result: z.object({ value: z.unknown().optional(), sharedId: z.string().optional() }).optional(),
@@ -37,56 +29,11 @@ export async function openInFirefox(url: string): Promise<Page> {
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    return { ...(await pageOf(await connect(`ws://127.0.0.1:${port}/session`), url)), close };
+    return { ...(await pageOf(await openSession(`ws://127.0.0.1:${port}/session`), url)), close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-interface Session {
-  send(method: string, params?: object): Promise<unknown>;
-  onEvent(listen: (method: string, params: Record<string, unknown>) => void): void;
-}
-
-async function connect(address: string): Promise<Session> {
-  const socket = await openSocket(address);
-  const answers = new Map<number, (message: z.infer<typeof messageSchema>) => void>();
-  let listener: Parameters<Session['onEvent']>[0] = () => undefined;
-  socket.addEventListener('message', ({ data }) => {
-    const message = messageSchema.parse(JSON.parse(String(data)));
-    if (message.id !== undefined) answers.get(message.id)?.(message);
-    else listener(message.method ?? '', message.params ?? {});
-  });
-  let last = 0;
-  return {
-    async send(method, params = {}) {
-      const id = ++last;
-      const answer = await new Promise<z.infer<typeof messageSchema>>((resolve) => {
-        answers.set(id, resolve);
-        socket.send(JSON.stringify({ id, method, params }));
-      });
-      if (answer.error) throw new Error(`${method}: ${answer.error}, ${answer.message}`);
-      return answer.result;
-    },
-    onEvent(listen) {
-      listener = listen;
-    },
-  };
-}
-
-/** Firefox listens some seconds after its start. */
-async function openSocket(address: string): Promise<WebSocket> {
-  for (let tries = 0; tries < 300; tries++) {
-    const socket = new WebSocket(address);
-    const opened = await new Promise<boolean>((resolve) => {
-      socket.addEventListener('open', () => resolve(true));
-      socket.addEventListener('error', () => resolve(false));
-    });
-    if (opened) return socket;
-    await sleep(100);
-  }
-  throw new Error('Firefox does not start.');
 }
 
 async function pageOf(session: Session, url: string): Promise<Omit<Page, 'close'>> {

@@ -102,9 +102,9 @@ function ended(
   const most = longestHours({ start: row.start, deadline: now < row.deadline ? now : row.deadline });
   const ran = hours > 0 ? Math.min(hours, longestHours(row)) : most;
   // What an hour costs here says nothing about the server of another training, unless nobody else knows.
-  const here = name === inputs.name || row.currency === currency ? inputs.pricePerHour : undefined;
-  const price =
-    name === inputs.name ? (here ?? pricePerHour ?? row.pricePerHour) : (pricePerHour ?? row.pricePerHour ?? here);
+  const its = pricePerHour ?? row.pricePerHour;
+  const assumed = row.currency === currency ? inputs.pricePerHour : undefined;
+  const price = name === inputs.name ? (inputs.pricePerHour ?? its) : (its ?? assumed);
   return [...rows.filter((other) => other !== known), { ...row, hours: ran, pricePerHour: price }];
 }
 

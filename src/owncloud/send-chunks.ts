@@ -52,7 +52,7 @@ class Sending {
   readonly #options: RemoteOptions & { readonly signal: AbortSignal };
   readonly #failures: unknown[] = [];
   /** What the server is not known to have, in the order of the file. */
-  #unconfirmed: readonly Chunk[] = [];
+  #unconfirmed: Chunk[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #confirming: Promise<void> | undefined;
   #chunkBytes: number;
@@ -117,7 +117,7 @@ class Sending {
   }
 
   #begin(chunk: Chunk): void {
-    this.#unconfirmed = [...this.#unconfirmed, chunk];
+    this.#unconfirmed.push(chunk);
     const task = this.#send(chunk)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
