@@ -75,3 +75,21 @@ def run_well(program: str, data: Path, output: Path, *arguments: str, **options:
     if done.returncode != 0:
         raise AssertionError(f"{program} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout + done.stderr
+
+
+def train_until(start_of_line: str, signal_number: int, data: Path, output: Path, **options: object) -> tuple[int, str]:
+    """Runs train.py, and sends it a signal when it prints such a line; its exit code, and all that it has printed."""
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAMS / "train.py")],
+        env=environment(data, output, options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    log = ""
+    with process:
+        for line in process.stdout or ():
+            log += line
+            if line.startswith(start_of_line):
+                process.send_signal(signal_number)
+    return process.returncode, log

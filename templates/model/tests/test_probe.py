@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
 import torch
-from support import CLASSES, PROGRAMS, environment, make_data, run, run_well
+from support import CLASSES, make_data, run, run_well, train_until
 
 import backbones
 import probe
@@ -204,20 +202,8 @@ class AsModel(unittest.TestCase):
     def test_a_stopped_auto_goes_on_with_the_folds_it_has(self) -> None:
         options = {"METHOD": "auto", "FOLDS": 2, "EPOCHS": 1, "LR": 1e-8}
         output = self.folder / "output"
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAMS / "train.py")],
-            env=environment(self.data, output, options),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        log = ""
-        with process:
-            for line in process.stdout or ():
-                log += line
-                if line.startswith("Fine-tuning without fold 2"):
-                    process.send_signal(signal.SIGKILL)
-        self.assertEqual(process.returncode, -signal.SIGKILL, log)
+        exit_code, log = train_until("Fine-tuning without fold 2", signal.SIGKILL, self.data, output, **options)
+        self.assertEqual(exit_code, -signal.SIGKILL, log)
         again = run_well("train.py", self.data, output, **options)
         self.assertNotIn("Fine-tuning without fold 1", again)
         self.assertIn("Fine-tuning without fold 2", again)

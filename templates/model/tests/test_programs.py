@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import torchvision
 from PIL import Image
-from support import CLASSES, PROGRAMS, environment, make_data, run, run_well
+from support import CLASSES, PROGRAMS, environment, make_data, run, run_well, train_until
 
 from common import EXIT_OUT_OF_MEMORY, explain, prepare
 
@@ -291,20 +291,7 @@ class Stopping(unittest.TestCase):
         self.data = make_data(self.folder / "data")
 
     def stop_after_the_first_epoch(self, output: Path, **options: object) -> tuple[int, str]:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAMS / "train.py")],
-            env=environment(self.data, output, options),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        log = ""
-        with process:
-            for line in process.stdout or ():
-                log += line
-                if line.startswith("Epoch   1/"):
-                    process.send_signal(signal.SIGTERM)
-        return process.returncode, log
+        return train_until("Epoch   1/", signal.SIGTERM, self.data, output, **options)
 
     def test_a_stopped_training_goes_on_to_the_same_weights_as_one_that_was_not_stopped(self) -> None:
         stopped, whole = self.folder / "stopped", self.folder / "whole"
