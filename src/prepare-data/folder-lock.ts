@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { DiatomError, systemCodeOf } from '../errors.ts';
@@ -10,7 +10,7 @@ import { isAlive, type ProcessId, thisProcess } from './process-id.ts';
 /** What the lock's file, and those that become it, are called. */
 export const LOCK = '.diatom-run';
 
-const LEFTOVER = /^\.diatom-run\.[0-9a-f]{16}$/;
+const LEFTOVER = /^\.diatom-run\.(after\.)?[0-9a-f]{16}$/;
 
 /** The owner writes to its file so often; whoever can't look at its process waits for that. Milliseconds. */
 const BEAT_MS = 5_000;
@@ -32,6 +32,19 @@ const noteSchema = z.object({
 
 /** Who has a data folder. */
 export type Note = z.infer<typeof noteSchema>;
+
+/** A file of a run, and what it says. */
+interface Found {
+  readonly text: string;
+  readonly note: Note | undefined;
+}
+
+/** Who looks whether others live. */
+interface Witness {
+  readonly owner: ProcessId;
+  readonly silenceMs: number;
+  readonly token: string;
+}
 
 export interface FolderLock {
   /** Of runs that had the folder and were ended by force. */
@@ -55,6 +68,10 @@ export interface LockOptions {
  * by number and time of birth; of one on another machine, or in another container, the file tells, which its owner
  * writes to every few seconds. Times of different clocks are not compared.
  *
+ * Who takes over writes a file that is named after the dead run's, which only one can do, and then renames it to the
+ * lock. If it dies before that, the next one's file is named after its, and so on. A name may become free again when its
+ * file has been renamed; so it counts only while the lock is still the one that was read first.
+ *
  * @throws DiatomError `INPUT` when another run has it
  */
 export async function takeFolder(folder: string, options: LockOptions): Promise<FolderLock> {
@@ -62,26 +79,23 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
   const token = randomBytes(8).toString('hex');
   const note: Note = { token, begun: now.toISOString(), ...owner, run, archive };
   const text = `${JSON.stringify(note)}\n`;
+  const lock = join(folder, LOCK);
   const dead: Note[] = [];
-  const tryToTake = async () => {
-    const file = await place(folder, text, token);
-    if (!file) return undefined;
-    await removeLeftovers(folder, owner, file).catch(() => {});
-    if (await isStillOurs(folder, token)) return file;
-    await file.close();
-    return undefined;
-  };
-  let file = await tryToTake();
-  while (!file) {
-    const other = await readNote(folder);
-    if (other !== 'gone') {
-      if (await lives(folder, other, { owner, silenceMs, token })) throw taken(folder, other);
-      if (other && (await takeAway(folder, other, token))) dead.push(other);
-      if (!other) await rm(join(folder, LOCK), { force: true });
+  for (;;) {
+    const gone = await deadRuns(folder, { owner, silenceMs, token });
+    const last = gone.at(-1);
+    const path = last ? pathAfter(folder, last) : lock;
+    if (!(await place(path, text, join(folder, `${LOCK}.${token}`)))) continue;
+    if (!last) break;
+    if ((await textOf(lock)) === gone[0]?.text) {
+      await rename(path, lock);
+      dead.push(...gone.flatMap((found) => found.note ?? []));
+      break;
     }
-    file = await tryToTake();
+    await rm(path, { force: true });
   }
-  const own = file;
+  const own = await open(lock, 'r+');
+  await removeLeftovers(folder, owner, own).catch(() => {});
   const beat = setInterval(() => void own.write(text, 0).catch(() => {}), beatMs);
   beat.unref();
   return {
@@ -89,37 +103,43 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
     async release() {
       clearInterval(beat);
       await own.close().catch(() => {});
-      const left = await readNote(folder).catch(() => undefined);
-      if (left !== 'gone' && left?.token === token) await rm(join(folder, LOCK), { force: true });
+      if ((await textOf(lock).catch(() => undefined)) === text) await rm(lock, { force: true });
     },
   };
 }
 
 /**
- * Another run that takes away a dead run's lock may find that it has got the lock of a living one, and puts that back: over
- * ours, if we came in between. While its file is there, nobody knows.
+ * The run whose lock is there and those that were to take it over, if all are dead.
+ *
+ * @throws DiatomError `INPUT` when one of them lives
  */
-async function isStillOurs(folder: string, token: string): Promise<boolean> {
-  for (const end = Date.now() + BEGIN_MS; ; await sleep(20)) {
-    const isClear = !(await readdir(folder)).some((name) => LEFTOVER.test(name));
-    const note = await readNote(folder);
-    if (note === 'gone' || note?.token !== token) return false;
-    if (isClear || Date.now() > end) return true;
+async function deadRuns(folder: string, who: Witness): Promise<Found[]> {
+  const found: Found[] = [];
+  for (let path = join(folder, LOCK); ; ) {
+    const next = await read(path);
+    if (!next) return found;
+    if (await lives(path, next.note, who)) throw taken(folder, next.note);
+    found.push(next);
+    path = pathAfter(folder, next);
   }
 }
 
-/** Puts the lock there unless there is one: whole at once where files can have two names. */
-async function place(folder: string, text: string, token: string): Promise<FileHandle | undefined> {
-  const [path, own] = [join(folder, LOCK), join(folder, `${LOCK}.${token}`)];
+/** Where the run that comes after a dead one puts its file. */
+function pathAfter(folder: string, { text }: Found): string {
+  return join(folder, `${LOCK}.after.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`);
+}
+
+/** Puts a file there unless there is one: whole at once where files can have two names. */
+async function place(path: string, text: string, own: string): Promise<boolean> {
   try {
     await writeFile(own, text);
     await link(own, path).catch(async (error: unknown) => {
       if (systemCodeOf(error) === 'EEXIST') throw error;
       await writeFile(path, text, { flag: 'wx' });
     });
-    return await open(path, 'r+');
+    return true;
   } catch (error) {
-    if (systemCodeOf(error) === 'EEXIST') return undefined;
+    if (systemCodeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await rm(own, { force: true });
@@ -143,31 +163,29 @@ async function removeLeftovers(folder: string, owner: ProcessId, lock: FileHandl
   }
 }
 
-/** @returns `undefined` for a file that is no note of ours, or was never written to its end */
-async function readNote(folder: string): Promise<Note | 'gone' | undefined> {
-  const path = join(folder, LOCK);
+/** What a file holds, and the note if it is one of ours that was written to its end; `undefined` when there is none. */
+async function read(path: string): Promise<Found | undefined> {
   const until = Date.now() + BEGIN_MS;
   for (;;) {
-    const text = await readFile(path, 'utf8').catch((error: unknown) => {
-      if (systemCodeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (text === undefined) return 'gone';
+    const text = await textOf(path);
+    if (text === undefined) return undefined;
     const note = noteSchema.safeParse(jsonOf(text));
-    if (note.success) return note.data;
-    if (Date.now() > until) return undefined;
+    if (note.success) return { text, note: note.data };
+    if (Date.now() > until) return { text, note: undefined };
     await sleep(100);
   }
 }
 
-async function lives(
-  folder: string,
-  note: Note | undefined,
-  { owner, silenceMs, token }: { readonly owner: ProcessId; readonly silenceMs: number; readonly token: string },
-): Promise<boolean> {
+async function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    if (systemCodeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+async function lives(path: string, note: Note | undefined, { owner, silenceMs, token }: Witness): Promise<boolean> {
   const known = note && (await isAlive(note, owner));
   if (known !== undefined) return known;
-  const path = join(folder, LOCK);
   const written = () =>
     stat(path).then(
       ({ mtimeMs }) => mtimeMs,
@@ -176,7 +194,7 @@ async function lives(
   const before = await written();
   if (before === undefined) return false;
   // By the folder's own clock, which may be another machine's.
-  const probe = join(folder, `${LOCK}.${token}`);
+  const probe = join(dirname(path), `${LOCK}.${token}`);
   await writeFile(probe, '');
   const silentMs = (await stat(probe)).mtimeMs - before;
   await rm(probe, { force: true });
@@ -186,23 +204,6 @@ async function lives(
     if ((await written()) !== before) return true;
   }
   return false;
-}
-
-/** Removes the lock of a dead run; `false` when somebody else has done so, whose own lock then is put back. */
-async function takeAway(folder: string, { token: expected }: Note, token: string): Promise<boolean> {
-  const [path, away] = [join(folder, LOCK), join(folder, `${LOCK}.${token}`)];
-  try {
-    await rename(path, away);
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return false;
-    throw error;
-  }
-  // Who has taken the folder in the meantime may have tidied it away.
-  const found = noteSchema.safeParse(jsonOf(await readFile(away, 'utf8').catch(() => '')));
-  const isIt = found.success && found.data.token === expected;
-  if (!isIt) await rename(away, path).catch(() => {});
-  await rm(away, { force: true });
-  return isIt;
 }
 
 function taken(folder: string, note: Note | undefined): DiatomError {
