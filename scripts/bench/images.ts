@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { crc32 } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 
 export const ZIPS = 10;
 
@@ -61,17 +61,17 @@ async function makeZip(folder: string, name: string, { kind, images, imageBytes 
   for (let index = 0; index < images; index++) {
     const bytes = Math.round(imageBytes * 0.8 + ((index * spread * 0.198) % spread));
     const path = join(source, `image-${String(index).padStart(5, '0')}.${kind === 'png' ? 'png' : 'tif'}`);
-    await writeFile(path, kind === 'png' ? pngLike(noise, bytes) : tiffLike(noise, bytes));
+    await writeFile(path, kind === 'png' ? pngOf(noise, bytes) : tiffOf(noise, bytes));
     await utimes(path, date, date);
   }
   await promisify(execFile)('zip', ['-6', '-q', '-r', '-X', `${name}.zip`, name], { cwd: folder });
   await rm(source, { recursive: true });
 }
 
-type Noise = (bytes: number) => Buffer;
+export type Noise = (bytes: number) => Buffer;
 
 /** Bytes that nothing can compress, and that follow from `seed`: the key stream of a cipher. */
-function createNoise(seed: string): Noise {
+export function createNoise(seed: string): Noise {
   const cipher = createCipheriv('aes-256-ctr', createHash('sha256').update(seed).digest(), Buffer.alloc(16));
   return (bytes) => cipher.update(Buffer.alloc(bytes));
 }
@@ -79,18 +79,23 @@ function createNoise(seed: string): Noise {
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /**
- * The outside of a PNG, and inside what looks like noise, as the compressed pixels of a PNG do. A fiftieth is a note, as
+ * A PNG of colours that are noise, which are stored rather than compressed in it. A fiftieth is a note, as
  * microscopes write beside the pixels: it makes `zip` deflate the file, which it would else only store.
  */
-function pngLike(noise: Noise, bytes: number): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(140, 0);
-  header.writeUInt32BE(240, 4);
-  header.set([8, 2], 8); // 8 bits a sample, RGB
+export function pngOf(noise: Noise, bytes: number): Buffer {
   const note = Buffer.from(`Comment\0${'Objective 63x; exposure 12 ms; gain 1.0; '.repeat(50)}`);
   const noteBytes = Math.round(bytes / 50);
-  const pixels = bytes - noteBytes - SIGNATURE.length - header.length - 4 * 12;
-  const parts = [chunk('IHDR', header), chunk('tEXt', note.subarray(0, noteBytes)), chunk('IDAT', noise(pixels))];
+  const around = SIGNATURE.length + 13 + 4 * 12;
+  const width = 140;
+  const height = Math.floor((bytes - noteBytes - around) / (1 + 3 * width));
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2], 8); // 8 bits a sample, RGB
+  const rows = noise(height * (1 + 3 * width));
+  for (let row = 0; row < height; row++) rows[row * (1 + 3 * width)] = 0; // not filtered
+  const pixels = deflateSync(rows, { level: 0 });
+  const parts = [chunk('IHDR', header), chunk('tEXt', note.subarray(0, noteBytes)), chunk('IDAT', pixels)];
   return Buffer.concat([SIGNATURE, ...parts, chunk('IEND', Buffer.alloc(0))]);
 }
 
@@ -104,7 +109,7 @@ function chunk(type: string, data: Buffer): Buffer {
 }
 
 /** As cameras write it: grey, one strip of plain bytes, bright with some noise, so that deflating gains about a third. */
-function tiffLike(noise: Noise, bytes: number): Buffer {
+export function tiffOf(noise: Noise, bytes: number): Buffer {
   const width = 4_096;
   const height = Math.floor(bytes / width);
   const pixels = noise(width * height);
