@@ -16,10 +16,11 @@ const THREADS = [
   ['prepare-data', 'prepare-data/picture-thread'],
 ] as const;
 
-/** Decoders in WebAssembly, by the action that has threads which use them. */
-const DECODERS = [
-  ['prepare-data', 'jpeg-turbo'],
-  ['prepare-data', 'webp'],
+/** Programs in WebAssembly, by the action that has threads which use them. */
+const WASM = [
+  ['prepare-data', '@cwasm/jpeg-turbo/jpeg-turbo.wasm'],
+  ['prepare-data', '@cwasm/webp/webp.wasm'],
+  ['prepare-data', '@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm'],
 ] as const;
 
 const root = dirname(import.meta.dirname);
@@ -53,8 +54,9 @@ for (const [action, program] of THREADS) {
   // ncc has put the unbundled program there, as a file that the action names.
   copyFileSync(join(root, output, 'index.js'), join(root, 'dist', action, `${basename(program)}.js`));
 }
-for (const [action, decoder] of DECODERS) {
-  copyFileSync(require.resolve(`@cwasm/${decoder}/${decoder}.wasm`), join(root, 'dist', action, `${decoder}.wasm`));
+for (const [action, program] of WASM) {
+  // Not copied: a package may have it as an executable.
+  writeFileSync(join(root, 'dist', action, basename(program)), readFileSync(require.resolve(program)));
 }
 const licences = join(root, 'dist', 'LICENSES.txt');
 writeFileSync(licences, '');

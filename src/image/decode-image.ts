@@ -1,8 +1,8 @@
 import { convertIndexedToRgb, decode as decodePngFile } from 'fast-png';
-import jpeg from 'jpeg-js';
 import { BMP_SIGNATURE } from './bmp.ts';
 import { decodeBmp } from './decode-bmp.ts';
 import { decodeGif } from './decode-gif.ts';
+import type { DecodeJpeg } from './decode-jpeg.ts';
 import { decodeTiff } from './decode-tiff.ts';
 import { decodeWebp } from './decode-webp.ts';
 import { GIF_SIGNATURES } from './gif.ts';
@@ -12,11 +12,8 @@ import { PNG_SIGNATURE } from './png.ts';
 import { TIFF_SIGNATURES } from './tiff.ts';
 import { isWebp } from './webp.ts';
 
-/** JPEG takes the most memory: some 20 bytes a pixel. */
-const MAX_JPEG_MEGABYTES = 768;
-
 /** @throws NotShown for a format that is not decoded here, and for what a decoder doesn't know; errors of the decoders */
-export function decodeImage(data: Buffer): Pixels {
+export function decodeImage(data: Buffer, decodeJpeg: DecodeJpeg): Pixels {
   const begins = (signature: Buffer) => data.subarray(0, signature.length).equals(signature);
   if (begins(PNG_SIGNATURE)) return decodePng(data);
   if (begins(JPEG_SIGNATURE)) return decodeJpeg(data);
@@ -25,15 +22,6 @@ export function decodeImage(data: Buffer): Pixels {
   if (GIF_SIGNATURES.some(begins)) return decodeGif(data);
   if (isWebp(data)) return decodeWebp(data);
   throw new NotShown('a format that is not decoded here');
-}
-
-function decodeJpeg(file: Buffer): Pixels {
-  const { width, height, data } = jpeg.decode(file, {
-    useTArray: true,
-    formatAsRGBA: false,
-    maxMemoryUsageInMB: MAX_JPEG_MEGABYTES,
-  });
-  return { width, height, channels: 3, data, black: 0, white: 255 };
 }
 
 function decodePng(file: Buffer): Pixels {

@@ -6,63 +6,50 @@ import type { Pixels } from './pixels.ts';
  */
 export function greyGrid(pixels: Pixels, side: number): Float64Array {
   const { width, height } = pixels;
-  const [across, down] = [shares(width, side), shares(height, side)];
   const cells = new Float64Array(side * side);
   const row = new Float64Array(side);
+  /** Of the pixels that lie left of each, and of all. */
+  const sums = new Float64Array(width + 1);
+  const scale = side / height;
   for (let y = 0; y < height; y++) {
-    sumRow(row, pixels, y, across);
-    const [first, last] = [down.first[y] ?? 0, down.last[y] ?? 0];
-    for (let cell = first; cell <= last; cell++) {
-      const part = down.partOf(y, cell);
+    sumRow(sums, pixels, y);
+    means(row, sums);
+    const [top, bottom] = [y * scale, (y + 1) * scale];
+    for (let cell = Math.floor(top); cell < Math.min(side, bottom); cell++) {
+      const part = Math.min(cell + 1, bottom) - Math.max(cell, top);
       for (let x = 0; x < side; x++) cells[cell * side + x] = (cells[cell * side + x] ?? 0) + part * (row[x] ?? 0);
     }
   }
   return cells;
 }
 
-/** Here a large image spends its time. */
-function sumRow(row: Float64Array, pixels: Pixels, y: number, { first, last, whole, partOf }: Shares): void {
-  row.fill(0);
-  for (let x = 0; x < pixels.width; x++) {
-    const value = brightness(pixels, y * pixels.width + x);
-    const [from, to] = [first[x] ?? 0, last[x] ?? 0];
-    if (from === to) row[from] = (row[from] ?? 0) + value * whole;
-    else for (let cell = from; cell <= to; cell++) row[cell] = (row[cell] ?? 0) + value * partOf(x, cell);
+/** Here a large image spends its time. Brightness is from 0 to 255, on white (ITU-R BT.601, as in JPEG). */
+function sumRow(sums: Float64Array, { width, channels, data, black, white, opaque }: Pixels, y: number): void {
+  const scale = 255 / (white - black);
+  const isGrey = channels < 3;
+  const hasAlpha = opaque !== undefined && (channels === 2 || channels === 4);
+  let sum = 0;
+  let at = y * width * channels;
+  for (let x = 1; x <= width; x++, at += channels) {
+    const grey = isGrey
+      ? (data[at] ?? 0)
+      : 0.299 * (data[at] ?? 0) + 0.587 * (data[at + 1] ?? 0) + 0.114 * (data[at + 2] ?? 0);
+    const value = scale * (grey - black);
+    sum += hasAlpha ? 255 + ((value - 255) * (data[at + channels - 1] ?? 0)) / opaque : value;
+    sums[x] = sum;
   }
 }
 
-/** From 0 to 255, on white (ITU-R BT.601, as in JPEG). */
-function brightness({ channels, data, black, white, opaque }: Pixels, pixel: number): number {
-  const at = pixel * channels;
-  const grey =
-    channels < 3
-      ? (data[at] ?? 0)
-      : 0.299 * (data[at] ?? 0) + 0.587 * (data[at + 1] ?? 0) + 0.114 * (data[at + 2] ?? 0);
-  const value = (255 * (grey - black)) / (white - black);
-  if (opaque === undefined || channels === 1 || channels === 3) return value;
-  return 255 + ((value - 255) * (data[at + channels - 1] ?? 0)) / opaque;
-}
-
-interface Shares {
-  /** The cells that each pixel lies in. */
-  readonly first: Uint32Array;
-  readonly last: Uint32Array;
-  /** What part of a cell a pixel fills that lies in no other. */
-  readonly whole: number;
-  /** What part of a cell a pixel fills. */
-  readonly partOf: (pixel: number, cell: number) => number;
-}
-
-function shares(pixels: number, side: number): Shares {
-  const scale = side / pixels;
-  const first = Uint32Array.from({ length: pixels }, (_, at) => Math.min(side - 1, Math.floor((at * side) / pixels)));
-  const last = Uint32Array.from({ length: pixels }, (_, at) =>
-    Math.max(first[at] ?? 0, Math.min(side - 1, Math.ceil(((at + 1) * side) / pixels) - 1)),
-  );
-  return {
-    first,
-    last,
-    whole: scale,
-    partOf: (pixel, cell) => Math.min(cell + 1, (pixel + 1) * scale) - Math.max(cell, pixel * scale),
-  };
+/** What each cell of a row has, of the sums of its pixels. */
+function means(row: Float64Array, sums: Float64Array): void {
+  const width = sums.length - 1;
+  let before = 0;
+  for (let cell = 0; cell < row.length; cell++) {
+    const edge = ((cell + 1) * width) / row.length;
+    const pixel = Math.floor(edge);
+    const whole = sums[pixel] ?? 0;
+    const after = whole + (edge - pixel) * ((sums[pixel + 1] ?? whole) - whole);
+    row[cell] = ((after - before) * row.length) / width;
+    before = after;
+  }
 }

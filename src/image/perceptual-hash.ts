@@ -1,8 +1,7 @@
 import { imageSize } from 'image-size';
 import { decodeImage } from './decode-image.ts';
+import { createJpegDecoder } from './decode-jpeg.ts';
 import { greyGrid } from './grey-grid.ts';
-import { JPEG_SIGNATURE } from './jpeg.ts';
-import { createGreyDecoder, type DecodeGrey } from './jpeg-grey.ts';
 import { type Pixels, requireFewPixels } from './pixels.ts';
 
 /** Of a hash: 255 signs, and the image's shape. */
@@ -32,23 +31,17 @@ export type PerceptualHash = (file: Buffer) => Uint32Array | undefined;
  * saved again, scaled or brightened. The last word is its shape: near-duplicates have the same.
  */
 export function createPerceptualHash(): PerceptualHash {
-  const decodeGrey = createGreyDecoder(DECODED_SIDE);
+  const decodeJpeg = createJpegDecoder({ side: DECODED_SIDE, channels: 1 });
   return (file) => {
     try {
-      return hashOf(decode(file, decodeGrey));
+      const { width, height } = imageSize(file);
+      requireFewPixels(width, height);
+      return hashOf(decodeImage(file, decodeJpeg));
     } catch {
       // What is wrong with an image is said elsewhere; here it is one that can't be compared.
       return undefined;
     }
   };
-}
-
-function decode(file: Buffer, decodeGrey: DecodeGrey): Pixels {
-  const isJpeg = file.subarray(0, JPEG_SIGNATURE.length).equals(JPEG_SIGNATURE);
-  if (isJpeg) return decodeGrey(file);
-  const { width, height } = imageSize(file);
-  requireFewPixels(width, height);
-  return decodeImage(file);
 }
 
 /** @returns `undefined` for an image in which nothing is seen */

@@ -1,11 +1,5 @@
+import type { Picture } from './encode-jpeg.ts';
 import type { Pixels } from './pixels.ts';
-
-/** RGBA with 8 bits. */
-interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 /** At most `side` pixels wide and high, each the mean of those that it stands for, on white. */
 export function shrink(pixels: Pixels, side: number): Picture {

@@ -1,6 +1,7 @@
 import { imageSize } from 'image-size';
-import jpeg from 'jpeg-js';
 import { decodeImage } from './decode-image.ts';
+import { createJpegDecoder } from './decode-jpeg.ts';
+import { encodeJpeg } from './encode-jpeg.ts';
 import { NotShown, type Pixels, requireFewPixels } from './pixels.ts';
 import { shrink } from './shrink.ts';
 
@@ -13,8 +14,7 @@ export interface Thumbnail {
 /** The longer side of a picture: the largest is taken with which it has few enough bytes. */
 const SIDES = [192, 160, 128, 112, 96, 80, 64, 48, 32];
 
-/** Of JPEG. */
-const QUALITY = 70;
+const decodeJpeg = createJpegDecoder({ side: SIDES[0] ?? 0, channels: 3 });
 
 /** Formats that are embedded as they are where they are small, as `image-size` calls them. */
 const SHOWN_AS_THEY_ARE = new Map([
@@ -32,20 +32,20 @@ const SHOWN_AS_THEY_ARE = new Map([
  *
  * @throws NotShown for what can't be decoded here; errors of the decoders
  */
-export function thumbnailOf(file: Buffer, maxBytes: number): Thumbnail {
+export async function thumbnailOf(file: Buffer, maxBytes: number): Promise<Thumbnail> {
   const { width, height, type } = imageSize(file);
   const mediaType = SHOWN_AS_THEY_ARE.get(type ?? '');
   if (mediaType !== undefined && file.length <= maxBytes) return { mediaType, data: Uint8Array.from(file) };
   requireFewPixels(width, height);
   // Its decoder takes more than all other parts of the action.
   if (mediaType === 'image/avif') throw new NotShown('an AVIF of this size');
-  const data = largestFitting(decodeImage(file), maxBytes);
+  const data = await largestFitting(decodeImage(file, decodeJpeg), maxBytes);
   if (!data) throw new NotShown('too little room in the report');
-  return { mediaType: 'image/jpeg', data: Uint8Array.from(data) };
+  return { mediaType: 'image/jpeg', data };
 }
 
 /** Each try takes as long as decoding a small image does, so they are few. */
-function largestFitting(pixels: Pixels, maxBytes: number): Uint8Array | undefined {
+async function largestFitting(pixels: Pixels, maxBytes: number): Promise<Uint8Array | undefined> {
   const whole = { ...shrink(pixels, SIDES[0] ?? 0), channels: 4, black: 0, white: 255 } as const;
   // Of several that are no smaller than the image, all pictures are the same.
   const own = Math.max(whole.width, whole.height);
@@ -54,7 +54,7 @@ function largestFitting(pixels: Pixels, maxBytes: number): Uint8Array | undefine
   for (let [from, to] = [0, sides.length]; from < to; ) {
     // Most pictures of a report with few classes fit at once.
     const at = found === undefined && from === 0 && to === sides.length ? 0 : Math.floor((from + to) / 2);
-    const { data } = jpeg.encode(shrink(whole, sides[at] ?? 0), QUALITY);
+    const data = await encodeJpeg(shrink(whole, sides[at] ?? 0));
     if (data.length <= maxBytes) [found, to] = [data, at];
     else from = at + 1;
   }

@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-/** A decoder in WebAssembly: from its package, or from beside the bundle. */
-export function readProgram(name: 'jpeg-turbo' | 'webp'): WebAssembly.Module {
+const PACKAGES = {
+  'jpeg-turbo': '@cwasm/jpeg-turbo',
+  mozjpeg_enc: '@jsquash/jpeg/codec/enc',
+  webp: '@cwasm/webp',
+} as const;
+
+/** A decoder or encoder in WebAssembly: from its package, or from beside the bundle. */
+export function readProgram(name: keyof typeof PACKAGES): WebAssembly.Module {
   const base = import.meta.url;
   const file = base.endsWith('.ts')
-    ? createRequire(base).resolve(`@cwasm/${name}/${name}.wasm`)
+    ? createRequire(base).resolve(`${PACKAGES[name]}/${name}.wasm`)
     : new URL(`./${name}.wasm`, base);
   return new WebAssembly.Module(readFileSync(file));
 }

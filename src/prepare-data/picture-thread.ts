@@ -18,9 +18,9 @@ answerRequests<PictureRequest, PictureReply>(({ file, maxBytes }) =>
   answer(Buffer.from(file.buffer, file.byteOffset, file.byteLength), maxBytes),
 );
 
-function answer(file: Buffer, maxBytes: number): PictureReply {
+async function answer(file: Buffer, maxBytes: number): Promise<PictureReply> {
   try {
-    return thumbnailOf(file, maxBytes);
+    return await thumbnailOf(file, maxBytes);
   } catch (error) {
     return { notShown: error instanceof NotShown ? error.message : 'it can’t be decoded' };
   }
