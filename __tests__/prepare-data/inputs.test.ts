@@ -61,7 +61,7 @@ describe('inputs', () => {
       brokenImages: 'leave-out',
       upload: server,
       server,
-      concurrency: 4,
+      concurrency: 2,
       cache: true,
       alsoChecked: [],
       gate: '',

@@ -1,13 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DiatomError, throwIfCancelled, unlessCancelled } from '../errors.ts';
+import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { asNetworkError, type HttpClient, type HttpResponse, headerOf } from '../http/client.ts';
 import { freeMemory } from '../parallel/free-memory.ts';
 import type { CachedDownload } from './cache.ts';
 import { contentEncodingOf, unpacked } from './content-encoding.ts';
 import { PassingFailure, pageOf, statusFailure } from './failure.ts';
 import { notAZip, zipChunks } from './not-a-zip.ts';
-import type { Lane } from './pace.ts';
 import {
   contentLengthOf,
   contentRangeOf,
@@ -34,8 +33,6 @@ export interface DownloadJob {
   readonly expected: string | undefined;
   /** Called with how much of the file is on the disk; it becomes less when the file is started from the beginning. */
   readonly onBytes: (doneBytes: number, totalBytes: number | undefined) => void;
-  /** Where it shares the line with others: of this attempt only. */
-  readonly lane: Lane | undefined;
 }
 
 /** A whole and verified download, still under its `.part` name. */
@@ -215,11 +212,8 @@ async function receive(job: DownloadJob, { chunks, begin, hash, bytes, total }: 
       if (received === chunk.buffer.byteLength) freeMemory(chunk.buffer);
       // Nothing more is there for now: what has come should not wait for it, should the run be ended meanwhile.
       if (received < READ_BYTES) await flush();
-      const turn = job.lane?.received(received);
-      if (turn && done !== total) await unlessCancelled(turn, job.signal);
     }
   } finally {
-    job.lane?.leave();
     // What has come before a connection breaks is worth keeping.
     try {
       await flush();

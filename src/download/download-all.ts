@@ -1,11 +1,9 @@
 import { DiatomError, messageOf, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { mapParallel } from '../parallel/map-parallel.ts';
 import { type Downloaded, type DownloadOptions, type DownloadRequest, downloadFile } from './download-file.ts';
-import { createPace, TICK_MS } from './pace.ts';
 
 /**
  * Downloads several files, at most `concurrency` (1 or more) at a time, and returns them in the order of the requests.
- * The earlier ones come first: the later ones receive meanwhile only as far as that makes use of the line (`createPace`).
  * A failure does not stop the others: who has ten links to renew should learn of all ten at once.
  *
  * @throws DiatomError: the failure itself when there is one; `DOWNLOAD` with a line a file when there are several;
@@ -23,13 +21,11 @@ export async function downloadAll(
     readonly onFailed?: ((error: unknown, index: number) => void) | undefined;
   },
 ): Promise<Downloaded[]> {
-  const pace = createPace({ most: options.concurrency, now: () => performance.now() });
-  const ticks = setInterval(() => pace.tick(), TICK_MS);
   const outcomes = await mapParallel(requests, options.concurrency, async (request, index) => {
     throwIfCancelled(options.signal);
     try {
       await unlessCancelled(Promise.resolve(options.mayBegin?.(index)), options.signal);
-      const downloaded = await downloadFile(request, { ...options, enterLane: () => pace.lane(index) });
+      const downloaded = await downloadFile(request, options);
       options.onDownloaded?.(downloaded, index);
       return downloaded;
     } catch (error) {
@@ -37,7 +33,7 @@ export async function downloadAll(
       options.onFailed?.(error, index);
       return { error };
     }
-  }).finally(() => clearInterval(ticks));
+  });
   const errors = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) {

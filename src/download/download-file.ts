@@ -6,7 +6,6 @@ import { DEFAULT_RETRY_POLICY, type RetryNotice, type RetryPolicy, withRetries }
 import { attemptDownload, type DownloadJob, type Received } from './attempt.ts';
 import { type CachedDownload, cacheKeyOf, type DownloadCache } from './cache.ts';
 import { judgeFailure, withFileName } from './failure.ts';
-import type { Lane } from './pace.ts';
 import { type DownloadPaths, downloadPaths, findPart, hashOfFile, removePart } from './part-file.ts';
 import { downloadAddressOf } from './share-link.ts';
 
@@ -50,8 +49,6 @@ export interface DownloadOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Makes the SHA-256 of a file that was in the cache, in lower-case hex. Default: here, between other things. */
   readonly sha256Of?: ((path: string) => Promise<string>) | undefined;
-  /** Where it shares the line with others: gives each attempt a place on it. */
-  readonly enterLane?: (() => Lane) | undefined;
 }
 
 /**
@@ -85,7 +82,7 @@ export async function downloadFile(request: DownloadRequest, options: DownloadOp
 }
 
 async function download(request: DownloadRequest, options: DownloadOptions, paths: DownloadPaths): Promise<Downloaded> {
-  const { http, cache, policy = DEFAULT_RETRY_POLICY, signal, onRetry, enterLane } = options;
+  const { http, cache, policy = DEFAULT_RETRY_POLICY, signal, onRetry } = options;
   const { sha256Of = async (path) => (await hashOfFile(path, signal)).digest('hex') } = options;
   throwIfCancelled(signal);
   const { fileName } = request;
@@ -95,7 +92,7 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
   const warn = (message: string) => options.onWarning?.(`${fileName}: ${message}`);
   const onBytes = (doneBytes: number, totalBytes: number | undefined) =>
     options.onProgress?.({ fileName, doneBytes, totalBytes });
-  const job = { url, key, paths, http, signal, expected, onBytes, lane: undefined };
+  const job = { url, key, paths, http, signal, expected, onBytes };
 
   let cached = await findCached(cache, key, warn);
   if (expected !== undefined && cached) {
@@ -110,9 +107,8 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
 
   async function attempt(): Promise<Downloaded> {
     attempts++;
-    const lane = enterLane?.();
     try {
-      const received = await attemptDownload({ ...job, lane }, cached);
+      const received = await attemptDownload(job, cached);
       if (!('unchanged' in received)) return await keep(received);
       const copy = cached && (await copyCached(cached, job, { sha256Of, warn }));
       if (copy) return { ...copy, validator: received.validator };
@@ -120,8 +116,6 @@ async function download(request: DownloadRequest, options: DownloadOptions, path
       const part = await findPart(paths, key);
       progress = part?.note.ranges === true && part.bytes >= keptBytes + PROGRESS_BYTES;
       if (part && progress) keptBytes = part.bytes;
-      // A server may hang up on who reads nothing: that was our doing. Whoever comes first never has to wait, so it ends.
-      if (lane?.waited) progress = true;
       throw error;
     }
     cached = undefined;

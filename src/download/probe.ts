@@ -7,6 +7,9 @@ import { contentLengthOf, contentRangeOf } from './part-file.ts';
 import { getFollowingRedirects } from './redirect.ts';
 import { downloadAddressOf } from './share-link.ts';
 
+/** Of how many zips something is asked at a time, whose answers are short: what takes time is the way there and back. */
+export const ASKED_AT_ONCE = 4;
+
 /** Enough to see a zip's first four bytes, and of a page enough to see whose it is. */
 const PROBE_RANGE = 'bytes=0-4095';
 

@@ -134,7 +134,7 @@ export async function readInputs(env: NodeJS.ProcessEnv): Promise<Inputs> {
     lowDisk: booleanInput('low-disk'),
     upload,
     server,
-    concurrency: wholeNumberInput('concurrency', PREPARE_DATA.concurrency) ?? 4,
+    concurrency: wholeNumberInput('concurrency', PREPARE_DATA.concurrency) ?? 2,
     cache: booleanInput('cache'),
     alsoChecked: alsoCheckedInput(),
     gate: textInput('check-gate'),

@@ -43,7 +43,7 @@ export const PREPARE_DATA = {
   'keep-data': truth('true'),
   'low-disk': truth('false'),
   'keep-last': whole(0, 1_000_000),
-  concurrency: whole(1, 32, '4'),
+  concurrency: whole(1, 32, '2'),
   cache: truth('true'),
   'artifact-name': safeName(),
   'artifact-content': words(['descriptions', 'archive'], 'descriptions'),
