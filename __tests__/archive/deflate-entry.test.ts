@@ -96,7 +96,6 @@ test.each([2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 2 ** 20 + 2 ** 15, 2 ** 20 + 2 ** 
 );
 
 test('what repeats from its first bytes on comes back too, in pieces', () => {
-  // Some of these come out damaged when fflate deflates the first window in pieces.
   for (let seed = 0; seed < 30; seed++) {
     const data = noise(1_100_000, seed).map((byte) => byte & 1);
     const packed = deflated('a.bmp', data);
@@ -114,20 +113,19 @@ test('nothing is written beyond what it may take', () => {
 });
 
 /**
- * Every machine and every version of Node must come to these sums: archives are byte-identical by them. When they change
- * with a version of fflate, every archive does.
+ * Every machine and every version of Node must come to these sums: archives are byte-identical by them.
  */
 test.each([
-  ['noise on grey', pixels(1_500_000), 'fddcbbf1b70441a01760600448cfc3a0c912add7b7bf4b4a201621cc633b6dec'],
+  ['noise on grey', pixels(1_500_000), '7eff9f7eb819a45e6e40f8268d2b3e2b2f52c217eda9092c06f0651630658d65'],
   [
     'rows that repeat',
     Buffer.alloc(1_500_000, pixels(4_099)),
-    '969814c89206036b8dfcd5a3f301038fcdbcdf41a567286ebad37320a043afa5',
+    'f4252b199b3f37eee7882f94551534feeb7af3b3e2d64dd76076e0e268d60fe0',
   ],
   [
     'a text',
     Buffer.from(Array.from({ length: 20_000 }, (_, row) => `train/Hannaea arcus/${row}.png,${row * row}\n`).join('')),
-    'ba524313c197984825fbdbe1ff8c583bb8b10ca6085a9fbdb5e0ee89ea6e3b4a',
+    '05a1383380a2fed16fd9b97ce5b97add758c40d2e63d91fc597db5321471b8e1',
   ],
 ])('%s is deflated to the bytes that it has everywhere, each time', (_, data, sum) => {
   const [one, two] = [deflated('a', data), deflated('a', data)];

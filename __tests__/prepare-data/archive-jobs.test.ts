@@ -319,7 +319,7 @@ test('a text is deflated, and a large one stored', async () => {
     { path: 'results/small.csv', method: 8, bytes: 22 * 40_000 },
     { path: 'results/large.csv', method: 0, bytes: 22 * 60_000, compressedBytes: 22 * 60_000 },
   ]);
-  expect(entries[0]?.compressedBytes).toBeLessThan(22 * 4_000);
+  expect(entries[0]?.compressedBytes).toBeLessThan(22 * 25_000);
   // Flags: the name is UTF-8, and no data descriptor follows.
   expect((await readFile(path)).readUInt16LE(6)).toBe(0x800);
   expect(contents.map(([, data]) => data.toString())).toEqual([line.repeat(40_000), line.repeat(60_000)]);
@@ -412,8 +412,7 @@ describe('what is not compressed is deflated', () => {
       await fill(archive, jobs, { count });
       sums.push((await archive.finish()).sha256);
     }
-    // It changes with a version of fflate, as all archives do.
-    const known = '1ea58c55b14092ebfa22226cb58036518eddca63a2765cf367ec83fcc7bdf34b';
+    const known = 'b63f669d82671bf035c5726062e9c8921657713544dde9295d54418032fa9f3c';
     expect(sums).toEqual([known, known]);
   });
 });

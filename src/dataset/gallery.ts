@@ -16,7 +16,7 @@ const GALLERY_BYTES = 1_400_000;
 /** More is more than a picture for the report needs. */
 const MAX_PICTURE_BYTES = 12_000;
 
-/** Of the image files: a decoder manages a few megabytes of JPEG a second. */
+/** Of the image files: a decoder manages some 10 MB of PNG a second. */
 const DECODED_BYTES = 100_000_000;
 
 interface GalleryImage {

@@ -118,7 +118,7 @@ function decode(turbo: Turbo, file: Uint8Array, { side, channels }: Wanted): Pix
   const height = Math.ceil((fullHeight * scale) / 8);
   const bytes = width * height * channels;
   const output = take(bytes);
-  // What is wrong with a file ends in `longjmp`; a status tells of oddities only, as of bytes that mean nothing.
+  // What is wrong with a file ends in `longjmp`; a status names oddities only, such as bytes that mean nothing.
   turbo.tjDecompress2(handle, input, file.length, output, width, 0, height, FORMATS[channels], 0);
   const data = new Uint8Array(turbo.memory.buffer, output, bytes).slice();
   for (const at of taken) turbo.free(at);

@@ -6,8 +6,8 @@ import type { Picture } from './fill-thread.ts';
 import type { PictureReply, PictureRequest } from './picture-thread.ts';
 
 /**
- * A decoder of JPEG has many small objects, in which a large image takes a few hundred megabytes. What is young is collected
- * often: with small images, it would grow to the default limit of 48 MB and more.
+ * In some decoders a large image takes a few hundred megabytes. What is young is collected often: with small images, it
+ * would grow to the default limit of 48 MB and more.
  */
 const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1_024 };
 
