@@ -12,8 +12,8 @@ import { MANIFEST_HEADER } from '../../src/dataset/manifest.ts';
 import { DiatomError } from '../../src/errors.ts';
 import { type EarlyJob, type FillOptions, fillArchive } from '../../src/prepare-data/archive-jobs.ts';
 import { startFillPool } from '../../src/prepare-data/fill-pool.ts';
-import type { Filled, FillJob, ImagesJob } from '../../src/prepare-data/fill-thread.ts';
 import { type FillImage, packImages } from '../../src/prepare-data/packed-images.ts';
+import type { Filled, FillJob, ImagesJob } from '../../src/prepare-data/thread-jobs.ts';
 import { temporaryFolder } from '../helpers/runner.ts';
 import { buildZip, type RawEntry } from '../helpers/zip-builder.ts';
 

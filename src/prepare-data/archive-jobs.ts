@@ -2,7 +2,7 @@ import type { ArchiveWriter, Segment } from '../archive/archive-writer.ts';
 import { throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { type Ask, outOfTurn } from '../parallel/thread-pool.ts';
 import type { FillPool } from './fill-pool.ts';
-import type { Filled, FillJob, FillReply, FillRequest, ImagesJob } from './fill-thread.ts';
+import type { Filled, FillJob, FillReply, FillRequest, ImagesJob } from './thread-jobs.ts';
 
 /**
  * How many jobs may be done ahead of the one whose result is asked for, beside those under way. The images of each may be in

@@ -1,8 +1,8 @@
 import type { LeftOut } from '../dataset/select-images.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import { DiatomError } from '../errors.ts';
-import type { BrokenImages } from './fill-thread.ts';
 import type { FilledImages } from './organise.ts';
+import type { BrokenImages } from './thread-jobs.ts';
 
 /** An image that was found to be no whole one, and where it was to go. */
 export type FoundBroken = FilledImages['broken'][number];

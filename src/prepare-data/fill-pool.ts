@@ -3,7 +3,7 @@ import type { ZipEntry } from '../archive/open-zip.ts';
 import { startThread } from '../parallel/thread.ts';
 import { outOfTurn, startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
 import type { FileBatch } from './file-batch.ts';
-import type { FillReply, FillRequest, ZipPart } from './fill-thread.ts';
+import type { FillReply, FillRequest, ZipPart } from './thread-jobs.ts';
 
 /**
  * More do not help when images are copied: then network and disk are what everybody waits for. Deflating takes time of a

@@ -1,6 +1,6 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
 import type { FillPool } from './fill-pool.ts';
-import type { ZipPart } from './fill-thread.ts';
+import type { ZipPart } from './thread-jobs.ts';
 
 /**
  * Finds out which images are identical, zip after zip in list order: only those that agree in CRC-32 and size with another

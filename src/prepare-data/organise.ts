@@ -8,11 +8,11 @@ import { diskFailure } from '../files/disk-failure.ts';
 import { type EarlyJob, fillArchive } from './archive-jobs.ts';
 import { batchesOf } from './batches.ts';
 import type { FillPool } from './fill-pool.ts';
-import type { BrokenImage, BrokenImages, Filled, FillJob } from './fill-thread.ts';
 import type { DiskSaver } from './low-disk.ts';
 import { packImages } from './packed-images.ts';
 import type { Planning, ReadySource } from './plan-sources.ts';
 import type { Source } from './sources.ts';
+import type { BrokenImage, BrokenImages, Filled, FillJob } from './thread-jobs.ts';
 
 export interface OrganiseOptions {
   /** Where the images go; `undefined` when they go to the archive only. */

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { ReportPicture } from '../dataset/report-types.ts';
 import { startThread } from '../parallel/thread.ts';
 import { startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
-import type { Picture } from './fill-thread.ts';
 import type { PictureReply, PictureRequest } from './picture-thread.ts';
+import type { Picture } from './thread-jobs.ts';
 
 /**
  * In some decoders a large image takes a few hundred megabytes. What is young is collected often: with small images, it

@@ -20,7 +20,6 @@ import type { DataDir } from './data-dir.ts';
 import { describeNear } from './describe-near.ts';
 import { requireFree, requireSpace } from './disk-space.ts';
 import { startFillPool, threadsFor } from './fill-pool.ts';
-import type { FillJob } from './fill-thread.ts';
 import type { Inputs } from './inputs.ts';
 import { createKeptSides, type KeptSides } from './kept-sides.ts';
 import type { Line } from './line.ts';
@@ -33,6 +32,7 @@ import { createPlanning } from './plan-sources.ts';
 import { reportData } from './report-data.ts';
 import type { RunContext } from './run-context.ts';
 import type { Selections } from './sources.ts';
+import type { FillJob } from './thread-jobs.ts';
 
 const MANIFEST = 'manifest.csv';
 const DATASET = 'dataset.json';
