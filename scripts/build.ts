@@ -60,4 +60,6 @@ for (const [action, program] of WASM) {
 }
 const licences = join(root, 'dist', 'LICENSES.txt');
 writeFileSync(licences, '');
-await generateLicenseFile(join(root, 'package.json'), licences, { lineEnding: 'lf' });
+// What MozJPEG is made of has licences of its own, in a file that is not found by its name.
+const append = [require.resolve('@jsquash/jpeg/codec/LICENSE.codec.md')];
+await generateLicenseFile(join(root, 'package.json'), licences, { lineEnding: 'lf', append });

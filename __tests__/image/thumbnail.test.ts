@@ -2,6 +2,7 @@ import { encode } from 'fast-png';
 import { imageSize } from 'image-size';
 import jpeg from 'jpeg-js';
 import { describe, expect, test } from 'vitest';
+import { createJpegDecoder } from '../../src/image/decode-jpeg.ts';
 import { thumbnailOf } from '../../src/image/thumbnail.ts';
 import { grey16Tiff } from '../helpers/tiff.ts';
 import { SAMPLES } from './samples.ts';
@@ -88,8 +89,12 @@ describe('a small picture', () => {
     const data = new Uint8Array(1_600 * 1_200 * 4);
     for (let at = 0; at < data.length; at += 4) data.set(at % 6_400 < 3_200 ? [200, 40, 40] : [40, 40, 200], at);
     const file = jpeg.encode({ width: 1_600, height: 1_200, data }, 90).data;
-    const odd = Buffer.concat([file.subarray(0, -2), Buffer.from('stray'), file.subarray(-2)]);
-    for (const one of [file, odd]) {
+    const stray = (at: number) => Buffer.concat([file.subarray(0, at), Buffer.from('stray'), file.subarray(at)]);
+    // Between the first two parts of its head.
+    const decode = createJpegDecoder({ side: 192, channels: 3, evenDamaged: true });
+    expect(decode(stray(20))).toMatchObject({ width: 400, height: 300 });
+    // Before the mark of its end.
+    for (const one of [file, stray(file.length - 2)]) {
       const picture = await thumbnailOf(Buffer.from(one), 6_000);
       const { width, height, data: pixels } = jpeg.decode(picture.data, { useTArray: true });
       expect([width, height]).toEqual([192, 144]);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -149,6 +149,20 @@ describe('a lock from another machine or container, with the number of a process
     await lock.release();
     await (await takeFolder(folder, QUICK)).release();
   });
+});
+
+test('runs that died before they had written a word are followed by the next', async () => {
+  const folder = temporaryFolder();
+  let path = join(folder, '.diatom-run');
+  for (let run = 0; run < 2; run++) {
+    writeFileSync(path, '');
+    const { ino, mtimeMs } = statSync(path);
+    const name = createHash('sha256').update(` ${ino} ${mtimeMs}`).digest('hex').slice(0, 16);
+    path = join(folder, `.diatom-run.after.${name}`);
+  }
+  const lock = await takeFolder(folder, { ...RUN, silenceMs: 100 });
+  expect(lock.dead).toEqual([]);
+  await lock.release();
 });
 
 test('a file that is no note of a run is taken over when nobody writes to it', async () => {

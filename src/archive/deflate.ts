@@ -21,7 +21,10 @@ export function deflateInto(data: Uint8Array, target: Uint8Array): number | unde
     const isLast = done + PIECE_BYTES >= data.length;
     // What is flushed ends with a whole byte, so that the next piece can follow (RFC 1951, 3.2.4).
     const finishFlush = isLast ? constants.Z_FINISH : constants.Z_SYNC_FLUSH;
-    const piece = deflateRawSync(data.subarray(done, done + PIECE_BYTES), { ...OPTIONS, finishFlush });
+    const part = data.subarray(done, done + PIECE_BYTES);
+    // Room for all at once: where zlib has to ask for more, it may flush twice, and much memory comes and goes.
+    const chunkSize = part.length + Math.ceil(part.length / 1_000) + 64;
+    const piece = deflateRawSync(part, { ...OPTIONS, finishFlush, chunkSize });
     if (end + piece.length > target.length) return undefined;
     target.set(piece, end);
     end += piece.length;

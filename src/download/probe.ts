@@ -7,8 +7,14 @@ import { contentLengthOf, contentRangeOf } from './part-file.ts';
 import { getFollowingRedirects } from './redirect.ts';
 import { downloadAddressOf } from './share-link.ts';
 
-/** Of how many zips something is asked at a time, whose answers are short: what takes time is the way there and back. */
-export const ASKED_AT_ONCE = 4;
+/**
+ * Of how many zips something is asked at a time, whose answers are short: what takes time is the way there and back.
+ *
+ * @param concurrency of downloads; where that is one, a server may not like more
+ */
+export function askedAtOnce(concurrency: number): number {
+  return concurrency === 1 ? 1 : Math.max(4, concurrency);
+}
 
 /** Enough to see a zip's first four bytes, and of a page enough to see whose it is. */
 const PROBE_RANGE = 'bytes=0-4095';

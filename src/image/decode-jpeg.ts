@@ -33,8 +33,11 @@ interface Turbo {
 /** TJPF_RGB and TJPF_GRAY. */
 const FORMATS = { 3: 0, 1: 6 } as const;
 
-/** TJCS_CMYK; TJCS_YCCK is the only one above. */
+/** TJCS_CMYK and TJCS_YCCK. */
 const CMYK = 3;
+const YCCK = 4;
+
+const WHITE = 255;
 
 /** Eighths of its size in which an image can be decoded: of the frequencies that these do not need, none is computed. */
 const SCALES = [1, 2, 4, 8];
@@ -50,6 +53,8 @@ interface Wanted {
   readonly side: number;
   /** RGB, or grey. */
   readonly channels: 3 | 1;
+  /** Whether an image will do of which a part is missing. */
+  readonly evenDamaged: boolean;
 }
 
 /**
@@ -95,7 +100,7 @@ function isTurbo(exports: object): exports is Turbo {
   return 'tjDecompress2' in exports && 'tjDecompressHeader3' in exports && 'memory' in exports;
 }
 
-function decode(turbo: Turbo, file: Uint8Array, { side, channels }: Wanted): Pixels {
+function decode(turbo: Turbo, file: Uint8Array, { side, channels, evenDamaged }: Wanted): Pixels {
   const taken: number[] = [];
   const take = (bytes: number): number => {
     const at = turbo.malloc(bytes);
@@ -103,25 +108,29 @@ function decode(turbo: Turbo, file: Uint8Array, { side, channels }: Wanted): Pix
     taken.push(at);
     return at;
   };
+  /** Whenever more memory is taken, the view of it has to be another. */
+  const memory = () => Buffer.from(turbo.memory.buffer);
   const handle = turbo.tjInitDecompress();
   const input = take(file.length);
-  // Whenever more memory is taken, the view of it has to be another.
-  new Uint8Array(turbo.memory.buffer).set(file, input);
+  memory().set(file, input);
   const header = take(16);
-  if (turbo.tjDecompressHeader3(handle, input, file.length, header, header + 4, header + 8, header + 12) !== 0)
-    refuse();
-  const [fullWidth = 0, fullHeight = 0, , colours = 0] = new Uint32Array(turbo.memory.buffer, header, 4);
-  if (colours >= CMYK) throw new NotShown('a JPEG in the colours of printers (CMYK)');
+  memory().fill(0, header, header + 16);
+  // What can't be decoded ends in `longjmp`. A status names oddities, such as bytes that mean nothing, and parts that lack.
+  turbo.tjDecompressHeader3(handle, input, file.length, header, header + 4, header + 8, header + 12);
+  const [fullWidth, fullHeight, colours] = [0, 4, 12].map((at) => memory().readInt32LE(header + at));
+  if (!fullWidth || !fullHeight) refuse();
+  if (colours === CMYK || colours === YCCK) throw new NotShown('a JPEG in the colours of printers (CMYK)');
   requireFewPixels(fullWidth, fullHeight);
   const scale = SCALES.find((eighths) => (Math.min(fullWidth, fullHeight) * eighths) / 8 >= side) ?? 8;
   const width = Math.ceil((fullWidth * scale) / 8);
   const height = Math.ceil((fullHeight * scale) / 8);
   const bytes = width * height * channels;
   const output = take(bytes);
-  // What is wrong with a file ends in `longjmp`; a status names oddities only, such as bytes that mean nothing.
-  turbo.tjDecompress2(handle, input, file.length, output, width, 0, height, FORMATS[channels], 0);
-  const data = new Uint8Array(turbo.memory.buffer, output, bytes).slice();
+  memory().fill(WHITE, output, output + bytes);
+  const status = turbo.tjDecompress2(handle, input, file.length, output, width, 0, height, FORMATS[channels], 0);
+  if (status !== 0 && !evenDamaged) refuse();
+  const data = new Uint8Array(memory().subarray(output, output + bytes));
   for (const at of taken) turbo.free(at);
   turbo.tjDestroy(handle);
-  return { width, height, channels, data, black: 0, white: 255 };
+  return { width, height, channels, data, black: 0, white: WHITE };
 }

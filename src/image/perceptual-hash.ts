@@ -31,7 +31,7 @@ export type PerceptualHash = (file: Buffer) => Uint32Array | undefined;
  * saved again, scaled or brightened. The last word is its shape: near-duplicates have the same.
  */
 export function createPerceptualHash(): PerceptualHash {
-  const decodeJpeg = createJpegDecoder({ side: DECODED_SIDE, channels: 1 });
+  const decodeJpeg = createJpegDecoder({ side: DECODED_SIDE, channels: 1, evenDamaged: false });
   return (file) => {
     try {
       const { width, height } = imageSize(file);
@@ -49,7 +49,8 @@ export function hashOf(pixels: Pixels): Uint32Array | undefined {
   const grey = greyGrid(pixels, GRID);
   const mean = grey.reduce((sum, value) => sum + value, 0) / grey.length;
   const variance = grey.reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
-  if (variance < MIN_CONTRAST ** 2) return undefined;
+  // Values that are not numbers have no variance either.
+  if (!(variance >= MIN_CONTRAST ** 2)) return undefined;
   const hash = new Uint32Array(HASH_WORDS);
   for (const [place, value] of lowFrequencies(grey).entries()) {
     // The first is the mean, whose sign says nothing.

@@ -14,7 +14,7 @@ export interface Thumbnail {
 /** The longer side of a picture: the largest is taken with which it has few enough bytes. */
 const SIDES = [192, 160, 128, 112, 96, 80, 64, 48, 32];
 
-const decodeJpeg = createJpegDecoder({ side: SIDES[0] ?? 0, channels: 3 });
+const decodeJpeg = createJpegDecoder({ side: SIDES[0] ?? 0, channels: 3, evenDamaged: true });
 
 /** Formats that are embedded as they are where they are small, as `image-size` calls them. */
 const SHOWN_AS_THEY_ARE = new Map([

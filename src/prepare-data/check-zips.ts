@@ -1,6 +1,6 @@
 import { takesEveryFolder } from '../dataset/file-list.ts';
 import { oncePerZip } from '../dataset/one-zip.ts';
-import { ASKED_AT_ONCE, probeDownload } from '../download/probe.ts';
+import { askedAtOnce, probeDownload } from '../download/probe.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { mapParallel } from '../parallel/map-parallel.ts';
 import { type Finding, find } from '../runner/findings.ts';
@@ -35,7 +35,7 @@ export async function checkZips(inputs: Inputs, context: Pick<RunContext, 'http'
   const images = new Map<string, number>();
   const unseen = new Set(fileList.map(({ downloadedFileName }) => downloadedFileName));
   const open = new Set(inputs.fileList.filter(takesEveryFolder).map(({ downloadedFileName }) => downloadedFileName));
-  const zips = await mapParallel(fileList, ASKED_AT_ONCE, (entry) =>
+  const zips = await mapParallel(fileList, askedAtOnce(inputs.concurrency), (entry) =>
     find(entry.downloadedFileName, context.signal, async () => {
       const { bytes } = await probeDownload(entry.fileUrl, context);
       if (bytes !== undefined) sizes.set(entry.downloadedFileName, bytes);

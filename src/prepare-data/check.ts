@@ -95,7 +95,7 @@ async function checkServer(inputs: Inputs, context: Pick<RunContext, 'http' | 's
     if (plan.split === 'keep') findings.push(before);
   }
   const last = remote && previous && (await findLastArchive(inputs, { remote, ...previous }, signal));
-  const isSame = last && (await serversSaySame(inputs.fileList, last.record.entries, context));
+  const isSame = last && (await serversSaySame(inputs, last.record.entries, context));
   return { findings, remote, base: previous?.base, standing: isSame ? last : undefined };
 }
 

@@ -4,7 +4,7 @@ import { oncePerZip } from '../dataset/one-zip.ts';
 import { askWhetherChanged } from '../download/ask-whether-changed.ts';
 import { type CachedDownload, cacheKeyOf } from '../download/cache.ts';
 import { downloadAll } from '../download/download-all.ts';
-import { ASKED_AT_ONCE } from '../download/probe.ts';
+import { askedAtOnce } from '../download/probe.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { HttpClient } from '../http/client.ts';
 import { mapParallel } from '../parallel/map-parallel.ts';
@@ -34,8 +34,8 @@ export async function compareSources(
   directory: string,
   options: { readonly http: HttpClient; readonly signal: AbortSignal },
 ): Promise<Comparison> {
-  const { fileList, concurrency, lowDisk } = inputs;
-  const verdicts = await askAll(fileList, recorded, options);
+  const { concurrency, lowDisk } = inputs;
+  const verdicts = await askAll(inputs, recorded, options);
   const here = new Map<string, CachedDownload>();
   const changed = verdicts?.find(({ verdict }) => verdict === 'changed');
   if (changed) info(`${changed.entry.downloadedFileName} is new or has changed, at least.`);
@@ -59,11 +59,11 @@ export async function compareSources(
 
 /** Whether all zips are those of the last archive, as far as their servers say so without sending any of them. */
 export async function serversSaySame(
-  fileList: Inputs['fileList'],
+  inputs: Pick<Inputs, 'fileList' | 'concurrency'>,
   recorded: readonly RecordedEntry[],
   options: { readonly http: HttpClient; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const verdicts = await askAll(fileList, recorded, options);
+  const verdicts = await askAll(inputs, recorded, options);
   return verdicts?.every(({ verdict }) => verdict === 'same') ?? false;
 }
 
@@ -84,7 +84,7 @@ interface Judged extends Pair {
 
 /** Asks for every zip once. @returns `undefined` when there are more entries than recorded ones */
 async function askAll(
-  fileList: Inputs['fileList'],
+  { fileList, concurrency }: Pick<Inputs, 'fileList' | 'concurrency'>,
   recorded: readonly RecordedEntry[],
   options: { readonly http: HttpClient; readonly signal: AbortSignal },
 ): Promise<Judged[] | undefined> {
@@ -95,7 +95,7 @@ async function askAll(
   if (all.length < fileList.length) return undefined;
   return mapParallel(
     oncePerZip(all, ({ before }) => before.zip),
-    ASKED_AT_ONCE,
+    askedAtOnce(concurrency),
     async (pair) => ({
       ...pair,
       verdict: await ask(pair.entry, pair.before, options).catch(() => {

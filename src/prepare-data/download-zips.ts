@@ -4,7 +4,7 @@ import { type CachedDownload, cacheKeyOf, type DownloadCache } from '../download
 import { downloadAll } from '../download/download-all.ts';
 import type { Downloaded } from '../download/download-file.ts';
 import { downloadPaths } from '../download/part-file.ts';
-import { ASKED_AT_ONCE } from '../download/probe.ts';
+import { askedAtOnce } from '../download/probe.ts';
 import { openForRangeReads } from '../download/range-reads.ts';
 import { messageOf } from '../errors.ts';
 import type { RandomAccess } from '../files/random-access.ts';
@@ -80,7 +80,7 @@ export function startDownloads(
     : firstOf(createKeptDownloads(directory), inputs.cache ? createDownloadCache(env) : undefined);
   const cache = here.size > 0 ? withThese(here, kept) : kept;
   const remotes = requests.map(() => Promise.withResolvers<RandomAccess | undefined>());
-  void mapParallel(requests, ASKED_AT_ONCE, async ({ url }, index) => {
+  void mapParallel(requests, askedAtOnce(inputs.concurrency), async ({ url }, index) => {
     const cached = await cache?.find(cacheKeyOf(url)).catch(() => undefined);
     // Whatever is wrong with the address, the download says it better.
     const remote = cached ? undefined : await openForRangeReads(url, { http, signal }).catch(() => undefined);

@@ -35,7 +35,8 @@ export type Note = z.infer<typeof noteSchema>;
 
 /** A file of a run, and what it says. */
 interface Found {
-  readonly text: string;
+  /** Of this file and no other, as long as it is there. */
+  readonly id: string;
   readonly note: Note | undefined;
 }
 
@@ -47,7 +48,7 @@ interface Witness {
 }
 
 export interface FolderLock {
-  /** Of runs that had the folder and were ended by force. */
+  /** Of runs that had the folder, or were about to take it over, and were ended by force. */
   readonly dead: readonly Note[];
   release(): Promise<void>;
 }
@@ -86,13 +87,15 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
     const last = gone.at(-1);
     const path = last ? pathAfter(folder, last) : lock;
     if (!(await place(path, text, join(folder, `${LOCK}.${token}`)))) continue;
-    if (!last) break;
-    if ((await textOf(lock)) === gone[0]?.text) {
-      await rename(path, lock);
-      dead.push(...gone.flatMap((found) => found.note ?? []));
-      break;
+    if (last && (await look(lock))?.id !== gone[0]?.id) {
+      await rm(path, { force: true });
+      continue;
     }
-    await rm(path, { force: true });
+    if (last) await rename(path, lock).catch(unlessGone);
+    dead.push(...gone.flatMap((found) => found.note ?? []));
+    // This process may have slept so long that it was taken for dead.
+    if ((await look(lock))?.note?.token === token) break;
+    dead.length = 0;
   }
   const own = await open(lock, 'r+');
   await removeLeftovers(folder, owner, own).catch(() => {});
@@ -103,7 +106,8 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
     async release() {
       clearInterval(beat);
       await own.close().catch(() => {});
-      if ((await textOf(lock).catch(() => undefined)) === text) await rm(lock, { force: true });
+      const left = await look(lock).catch(() => undefined);
+      if (left?.note?.token === token) await rm(lock, { force: true });
     },
   };
 }
@@ -125,8 +129,8 @@ async function deadRuns(folder: string, who: Witness): Promise<Found[]> {
 }
 
 /** Where the run that comes after a dead one puts its file. */
-function pathAfter(folder: string, { text }: Found): string {
-  return join(folder, `${LOCK}.after.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`);
+function pathAfter(folder: string, { id }: Found): string {
+  return join(folder, `${LOCK}.after.${createHash('sha256').update(id).digest('hex').slice(0, 16)}`);
 }
 
 /** Puts a file there unless there is one: whole at once where files can have two names. */
@@ -139,8 +143,9 @@ async function place(path: string, text: string, own: string): Promise<boolean> 
     });
     return true;
   } catch (error) {
-    if (systemCodeOf(error) === 'EEXIST') return false;
-    throw error;
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
+    // A network's file system may have asked its server twice.
+    return (await readFile(path, 'utf8').catch(() => '')) === text;
   } finally {
     await rm(own, { force: true });
   }
@@ -163,24 +168,33 @@ async function removeLeftovers(folder: string, owner: ProcessId, lock: FileHandl
   }
 }
 
-/** What a file holds, and the note if it is one of ours that was written to its end; `undefined` when there is none. */
+/** A file, once it is written; `undefined` when there is none. */
 async function read(path: string): Promise<Found | undefined> {
   const until = Date.now() + BEGIN_MS;
   for (;;) {
-    const text = await textOf(path);
-    if (text === undefined) return undefined;
-    const note = noteSchema.safeParse(jsonOf(text));
-    if (note.success) return { text, note: note.data };
-    if (Date.now() > until) return { text, note: undefined };
+    const found = await look(path);
+    if (!found || found.note || Date.now() > until) return found;
     await sleep(100);
   }
 }
 
-async function textOf(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCodeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+/** A file as it is now: without a note if it is not one of ours, or was never written to its end. */
+async function look(path: string): Promise<Found | undefined> {
+  const file = await open(path, 'r').catch(unlessGone);
+  if (!file) return undefined;
+  try {
+    const text = await file.readFile('utf8');
+    const note = noteSchema.safeParse(jsonOf(text));
+    if (note.success) return { id: text, note: note.data };
+    const { ino, mtimeMs } = await file.stat();
+    return { id: `${text} ${ino} ${mtimeMs}`, note: undefined };
+  } finally {
+    await file.close();
+  }
+}
+
+function unlessGone(error: unknown): undefined {
+  if (systemCodeOf(error) !== 'ENOENT') throw error;
 }
 
 async function lives(path: string, note: Note | undefined, { owner, silenceMs, token }: Witness): Promise<boolean> {
