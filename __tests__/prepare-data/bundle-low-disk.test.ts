@@ -72,7 +72,7 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
 
   test('comes to its end when the archive is much smaller than the images', async () => {
     const { run, zips, fileList, uploaded, cloud } = await prepareDataFixture();
-    const entries = writeZips(zips, fileList, { count: 8, extension: 'bmp' });
+    const entries = writeZips(zips, fileList, { count: 8, extension: 'bmp', isPlain: true });
     const result = await run({ ...RESULTS, 'low-disk': 'true', 'file-list': JSON.stringify(entries) });
     expect(result).toMatchObject({ exitCode: 0, outputs: { 'train-count': String(8 * 27) } });
     expect(Number(result.outputs['archive-bytes'])).toBeLessThan(10e6);
@@ -108,18 +108,28 @@ describe.runIf(process.platform === 'linux')('low-disk', () => {
   });
 });
 
+interface Zips {
+  readonly count: number;
+  readonly extension: string;
+  /** Whether one of the last zip is the first of the first. */
+  readonly copy?: boolean;
+  /** Whether each is one byte, again and again. */
+  readonly isPlain?: boolean;
+}
+
 /** Zips of 30 images of 1 MB, none like another, and their file list. */
 function writeZips(
   folder: string,
   fileList: readonly { readonly file_url: string }[],
-  { count, extension, copy = false }: { readonly count: number; readonly extension: string; readonly copy?: boolean },
+  { count, extension, copy = false, isPlain = false }: Zips,
 ) {
   const base = fileList[0]?.file_url ?? '';
+  const isCopy = (index: number, image: number) => copy && image === 0 && index === count - 1;
   return Array.from({ length: count }, (_, index) => {
     const name = `zip-${index}.zip`;
     const entries = Array.from({ length: 30 }, (_, image) => ({
       name: `a/${image}.${extension}`,
-      data: Buffer.alloc(1e6, copy && image === 0 && index === count - 1 ? '0 0' : `${index} ${image}`),
+      data: Buffer.alloc(1e6, isPlain ? 30 * index + image : isCopy(index, image) ? '0 0' : `${index} ${image}`),
     }));
     writeFileSync(join(folder, name), buildZip({ entries }));
     return {

@@ -13,16 +13,21 @@ import { tinyFileList } from '../helpers/tiny-data-set.ts';
 /** A server of the zips that can hold back one of them; its directory it shows at once, where it can. */
 async function holdingServer(zips: string, held: string, ranges: boolean) {
   const waiting: (() => void)[] = [];
+  let isHolding = true;
   const server = await startServer((request, response: ServerResponse) => {
     const name = new URL(request.url ?? '', 'http://localhost').pathname.slice(1);
     const file = readFileSync(join(zips, name));
     const send = () => sendFile(request, response, file, { etag: `"${file.length}"`, ranges });
     const isLook = request.method === 'HEAD' || request.headers.range?.startsWith('bytes=-');
-    if (name === held && !(ranges && isLook)) waiting.push(send);
+    if (isHolding && name === held && !(ranges && isLook)) waiting.push(send);
     else send();
   });
   onTestFinished(() => server.close());
-  return { url: `${server.origin}/`, release: () => waiting.splice(0).forEach((send) => void send()) };
+  const release = () => {
+    isHolding = false;
+    for (const send of waiting.splice(0)) send();
+  };
+  return { url: `${server.origin}/`, release };
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -10,8 +10,8 @@ import { temporaryFolder } from '../helpers/runner.ts';
  * run of this test, after a look at what changed.
  */
 const KNOWN = {
-  data: 'cc4732aaff4eedcfff4afe6f9caa4d8dcbd0b0327a3437cf3c4baabaea18df0f',
-  results: '7cf831a90e041456eed249251e858a2a75885a6d4f77853e36648f6f563b0292',
+  data: '684c1307799d820ed6322d55b85d95b25288588a9926bb941cbcedf186cfbd29',
+  results: '3f9756b369235961ca7d94e8dc21d965dfefcf8b5ac21d9ac8d5f6604ded815b',
 };
 
 test.each(Object.entries(KNOWN))('the archive of %s has the bytes that it has everywhere', async (content, sha256) => {

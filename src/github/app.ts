@@ -1,4 +1,5 @@
-import { createPrivateKey, createSign, type KeyObject } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
+import githubAppJwt from 'universal-github-app-jwt';
 import * as z from 'zod/mini';
 import { DiatomError, messageOf } from '../errors.ts';
 import { createGithubApi, type GithubApiOptions, GithubError } from './api.ts';
@@ -13,9 +14,6 @@ export interface App {
 
 /** A token of an App is asked for again when it has less than this to live, in milliseconds. */
 const MARGIN = 5 * 60_000;
-
-/** Shorter than the ten minutes that GitHub allows, and dated back a minute for clocks that differ. */
-const JWT_SECONDS = 9 * 60;
 
 const installationSchema = z.object({ id: z.number() });
 const tokenSchema = z.object({ token: z.string(), expires_at: z.string() });
@@ -46,14 +44,15 @@ export function appTokens(
 
 async function mint(
   id: string,
-  key: KeyObject,
+  privateKey: string,
   owner: RunnerOwner,
   options: Pick<GithubApiOptions, 'http' | 'baseUrl' | 'signal' | 'policy'>,
 ): Promise<z.infer<typeof tokenSchema>> {
   const permissions = runnerPermissions(owner);
   const api = createGithubApi({
     ...options,
-    token: async () => appToken(id, key),
+    // How an App shows who it is: Octokit's own JSON Web Token.
+    token: async () => (await githubAppJwt({ id, privateKey })).token,
     tokenName: 'the App (app-id, app-private-key)',
     permission: permissions.sentence,
   });
@@ -96,22 +95,16 @@ function describeOwner(owner: RunnerOwner): string {
   return owner.scope === 'repository' ? `${owner.owner}/${owner.name}` : owner.owner;
 }
 
-function readKey(text: string): KeyObject {
+/** @returns the key in PKCS #8, PEM, whichever form it was given in */
+function readKey(text: string): string {
   try {
     // A secret that was pasted on one line has its line ends as “\n”.
-    return createPrivateKey(text.includes('\n') ? text : text.replaceAll('\\n', '\n'));
+    const key = createPrivateKey(text.includes('\n') ? text : text.replaceAll('\\n', '\n'));
+    return key.export({ type: 'pkcs8', format: 'pem' }).toString();
   } catch (error) {
     throw new DiatomError(
       'INPUT',
       `Input app-private-key is not a private key that can be read (${messageOf(error)}): give the whole .pem file that GitHub made, from “-----BEGIN” to the end.`,
     );
   }
-}
-
-/** A JSON Web Token by which an App shows who it is (docs.github.com, “Generating a JWT for a GitHub App”; RFC 7519). */
-export function appToken(id: string, key: KeyObject, now = Date.now()): string {
-  const seconds = Math.floor(now / 1_000);
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signed = `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ iat: seconds - 60, exp: seconds + JWT_SECONDS, iss: id })}`;
-  return `${signed}.${createSign('RSA-SHA256').update(signed).sign(key, 'base64url')}`;
 }
