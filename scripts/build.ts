@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { transformSync } from 'esbuild';
 import { generateLicenseFile } from 'generate-license-file';
+import { PROGRAMS } from '../src/image/wasm-program.ts';
 
 /** Every action has a folder in `src` with a `main.ts`, and gets a bundle in `dist`. */
 const ACTIONS = ['gpu-server', 'prepare-data', 'publish-model', 'settings', 'train-model'];
@@ -14,13 +15,6 @@ const THREADS = [
   ['prepare-data', 'prepare-data/fill-thread'],
   ['prepare-data', 'prepare-data/look-thread'],
   ['prepare-data', 'prepare-data/picture-thread'],
-] as const;
-
-/** Programs in WebAssembly, by the action that has threads which use them. */
-const WASM = [
-  ['prepare-data', '@cwasm/jpeg-turbo/jpeg-turbo.wasm'],
-  ['prepare-data', '@cwasm/webp/webp.wasm'],
-  ['prepare-data', '@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm'],
 ] as const;
 
 const root = dirname(import.meta.dirname);
@@ -54,9 +48,9 @@ for (const [action, program] of THREADS) {
   // ncc has put the unbundled program there, as a file that the action names.
   copyFileSync(join(root, output, 'index.js'), join(root, 'dist', action, `${basename(program)}.js`));
 }
-for (const [action, program] of WASM) {
+for (const program of Object.values(PROGRAMS)) {
   // Not copied: a package may have it as an executable.
-  writeFileSync(join(root, 'dist', action, basename(program)), readFileSync(require.resolve(program)));
+  writeFileSync(join(root, 'dist', 'prepare-data', basename(program)), readFileSync(require.resolve(program)));
 }
 const licences = join(root, 'dist', 'LICENSES.txt');
 writeFileSync(licences, '');

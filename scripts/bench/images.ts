@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
+import { PNG_SIGNATURE } from '../../src/image/png.ts';
+import { chunk } from '../sample/png.ts';
 
 export const ZIPS = 10;
 
@@ -68,15 +70,13 @@ async function makeZip(folder: string, name: string, { kind, images, imageBytes 
   await rm(source, { recursive: true });
 }
 
-export type Noise = (bytes: number) => Buffer;
+type Noise = (bytes: number) => Buffer;
 
 /** Bytes that nothing can compress, and that follow from `seed`: the key stream of a cipher. */
 export function createNoise(seed: string): Noise {
   const cipher = createCipheriv('aes-256-ctr', createHash('sha256').update(seed).digest(), Buffer.alloc(16));
   return (bytes) => cipher.update(Buffer.alloc(bytes));
 }
-
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /**
  * A PNG of colours that are noise, which are stored rather than compressed in it. A fiftieth is a note, as
@@ -85,7 +85,7 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 export function pngOf(noise: Noise, bytes: number): Buffer {
   const note = Buffer.from(`Comment\0${'Objective 63x; exposure 12 ms; gain 1.0; '.repeat(50)}`);
   const noteBytes = Math.round(bytes / 50);
-  const around = SIGNATURE.length + 13 + 4 * 12;
+  const around = PNG_SIGNATURE.length + 13 + 4 * 12;
   const width = 140;
   const height = Math.floor((bytes - noteBytes - around) / (1 + 3 * width));
   const header = Buffer.alloc(13);
@@ -96,16 +96,7 @@ export function pngOf(noise: Noise, bytes: number): Buffer {
   for (let row = 0; row < height; row++) rows[row * (1 + 3 * width)] = 0; // not filtered
   const pixels = deflateSync(rows, { level: 0 });
   const parts = [chunk('IHDR', header), chunk('tEXt', note.subarray(0, noteBytes)), chunk('IDAT', pixels)];
-  return Buffer.concat([SIGNATURE, ...parts, chunk('IEND', Buffer.alloc(0))]);
-}
-
-/** A PNG chunk: length, type, data, CRC-32 of type and data (PNG specification, 5.3). */
-function chunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const frame = Buffer.alloc(8);
-  frame.writeUInt32BE(data.length, 0);
-  frame.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
+  return Buffer.concat([PNG_SIGNATURE, ...parts, chunk('IEND', Buffer.alloc(0))]);
 }
 
 /** As cameras write it: grey, one strip of plain bytes, bright with some noise, so that deflating gains about a third. */

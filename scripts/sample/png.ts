@@ -34,7 +34,8 @@ export function encodePng({ width, height, channels, pixels }: Picture): Buffer 
   ]);
 }
 
-function chunk(type: string, data: Buffer): Buffer {
+/** A part of a PNG: length, type, data, CRC-32 of type and data (5.3). */
+export function chunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
   const frame = Buffer.alloc(body.length + 8);
   frame.writeUInt32BE(data.length, 0);

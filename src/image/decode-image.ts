@@ -1,4 +1,5 @@
 import { convertIndexedToRgb, decode as decodePngFile } from 'fast-png';
+import { imageSize } from 'image-size';
 import { BMP_SIGNATURE } from './bmp.ts';
 import { decodeBmp } from './decode-bmp.ts';
 import { decodeGif } from './decode-gif.ts';
@@ -7,7 +8,7 @@ import { decodeTiff } from './decode-tiff.ts';
 import { decodeWebp } from './decode-webp.ts';
 import { GIF_SIGNATURES } from './gif.ts';
 import { JPEG_SIGNATURE } from './jpeg.ts';
-import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
+import { channelsOf, NotShown, type Pixels, rangeOf, requireFewPixels } from './pixels.ts';
 import { PNG_SIGNATURE } from './png.ts';
 import { TIFF_SIGNATURES } from './tiff.ts';
 import { isWebp } from './webp.ts';
@@ -15,8 +16,11 @@ import { isWebp } from './webp.ts';
 /** @throws NotShown for a format that is not decoded here, and for what a decoder doesn't know; errors of the decoders */
 export function decodeImage(data: Buffer, decodeJpeg: DecodeJpeg): Pixels {
   const begins = (signature: Buffer) => data.subarray(0, signature.length).equals(signature);
-  if (begins(PNG_SIGNATURE)) return decodePng(data);
+  // Its decoder looks at the size itself.
   if (begins(JPEG_SIGNATURE)) return decodeJpeg(data);
+  const { width, height } = imageSize(data);
+  requireFewPixels(width, height);
+  if (begins(PNG_SIGNATURE)) return decodePng(data);
   if (TIFF_SIGNATURES.some(begins)) return decodeTiff(data);
   if (begins(BMP_SIGNATURE)) return decodeBmp(data);
   if (GIF_SIGNATURES.some(begins)) return decodeGif(data);

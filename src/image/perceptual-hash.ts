@@ -1,8 +1,7 @@
-import { imageSize } from 'image-size';
 import { decodeImage } from './decode-image.ts';
 import { createJpegDecoder } from './decode-jpeg.ts';
 import { greyGrid } from './grey-grid.ts';
-import { type Pixels, requireFewPixels } from './pixels.ts';
+import type { Pixels } from './pixels.ts';
 
 /** Of a hash: 255 signs, and the image's shape. */
 export const HASH_WORDS = 9;
@@ -34,8 +33,6 @@ export function createPerceptualHash(): PerceptualHash {
   const decodeJpeg = createJpegDecoder({ side: DECODED_SIDE, channels: 1, evenDamaged: false });
   return (file) => {
     try {
-      const { width, height } = imageSize(file);
-      requireFewPixels(width, height);
       return hashOf(decodeImage(file, decodeJpeg));
     } catch {
       // What is wrong with an image is said elsewhere; here it is one that can't be compared.

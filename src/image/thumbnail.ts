@@ -2,7 +2,7 @@ import { imageSize } from 'image-size';
 import { decodeImage } from './decode-image.ts';
 import { createJpegDecoder } from './decode-jpeg.ts';
 import { encodeJpeg } from './encode-jpeg.ts';
-import { NotShown, type Pixels, requireFewPixels } from './pixels.ts';
+import { NotShown, type Pixels } from './pixels.ts';
 import { shrink } from './shrink.ts';
 
 /** A small picture that every browser shows. */
@@ -33,10 +33,9 @@ const SHOWN_AS_THEY_ARE = new Map([
  * @throws NotShown for what can't be decoded here; errors of the decoders
  */
 export async function thumbnailOf(file: Buffer, maxBytes: number): Promise<Thumbnail> {
-  const { width, height, type } = imageSize(file);
+  const { type } = imageSize(file);
   const mediaType = SHOWN_AS_THEY_ARE.get(type ?? '');
   if (mediaType !== undefined && file.length <= maxBytes) return { mediaType, data: Uint8Array.from(file) };
-  requireFewPixels(width, height);
   // Its decoder takes more than all other parts of the action.
   if (mediaType === 'image/avif') throw new NotShown('an AVIF of this size');
   const data = await largestFitting(decodeImage(file, decodeJpeg), maxBytes);

@@ -3,20 +3,11 @@ import { createHash, hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { entryName } from '../archive/entry-name.ts';
-import { localHeader, type WrittenEntry } from '../archive/zip-records.ts';
+import type { WrittenEntry } from '../archive/zip-records.ts';
 import { onDisk } from '../files/disk-failure.ts';
 import { openSource } from './read-entries.ts';
 import type { FileJob, Filled, Prepared } from './thread-jobs.ts';
-import {
-  changed,
-  copyFile,
-  packEntry,
-  recordsOf,
-  storedEntry,
-  storedLength,
-  writeAt,
-  writeSegment,
-} from './write-entries.ts';
+import { changed, copyEntry, packEntry, recordsOf, storedLength, writeSegment } from './write-entries.ts';
 
 /** A larger file that is no image is copied as it is, in pieces: it is not held in memory. */
 const MAX_DEFLATED_FILE = 2 ** 20;
@@ -35,19 +26,15 @@ function prepareSmallFile({ path, name, sha256 }: FileJob): Prepared {
   return { length, write: (start) => filledFile(writeSegment([entry], length, start)) };
 }
 
-/** The checksum stands before the data in a zip, and is known after them: the header is written last. */
 function prepareLargeFile({ path, name, sha256 }: FileJob, bytes: number): Prepared {
   const file = openSource(path);
   const nameBytes = entryName(name);
-  const header = storedLength(nameBytes, bytes) - bytes;
   return {
-    length: header + bytes,
+    length: storedLength(nameBytes, bytes),
     write(offset) {
       const sum = sha256 === undefined ? undefined : createHash('sha256');
-      const crc = copyFile({ file, path, bytes }, offset + header, (piece) => sum?.update(piece));
+      const entry = copyEntry({ file, path, bytes }, { name: nameBytes, offset }, (piece) => sum?.update(piece));
       if (sum && sum.digest('hex') !== sha256) throw changed(path);
-      const entry = storedEntry({ name: nameBytes, bytes, crc32: crc, offset });
-      writeAt(localHeader(entry), offset);
       return filledFile([entry]);
     },
   };

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
@@ -81,22 +81,21 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
   const note: Note = { token, begun: now.toISOString(), ...owner, run, archive };
   const text = `${JSON.stringify(note)}\n`;
   const lock = join(folder, LOCK);
-  const dead: Note[] = [];
-  for (;;) {
+  const tryToTake = async (): Promise<readonly Note[] | undefined> => {
     const gone = await deadRuns(folder, { owner, silenceMs, token });
     const last = gone.at(-1);
     const path = last ? pathAfter(folder, last) : lock;
-    if (!(await place(path, text, join(folder, `${LOCK}.${token}`)))) continue;
+    if (!(await place(path, text, join(folder, `${LOCK}.${token}`)))) return undefined;
     if (last && (await look(lock))?.id !== gone[0]?.id) {
       await rm(path, { force: true });
-      continue;
+      return undefined;
     }
     if (last) await rename(path, lock).catch(unlessGone);
-    dead.push(...gone.flatMap((found) => found.note ?? []));
     // This process may have slept so long that it was taken for dead.
-    if ((await look(lock))?.note?.token === token) break;
-    dead.length = 0;
-  }
+    return (await holds(lock, text)) ? gone.flatMap((found) => found.note ?? []) : undefined;
+  };
+  let dead = await tryToTake();
+  while (!dead) dead = await tryToTake();
   const own = await open(lock, 'r+');
   await removeLeftovers(folder, owner, own).catch(() => {});
   const beat = setInterval(() => void own.write(text, 0).catch(() => {}), beatMs);
@@ -106,8 +105,7 @@ export async function takeFolder(folder: string, options: LockOptions): Promise<
     async release() {
       clearInterval(beat);
       await own.close().catch(() => {});
-      const left = await look(lock).catch(() => undefined);
-      if (left?.note?.token === token) await rm(lock, { force: true });
+      if (await holds(lock, text)) await rm(lock, { force: true });
     },
   };
 }
@@ -145,7 +143,7 @@ async function place(path: string, text: string, own: string): Promise<boolean> 
   } catch (error) {
     if (systemCodeOf(error) !== 'EEXIST') throw error;
     // A network's file system may have asked its server twice.
-    return (await readFile(path, 'utf8').catch(() => '')) === text;
+    return holds(path, text);
   } finally {
     await rm(own, { force: true });
   }
@@ -160,10 +158,10 @@ async function removeLeftovers(folder: string, owner: ProcessId, lock: FileHandl
   for (const name of await readdir(folder)) {
     if (!LEFTOVER.test(name)) continue;
     const path = join(folder, name);
-    const note = noteSchema.safeParse(jsonOf(await readFile(path, 'utf8').catch(() => '')));
+    const note = (await look(path).catch(() => undefined))?.note;
     const made = await stat(path).catch(() => undefined);
     const isOld = made !== undefined && now - made.ctimeMs > 2 * SILENCE_MS;
-    const lives = note.success ? await isAlive(note.data, owner) : undefined;
+    const lives = note && (await isAlive(note, owner));
     if (lives === false || (lives === undefined && isOld)) await rm(path, { force: true });
   }
 }
@@ -191,6 +189,11 @@ async function look(path: string): Promise<Found | undefined> {
   } finally {
     await file.close();
   }
+}
+
+/** Whether a file is there and is this run's. */
+async function holds(path: string, text: string): Promise<boolean> {
+  return (await look(path).catch(() => undefined))?.id === text;
 }
 
 function unlessGone(error: unknown): undefined {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { imageSize } from 'image-size';
 import { entryName } from '../archive/entry-name.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
-import { localHeader, type WrittenEntry } from '../archive/zip-records.ts';
+import type { WrittenEntry } from '../archive/zip-records.ts';
 import { createSizeCounts } from '../dataset/image-sizes.ts';
 import { LEFT_OUT, type ListedImage, manifestLine } from '../dataset/manifest.ts';
 import { extensionOf } from '../dataset/select-images.ts';
@@ -20,17 +20,7 @@ import { unpackLarge } from './large-image.ts';
 import { type FillImage, type PackedImages, unpackImages } from './packed-images.ts';
 import { MAX_BUFFERED_BYTES, readEntry } from './read-entries.ts';
 import type { BrokenImage, Filled, ImagesJob, Picture, Prepared } from './thread-jobs.ts';
-import {
-  changed,
-  copyFile,
-  PIECE_BYTES,
-  packEntry,
-  recordsOf,
-  storedEntry,
-  storedLength,
-  writeAt,
-  writeSegment,
-} from './write-entries.ts';
+import { changed, copyEntry, PIECE_BYTES, packEntry, recordsOf, storedLength, writeSegment } from './write-entries.ts';
 
 /** @throws DiatomError `DATA_SET` for a broken image, where that is an error; what reading and writing throws */
 export function prepareImagesJob(job: ImagesJob): Prepared | Promise<Prepared> {
@@ -83,9 +73,8 @@ async function prepareLarge(job: ImagesJob, image: FillImage): Promise<Prepared>
   return {
     length: storedLength(name, bytes),
     write(offset) {
-      const entry = storedEntry({ name, bytes, crc32, offset });
-      const start = offset + writeAt(localHeader(entry), offset);
-      if (copyFile({ ...unpacked, bytes }, start) !== crc32) throw changed(unpacked.path);
+      const entry = copyEntry({ ...unpacked, bytes }, { name, offset });
+      if (entry.crc32 !== crc32) throw changed(unpacked.path);
       unpacked.close();
       return findings.filled([entry]);
     },

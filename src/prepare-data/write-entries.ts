@@ -57,11 +57,29 @@ export function writeSegment(entries: readonly WrittenEntry[], length: number, s
 }
 
 /**
+ * Copies a file of so many bytes into the archive, as it is. The checksum stands before the data in a zip, and is known
+ * after them: the header is written last.
+ *
+ * @param onPiece is told what was copied
+ */
+export function copyEntry(
+  file: { readonly file: number; readonly path: string; readonly bytes: number },
+  { name, offset }: Pick<WrittenEntry, 'name' | 'offset'>,
+  onPiece?: (piece: Uint8Array) => void,
+): WrittenEntry {
+  const { bytes } = file;
+  const crc = copyFile(file, offset + storedLength(name, bytes) - bytes, onPiece);
+  const entry = { name, bytes, compressedBytes: bytes, method: STORED, crc32: crc, offset };
+  writeAt(localHeader(entry), offset);
+  return entry;
+}
+
+/**
  * Copies a file of so many bytes to a place in the archive, a piece at a time.
  *
  * @returns its CRC-32
  */
-export function copyFile(
+function copyFile(
   { file, path, bytes }: { readonly file: number; readonly path: string; readonly bytes: number },
   position: number,
   onPiece?: (piece: Uint8Array) => void,
@@ -86,25 +104,19 @@ export function recordsOf(entries: readonly WrittenEntry[]): Uint8Array {
   return new Uint8Array(Buffer.concat(entries.map(directoryRecord)));
 }
 
-export function storedEntry(entry: Omit<WrittenEntry, 'compressedBytes' | 'method'>): WrittenEntry {
-  return { ...entry, compressedBytes: entry.bytes, method: STORED };
-}
-
 /** Of header and data. An entry that is deflated is small enough for a header of the same length. */
 export function storedLength(name: Buffer, bytes: number): number {
   return localHeaderLength({ name, bytes, compressedBytes: bytes }) + bytes;
 }
 
-/** @returns how many bytes it wrote: all of them */
-export function writeAt(data: Uint8Array, position: number): number {
+function writeAt(data: Uint8Array, position: number): void {
   const path = startData<string>();
-  return onDisk('write', path, () => {
+  onDisk('write', path, () => {
     const file = archive ?? openSync(path, 'r+');
     archive = file;
     for (let done = 0; done < data.length; ) {
       done += writeSync(file, data, done, data.length - done, position + done);
     }
-    return data.length;
   });
 }
 
