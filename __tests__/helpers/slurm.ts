@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireCommand, run } from './commands.ts';
 import { freePort, stop } from './daemon.ts';
 
-/** A Slurm cluster of one node, this machine, with GPUs that are not real. */
+/** A Slurm cluster whose nodes all are this machine, with GPUs that are not real. */
 export interface SlurmCluster {
   /** Everything of it: configuration, state, logs. */
   readonly folder: string;
@@ -35,7 +35,14 @@ const SBIN = ['/usr/sbin', '/usr/local/sbin'].join(delimiter);
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'stdin'].map((name) => `/dev/${name}`);
 
 /** Starts munged, slurmctld and slurmd with own paths and ports, for the user who runs the tests. */
-export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}): Promise<SlurmCluster> {
+export async function startSlurm({
+  gpus = 2,
+  nodes = 1,
+}: {
+  /** Of each node. */
+  readonly gpus?: number;
+  readonly nodes?: number;
+} = {}): Promise<SlurmCluster> {
   const env = { ...process.env, PATH: `${process.env['PATH']}${delimiter}${SBIN}` };
   for (const program of ['slurmctld', 'slurmd', 'sbatch']) {
     requireCommand(join(program === 'sbatch' ? '' : '/usr/sbin', program), '“apt-get install slurm-wlm”', ['-V']);
@@ -45,11 +52,13 @@ export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}):
   // munged trusts no folder that others may write to, and needs one that others may enter.
   await chmod(folder, 0o755);
   const path = (name: string) => join(folder, name);
-  for (const name of ['state', 'spool']) await mkdir(path(name));
+  await mkdir(path('state'));
   await writeFile(path('munge.key'), randomBytes(128), { mode: 0o600 });
   const configuration = path('slurm.conf');
-  const ports = { controller: await freePort(), node: await freePort() };
-  await writeFile(configuration, slurmConf(folder, ports, gpus));
+  const controllerPort = await freePort();
+  const nodeLines: string[] = [];
+  for (const name of nodeNames(nodes)) nodeLines.push(nodeLine(name, await freePort(), gpus));
+  await writeFile(configuration, slurmConf(folder, controllerPort, nodeLines));
   await writeFile(
     path('gres.conf'),
     DEVICES.slice(0, gpus)
@@ -77,10 +86,17 @@ export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}):
     await until('slurmctld', controller, () => command('scontrol', 'ping').then((text) => mustContain(text, 'is UP')));
   };
   let controller = start('slurmctld', '-D', '-f', configuration, '-c');
-  const node = start('slurmd', '-D', '-f', configuration);
-  await until('slurmd', node, () =>
-    command('sinfo', '--noheader', '--format=%T').then((text) => mustContain(text, 'idle')),
-  );
+  const daemons = nodeNames(nodes).map((name) => ({
+    name,
+    child: start('slurmd', '-D', '-N', name, '-f', configuration),
+  }));
+  for (const { name, child } of daemons) {
+    await until('slurmd', child, () =>
+      command('sinfo', '--noheader', '--partition=gpu', `--nodes=${name}`, '--format=%T').then((text) =>
+        mustContain(text, 'idle'),
+      ),
+    );
+  }
 
   return {
     folder,
@@ -92,7 +108,7 @@ export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}):
     jobs: async () => (await command('squeue', '--noheader', '--format=%j')).split('\n').filter((name) => name !== ''),
     async stop() {
       await cancelAll().catch(() => {});
-      for (const daemon of [node, controller, munged]) await stop(daemon, PATIENCE_MS);
+      for (const daemon of [...daemons.map(({ child }) => child), controller, munged]) await stop(daemon, PATIENCE_MS);
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -118,7 +134,7 @@ export async function startSlurm({ gpus = 2 }: { readonly gpus?: number } = {}):
   }
 
   async function logs(): Promise<string> {
-    const files = ['slurmctld.log', 'slurmd.log', 'munge.log'];
+    const files = ['slurmctld.log', ...nodeNames(nodes).map((name) => `slurmd-${name}.log`), 'munge.log'];
     return (await Promise.all(files.map((name) => readFile(path(name), 'utf8').catch(() => '')))).join('\n');
   }
 }
@@ -127,28 +143,36 @@ function mustContain(text: string, part: string): void {
   if (!text.includes(part)) throw new Error(`no “${part}” in “${text.trim()}”`);
 }
 
-/**
- * One node with this machine's name. `KillWait` is short so that tests of time limits are; a job is forgotten after
- * `MinJobAge`, as on a real cluster after minutes.
- */
-function slurmConf(folder: string, ports: { controller: number; node: number }, gpus: number): string {
+function nodeNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `node${index + 1}`);
+}
+
+/** Several nodes may be one machine, each with a daemon and a port of its own (slurm.conf(5), `NodeHostname`). */
+function nodeLine(name: string, port: number, gpus: number): string {
+  return `NodeName=${name} NodeHostname=${machineName()} NodeAddr=127.0.0.1 Port=${port} CPUs=16 RealMemory=1000 Gres=gpu:${gpus}`;
+}
+
+function machineName(): string {
+  return hostname().split('.')[0] ?? 'localhost';
+}
+
+/** `KillWait` is short so that tests of time limits are; a job is forgotten after `MinJobAge`, as on a real cluster after minutes. */
+function slurmConf(folder: string, controllerPort: number, nodeLines: readonly string[]): string {
   const user = userInfo().username;
-  const [name = 'localhost'] = hostname().split('.');
   return `ClusterName=tests
-SlurmctldHost=${name}(127.0.0.1)
+SlurmctldHost=${machineName()}(127.0.0.1)
 SlurmUser=${user}
 SlurmdUser=${user}
-SlurmctldPort=${ports.controller}
-SlurmdPort=${ports.node}
+SlurmctldPort=${controllerPort}
 AuthType=auth/munge
 AuthInfo=socket=${folder}/munge.socket
 CredType=cred/munge
 StateSaveLocation=${folder}/state
-SlurmdSpoolDir=${folder}/spool
+SlurmdSpoolDir=${folder}/spool-%n
 SlurmctldPidFile=${folder}/slurmctld.pid
-SlurmdPidFile=${folder}/slurmd.pid
+SlurmdPidFile=${folder}/slurmd-%n.pid
 SlurmctldLogFile=${folder}/slurmctld.log
-SlurmdLogFile=${folder}/slurmd.log
+SlurmdLogFile=${folder}/slurmd-%n.log
 SlurmctldDebug=info
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -161,9 +185,9 @@ ReturnToService=2
 KillWait=5
 MinJobAge=10
 GresTypes=gpu
-NodeName=${name} NodeAddr=127.0.0.1 CPUs=16 RealMemory=1000 Gres=gpu:${gpus}
-PartitionName=gpu Nodes=${name} Default=YES MaxTime=2880 State=UP
-PartitionName=closed Nodes=${name} State=DOWN
+${nodeLines.join('\n')}
+PartitionName=gpu Nodes=ALL Default=YES MaxTime=2880 State=UP
+PartitionName=closed Nodes=ALL State=DOWN
 `;
 }
 

@@ -18,8 +18,8 @@ import { type SshServer, startSshd } from '../helpers/sshd.ts';
 const STAND_IN = join(import.meta.dirname, '../helpers/stand-in-runner');
 const REPOSITORY = 'example/diatoms';
 const NAME = 'diatom-1-1';
-/** The GPUs of the cluster. */
-const GPUS = 2;
+/** Each has one GPU. */
+const NODES = 2;
 const SOON = { timeout: 60_000, interval: 250 };
 
 let cluster: SlurmCluster;
@@ -30,7 +30,7 @@ let work: string;
 let host: Host;
 
 beforeAll(async () => {
-  cluster = await startSlurm();
+  cluster = await startSlurm({ nodes: NODES, gpus: 1 });
   ssh = await startSshd({ environment: cluster.environment });
 });
 
@@ -122,6 +122,18 @@ describe('a start', () => {
     await gone('diatom-1-1');
     expect(await slurm().status('diatom-1-2')).toMatchObject({ state: 'running' });
     expect(api.runnerNamed('diatom-1-2')?.status).toBe('online');
+  });
+
+  it('with slurm-nodes asks for so many machines, each with its GPU, and makes one runner', async () => {
+    await slurm({ nodes: NODES }).start(await aStart());
+    await online(NAME);
+    const [nodes, list] = (await cluster.command('squeue', '--noheader', '--format=%D %N', `--name=${NAME}`)).split(
+      ' ',
+    );
+    expect([nodes, list?.trim()]).toEqual([String(NODES), 'node[1-2]']);
+    await slurm().stop(NAME);
+    await gone(NAME);
+    expect(await jobIds()).toEqual([]);
   });
 
   it('gives the job nothing of the environment that it is made in', async () => {
@@ -344,6 +356,7 @@ function slurm(settings: Partial<SlurmSettings & { host: Host }> = {}): Driver {
       partition: '',
       account: '',
       gres: 'gpu:1',
+      nodes: 1,
       cpus: undefined,
       memory: '',
       options: [],
@@ -397,7 +410,7 @@ function gone(name: string): Promise<void> {
 
 /** Takes all GPUs away, until the end of the test. */
 async function occupyGpus(): Promise<void> {
-  const options = ['--job-name=occupies', `--gres=gpu:${GPUS}`, '--time=60', '--output=/dev/null'];
+  const options = ['--job-name=occupies', `--nodes=${NODES}`, '--gres=gpu:1', '--time=60', '--output=/dev/null'];
   await cluster.command('sbatch', ...options, '--wrap=sleep 3600');
   await vi.waitFor(
     async () =>
@@ -421,7 +434,7 @@ async function expectNoSecret(secret: string): Promise<void> {
     await run('ps', ['-eww', '-o', 'args']),
     await (await slurm().status(NAME)).lastLines(),
     await readFile(join(cluster.folder, 'slurmctld.log'), 'utf8'),
-    await readFile(join(cluster.folder, 'slurmd.log'), 'utf8'),
+    await readFile(join(cluster.folder, 'slurmd-node1.log'), 'utf8'),
   ];
   for (const text of seen) expect(text).not.toContain(secret);
 }

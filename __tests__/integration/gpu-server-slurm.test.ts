@@ -161,7 +161,7 @@ test('no secret is seen in Slurm, among the processes, in the log of the action 
     await readFile(join(one.folder, 'script'), 'utf8'),
     await readFile(join(one.work, one.name, 'log'), 'utf8'),
     await readFile(join(cluster.folder, 'slurmctld.log'), 'utf8'),
-    await readFile(join(cluster.folder, 'slurmd.log'), 'utf8'),
+    await readFile(join(cluster.folder, 'slurmd-node1.log'), 'utf8'),
     await run('ps', ['-eww', '-o', 'args']),
     // What the runner of this step would show: it keeps commands to itself.
     (started.stdout + started.stderr).replaceAll(/^::.*$/gm, ''),

@@ -120,6 +120,14 @@ const FILES: Readonly<Record<string, WrongFile>> = {
       '6:11: runners.server: allowed is',
     ],
   },
+  'several nodes of a cluster, for a training that would use one': {
+    text: 'gpu-server:\n  driver: slurm\n  slurm-nodes: 2\ntrain:\n  train-command: torchrun /opt/model/train.py\n',
+    faults: ['3:16: gpu-server.slurm-nodes: 2 needs engine: apptainer for the training, found docker'],
+  },
+  'several nodes of a cluster, for a training that would run once on each': {
+    text: 'gpu-server:\n  driver: slurm\n  slurm-nodes: 2\ntrain:\n  engine: apptainer\n',
+    faults: ['3:16: gpu-server.slurm-nodes: 2 needs a train-command with torchrun'],
+  },
   'a workflow at the place of the settings': {
     text: 'on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n',
     faults: ['2:1: this is a workflow, and no settings file'],

@@ -150,7 +150,7 @@ function commentOf(repository: string): string {
 function startCommand(settings: SlurmSettings, name: string, maxMinutes: number, repository: string): string {
   // Rounded down, as the job must not outlive what was announced; Slurm counts whole minutes.
   const limit = Math.max(1, Math.floor(maxMinutes));
-  const { partition, account, gres, cpus, memory, queueMinutes } = settings;
+  const { partition, account, gres, nodes, cpus, memory, queueMinutes } = settings;
   const options = [
     ...settings.options,
     `--job-name=${name}`,
@@ -158,7 +158,14 @@ function startCommand(settings: SlurmSettings, name: string, maxMinutes: number,
     `--time=${limit}`,
     `--deadline=now+${queueMinutes + limit}minutes`,
     ...(limit < SHORT_MINUTES ? [] : [`--signal=B:TERM@${WARNING_SECONDS}`]),
-    ...['--nodes=1', '--ntasks=1', '--no-requeue', '--dependency=singleton', '--export=ALL', '--parsable'],
+    ...[
+      `--nodes=${nodes}`,
+      '--ntasks-per-node=1',
+      '--no-requeue',
+      '--dependency=singleton',
+      '--export=ALL',
+      '--parsable',
+    ],
     ...['--output=log', '--open-mode=truncate'],
     ...(partition === '' ? [] : [`--partition=${partition}`]),
     ...(account === '' ? [] : [`--account=${account}`]),

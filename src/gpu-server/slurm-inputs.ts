@@ -7,6 +7,8 @@ export interface SlurmSettings {
   readonly account: string;
   /** Such as `gpu:1` or `gpu:a100:2`. */
   readonly gres: string;
+  /** How many machines; `gres`, `cpus` and `memory` are those of each. */
+  readonly nodes: number;
   readonly cpus: number | undefined;
   /** Such as `32G`. */
   readonly memory: string;
@@ -39,6 +41,7 @@ const RESERVED_OPTIONS = [
   'no-requeue',
   'nodes',
   'ntasks',
+  'ntasks-per-node',
   'open-mode',
   'output',
   'parsable',
@@ -73,6 +76,7 @@ export function slurmInputs(): SlurmSettings {
     partition: checkedInput('slurm-partition', GPU_SERVER['slurm-partition']),
     account: checkedInput('slurm-account', GPU_SERVER['slurm-account']),
     gres: checkedInput('slurm-gres', GPU_SERVER['slurm-gres']),
+    nodes: wholeNumberInput('slurm-nodes', GPU_SERVER['slurm-nodes']) ?? 1,
     cpus: wholeNumberInput('slurm-cpus', GPU_SERVER['slurm-cpus']),
     memory: checkedInput('slurm-memory', GPU_SERVER['slurm-memory']),
     options: optionsInput(),

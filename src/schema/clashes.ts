@@ -96,3 +96,12 @@ function gpuClashes(value: ValueOf): Clash[] {
   ].find((text) => text !== '');
   return against === undefined ? [] : [{ input: 'gpu', sentence: `does not go with ${against}.` }];
 }
+
+/** What a training on several nodes needs and has not; `undefined` when it can run there. */
+export function neededOnNodes(engine: string, trainCommand: string): string | undefined {
+  if (engine !== 'apptainer') {
+    return `engine: apptainer for the training, found ${engine}: another would use one node, and leave the others idle.`;
+  }
+  if (/\btorchrun\b|\btorch\.distributed\.run\b/.test(trainCommand)) return undefined;
+  return `a train-command with torchrun, such as torchrun /opt/model/train.py, found “${trainCommand}”: that would train once on each node, and each model would overwrite the others.`;
+}

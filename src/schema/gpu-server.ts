@@ -70,6 +70,7 @@ const slurm = {
     pattern: /^[\w.,:=/()+][\w.,:=/()+-]*$/,
     allowed: 'GPUs such as gpu:1 or gpu:a100:2',
   }),
+  'slurm-nodes': whole(1, 1_024, '1'),
   'slurm-cpus': whole(1, 4_096),
   'slurm-memory': text({ pattern: /^\d{1,9}[KMGT]?$/i, allowed: 'a size such as 32G' }),
   'slurm-options': text({ form: LINES }),

@@ -1,4 +1,4 @@
-import { type Clash, dataClashes, serverClashes, type ValueOf } from '../schema/clashes.ts';
+import { type Clash, dataClashes, neededOnNodes, serverClashes, type ValueOf } from '../schema/clashes.ts';
 import type { Inputs } from '../schema/kinds.ts';
 import { ACTION_INPUTS, type ActionName, FILE_DEFAULTS } from '../schema/sections.ts';
 import type { Fault } from '../schema/yaml-place.ts';
@@ -6,12 +6,13 @@ import type { Sections, SectionValues } from './section-values.ts';
 
 /** What contradicts itself, or is incomplete, although each value is fine. */
 export function clashesOf(sections: Sections): Fault[] {
-  const { owncloud, data, publish } = sections;
+  const { owncloud, data, train, publish } = sections;
   const server = sections['gpu-server'];
   const account = owncloud.inputs.has('owncloud-url') || owncloud.places.has('owncloud-url');
   return [
     ...faults(data, dataClashes(valuesOf(data, 'prepare-data', FILE_DEFAULTS.data))),
     ...faults(server, [...serverClashes(valuesOf(server, 'gpu-server')), ...driverClashes(server)]),
+    ...faults(server, nodeClashes(server, valuesOf(train, 'train-model'))),
     ...faults(publish, publishClashes(publish, account)),
   ];
 }
@@ -58,6 +59,13 @@ function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   ];
   const missing = needed.filter((input) => !inputs.has(input) && !secrets.has(input) && !places.has(input));
   return [...others, ...missing.map((input) => ({ input, sentence: 'is missing.' }))];
+}
+
+/** Of the cluster’s nodes with what trains on them. */
+function nodeClashes({ inputs }: SectionValues, train: ValueOf): Clash[] {
+  const nodes = Number(inputs.get('slurm-nodes') ?? 1);
+  const needed = nodes > 1 ? neededOnNodes(train('engine'), train('train-command')) : undefined;
+  return needed === undefined ? [] : [{ input: 'slurm-nodes', sentence: `${nodes} needs ${needed}` }];
 }
 
 function publishClashes({ inputs, secrets, places }: SectionValues, hasAccount: boolean): Clash[] {

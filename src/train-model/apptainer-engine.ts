@@ -7,6 +7,7 @@ import { info, withoutCommands } from '../runner/log.ts';
 import { apptainerEnv, apptainerExecArgs, type Container, digestOf } from './container.ts';
 import type { Ended, Engine, PreparedImage, RegistryAccount, RunOptions } from './engine.ts';
 import { engineFailure, missingEngine } from './engine-failure.ts';
+import { endOnNodes, srunArgs, srunEnv } from './slurm-nodes.ts';
 
 /** Apptainer's own exit code when it could not start the container. */
 const ENGINE_FAILED = 255;
@@ -83,15 +84,20 @@ async function run(container: Container, { signal, graceSeconds }: RunOptions): 
   };
   return withoutCommands(async () => {
     const env = { ...process.env, ...apptainerEnv(container) };
-    const { result, kill } = startProgram('apptainer', apptainerExecArgs(container), { env, show: true });
+    const { nodes } = container;
+    const { result, kill } = nodes
+      ? startProgram('srun', srunArgs(nodes, container), { env: srunEnv(env), show: true })
+      : startProgram('apptainer', apptainerExecArgs(container), { env, show: true });
     const onAbort = () => stop(kill);
     signal.addEventListener('abort', onAbort);
     try {
-      const { exitCode, stderr } = await result;
+      const { exitCode, outOfMemory, stderr } = nodes
+        ? endOnNodes(await result)
+        : { ...(await result), outOfMemory: false };
       if (exitCode === ENGINE_FAILED && !signal.aborted) {
         throw engineFailure('apptainer', 'start the container', stderr);
       }
-      return { exitCode, outOfMemory: false, stderr };
+      return { exitCode, outOfMemory, stderr };
     } finally {
       signal.removeEventListener('abort', onAbort);
       clearTimeout(force);

@@ -17,6 +17,13 @@ export const OUTPUT_DIR = '/output';
 /** Environment variables that a user can't set: they are the contract with the image, and its writable home. */
 export const RESERVED_VARIABLES: readonly string[] = ['DATA_DIR', 'OUTPUT_DIR', 'WEIGHTS', 'HOME', 'SETTINGS_COMMIT'];
 
+/** The machines of the Slurm job that this runner is in, when there are several. The runner is on the first. */
+export interface Nodes {
+  readonly count: number;
+  /** Processors of each task; srun does not take them from the job since Slurm 22.05. */
+  readonly cpus: string | undefined;
+}
+
 /** One container, whatever runs it. */
 export interface Container {
   /** Known before it exists, so that it can be removed whatever happens. */
@@ -31,6 +38,8 @@ export interface Container {
   readonly gpus: Gpus;
   /** As Docker writes sizes, such as `8g`. */
   readonly shmSize: string;
+  /** One is started on each of them; without, one here. */
+  readonly nodes?: Nodes | undefined;
 }
 
 /** Who runs in a container of Docker or Podman. */

@@ -14,7 +14,7 @@ import { type Checkpoints, openCheckpoints } from './checkpoints.ts';
 import { commandFailure, oneLine } from './command-failure.ts';
 import { type Comparison, classesWithout, comparisonJson, makeTestFolder, unseenImages, whyTooFew } from './compare.ts';
 import { type BestRequest, compareWithBest, withBest } from './compare-best.ts';
-import { DATA_DIR, type Mount, OUTPUT_DIR } from './container.ts';
+import { DATA_DIR, type Mount, type Nodes, OUTPUT_DIR } from './container.ts';
 import { type Dataset, fetchDataset } from './dataset.ts';
 import { checkDataset, maxBrokenOf } from './dataset-check.ts';
 import { openDocker } from './docker-engine.ts';
@@ -28,6 +28,7 @@ import { giveTo } from './ownership.ts';
 import { readAnswers } from './predictions.ts';
 import { provenanceJson } from './provenance.ts';
 import { checkRoom } from './room.ts';
+import { slurmNodes, torchrunEnv } from './slurm-nodes.ts';
 import type { Results } from './summary.ts';
 
 export interface RunContext {
@@ -59,6 +60,7 @@ export async function train(inputs: Inputs, context: RunContext): Promise<Checkp
   // What can be refused in seconds is, before hours of downloading and training.
   await checkOutputDir(outputDir, workspace);
   const remote = await signIn(inputs, context);
+  const nodes = slurmNodes(context.env, inputs);
   const engine = await openEngine(inputs, context.workDir);
   const image = await group('Image', () => engine.prepareImage(inputs.image, inputs.registry, signal));
   onResult({ imageDigest: image.digest });
@@ -70,7 +72,7 @@ export async function train(inputs: Inputs, context: RunContext): Promise<Checkp
   await checkRoom({ outputDir, onWarning });
 
   const checkpoints = await openCheckpoints({ inputs, context, image, dataset, remote });
-  const station: Station = { inputs, context, engine, image, dataset };
+  const station: Station = { inputs, context, engine, image, dataset, nodes };
   context.onStart();
   await openOutputDir(outputDir, workspace, [inputs.image, dataset.sha256 ?? dataset.name, inputs.trainCommand]);
   await checkpoints?.restore();
@@ -104,6 +106,8 @@ interface Station {
   readonly engine: Engine;
   readonly image: PreparedImage;
   readonly dataset: Dataset;
+  /** What the training runs on, if on several; the test needs one. */
+  readonly nodes: Nodes | undefined;
 }
 
 async function signIn({ owncloud }: Inputs, { http, env, signal, onWarning }: RunContext): Promise<Remote | undefined> {
@@ -252,7 +256,7 @@ interface Task {
 }
 
 /** @throws DiatomError `CONTAINER` unless the command ends with 0 */
-async function runCommand({ inputs, context, engine, image, dataset }: Station, task: Task): Promise<void> {
+async function runCommand({ inputs, context, engine, image, dataset, ...station }: Station, task: Task): Promise<void> {
   const { signal, containerName, graceSeconds } = context;
   const { outputDir, testData } = task;
   const command = task.input === 'train-command' ? inputs.trainCommand : inputs.testCommand;
@@ -264,7 +268,9 @@ async function runCommand({ inputs, context, engine, image, dataset }: Station, 
     ...(task.input === 'test-command' ? [['WEIGHTS', `${OUTPUT_DIR}/model.pth`] satisfies [string, string]] : []),
   ];
   // A user number without a name makes libraries fail that ask for one, unless the environment tells them.
-  const env = new Map([['USER', 'diatom'], ...inputs.env, ...contract]);
+  const nodes = task.input === 'train-command' ? station.nodes : undefined;
+  const together = nodes ? await torchrunEnv(nodes, inputs.gpus) : [];
+  const env = new Map([['USER', 'diatom'], ...together, ...inputs.env, ...contract]);
   const data: Mount = { source: testData ?? dataset.folder, target: DATA_DIR, readOnly: true };
   const wholeTrain: Mount = { source: join(dataset.folder, 'train'), target: `${DATA_DIR}/train`, readOnly: true };
   const mounts = [
@@ -272,9 +278,10 @@ async function runCommand({ inputs, context, engine, image, dataset }: Station, 
     ...(testData === undefined ? [] : [wholeTrain]),
     { source: outputDir, target: OUTPUT_DIR, readOnly: false },
   ];
-  info(`Running in the container: ${oneLine(command)}`);
+  info(`Running in the container${nodes ? ` on each of ${nodes.count} nodes` : ''}: ${oneLine(command)}`);
   const { network, gpus, shmSize } = inputs;
-  const container = { name: containerName, image: image.reference, command, mounts, env, network, gpus, shmSize };
+  const how = { network, gpus, shmSize, nodes };
+  const container = { name: containerName, image: image.reference, command, mounts, env, ...how };
   const ended = await asOwner(engine, outputDir, () => engine.run(container, { signal, graceSeconds }));
   throwIfCancelled(signal);
   if (ended.exitCode !== 0) throw commandFailure(task.input, command, ended);
