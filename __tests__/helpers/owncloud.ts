@@ -59,7 +59,11 @@ export async function connectTo(
 ) {
   const http = createHttpClient();
   onTestFinished(() => http.close());
-  return connect({ url, username: USER, password: PASSWORD, ...settings }, { http, policy: SWIFT, ...options });
+  const remote = await connect(
+    { url, username: USER, password: PASSWORD, ...settings },
+    { http, policy: SWIFT, ...options },
+  );
+  return { ...remote, ...(await remote.ways()) };
 }
 
 /** A local file of `bytes` bytes that are not all the same, and the request to upload it. */

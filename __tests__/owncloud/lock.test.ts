@@ -72,6 +72,39 @@ test('a note older than the limit counts for nothing: it is passed over, deleted
   expect(await notes()).toHaveLength(1);
 });
 
+test('a note that the server has not stored whole counts for nothing: it is put there again before anything is held', async () => {
+  const { remote, folder, notes } = await setUp();
+  const send = remote.client.customRequest.bind(remote.client);
+  let puts = 0;
+  await mkdir(folder, { recursive: true });
+  remote.client.customRequest = async (...sent) => {
+    const answer = await send(...sent);
+    if (sent[1].method === 'PUT' && puts++ === 0) {
+      for (const note of await notes()) await writeFile(join(folder, note), '');
+    }
+    return answer;
+  };
+  await takeLock(remote, request(), options);
+  const [note = ''] = await notes();
+  expect(await readFile(join(folder, note), 'utf8')).toContain('https://example.org/runs/1');
+  expect(puts).toBe(2);
+});
+
+test('taking a lock that is free costs two requests, and one that was never taken the making of its folders, too', async () => {
+  const asked: string[] = [];
+  const server = await ownServer({ hook: ({ method }) => void asked.push(method) });
+  const remote = await connectTo(server.url);
+  for (const expected of [
+    ['PUT', 'MKCOL', 'MKCOL', 'MKCOL', 'PUT', 'PROPFIND'],
+    ['PUT', 'PROPFIND'],
+  ]) {
+    asked.length = 0;
+    const lock = await takeLock(remote, request(), options);
+    expect(asked).toEqual(expected);
+    await lock.release();
+  }
+});
+
 test('files that are no notes do not matter', async () => {
   const { remote, folder, notes } = await setUp();
   await mkdir(folder, { recursive: true });

@@ -1,6 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
-import { connectTo, errorOf, otherServer, ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
+import { createHttpClient } from '../../src/http/client.ts';
+import { connect } from '../../src/owncloud/connect.ts';
+import { connectTo, errorOf, otherServer, ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
 
 const NAME = encodeURIComponent(USER);
 const STATUS = {
@@ -91,6 +93,28 @@ describe('whether a server takes files in pieces', () => {
     expect(remote.chunking).toBeUndefined();
     expect(warnings.join()).toContain('in one piece');
     expect(warnings.join()).not.toContain(PASSWORD);
+  });
+
+  test('it is asked when it is needed, once, and again after a server that was not reached', async () => {
+    const asked: string[] = [];
+    let isDown = true;
+    const server = await ownServer({
+      hook: ({ path }) => {
+        if (!path.includes('/ocs/')) return undefined;
+        asked.push(path);
+        return isDown ? 'hang up' : undefined;
+      },
+    });
+    const http = createHttpClient();
+    onTestFinished(() => http.close());
+    const policy = { ...SWIFT, tries: 1 };
+    const remote = await connect({ url: server.url, username: USER, password: PASSWORD }, { http, policy });
+    expect(asked).toEqual([]);
+    await errorOf(remote.ways());
+    isDown = false;
+    expect((await remote.ways()).chunking).toBeDefined();
+    expect(await remote.ways()).toBe(await remote.ways());
+    expect(asked).toHaveLength(2);
   });
 
   test('a redirect of the question is not followed: no other server gets the password', async () => {

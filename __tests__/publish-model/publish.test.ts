@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
@@ -20,7 +20,8 @@ import {
   rollBackTask,
   runPublish,
 } from '../helpers/model.ts';
-import { ownServer } from '../helpers/owncloud.ts';
+import { ownServer, USER } from '../helpers/owncloud.ts';
+import { inRounds } from '../helpers/rounds.ts';
 
 const PREVIOUS = expect.stringMatching(/^production\.previous-\d{8}-\d{6}-[0-9a-f]{8}$/);
 
@@ -53,7 +54,58 @@ test('a first model becomes a version with the sums of its files, and production
   expect(await readdir(join(server.directory, MODEL_FOLDER, '.publish-lock'))).toEqual([]);
 });
 
-test('each file of a version is sent and asked about once, and a publication takes at most 70 requests', async () => {
+const NEXTCLOUD = '{"maintenance":false,"versionstring":"31.0.2","productname":"Nextcloud","extendedSupport":false}';
+
+/** What servers differ in that a publication asks about: who they say they are, and whether they have sums of their own. */
+const PRODUCTS = {
+  ownCloud: () => undefined,
+  Nextcloud: ({ path }) => (path.endsWith('/status.php') ? { status: 200, body: NEXTCLOUD } : undefined),
+  'plain WebDAV': async ({ method, path }, proceed) => {
+    if (path.endsWith('/status.php')) return { status: 404 };
+    if (method !== 'PROPFIND') return undefined;
+    const { body, ...answer } = await proceed();
+    return { ...answer, body: String(body).replaceAll(/<oc:checksums>.*?<\/oc:checksums>/g, '') };
+  },
+} satisfies Record<string, Hook>;
+
+test('what counts rounds counts one for each of two requests that wait for each other, and one for others together', async () => {
+  const { hook, during } = inRounds(() => undefined);
+  const { url } = await ownServer({ hook });
+  const ask = () => fetch(`${url}/status.php`);
+  const work = async () => {
+    await ask();
+    await Promise.all([ask(), ask().then(ask), ask()]);
+    await ask();
+  };
+  expect((await during(work())).map((round) => round.length)).toEqual([1, 3, 1, 1]);
+});
+
+test.each<[keyof typeof PRODUCTS, requests: readonly number[]]>([
+  ['ownCloud', [53, 56, 62]],
+  ['Nextcloud', [60, 63, 69]],
+  ['plain WebDAV', [57, 60, 66]],
+])(
+  'at %s, at most 20 requests of a publication wait for each other, and 22 of the first one of a model',
+  async (product, requests) => {
+    const { hook, during } = inRounds(PRODUCTS[product]);
+    const server = await ownServer({ hook });
+    const url = `${server.url}/remote.php/dav/files/${encodeURIComponent(USER)}/`;
+    const env = { GITHUB_REPOSITORY: 'lab/diatoms', GITHUB_RUN_ID: '17' };
+    const publications: string[][][] = [];
+    // The third one also deletes a copy of what was in production before the second.
+    for (const version of ['v1', 'v2', 'v3']) {
+      const folder = await modelDir(version, { 'model.pth': version.repeat(500_000), 'provenance.json': {} });
+      publications.push(await during(runPublish({ url, task: publishTask(folder, version), context: { env } })));
+    }
+    expect(publications.map((rounds) => rounds.flat().length)).toEqual(requests);
+    for (const [index, most] of [22, 20, 20].entries()) {
+      expect(publications[index]?.length).toBeLessThanOrEqual(most);
+    }
+    expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1', 'v2', 'v3']);
+  },
+);
+
+test('each file of a version is sent once, and asked about in one list of the folder', async () => {
   const asked: string[] = [];
   const server = await ownServer({
     hook: ({ method, path }) => {
@@ -68,10 +120,31 @@ test('each file of a version is sent and asked about once, and a publication tak
   for (const file of files) {
     expect(asked.filter((request) => request.endsWith(` ${file}`) && !request.startsWith('GET'))).toEqual([
       `PUT ${file}`,
-      `PROPFIND ${file}`,
     ]);
   }
-  expect(asked.length).toBeLessThanOrEqual(70);
+  expect(asked.filter((request) => /^PROPFIND v2\.uploading-/.test(request))).toHaveLength(1);
+});
+
+test('of files stored side by side, one that the server has stored in part is sent again once, and the others are not', async () => {
+  const sent: string[] = [];
+  const server = await ownServer({
+    hook: async ({ method, path }, proceed) => {
+      if (method !== 'PUT' || !path.includes('/v1.uploading-')) return undefined;
+      sent.push(basename(path));
+      const answer = await proceed();
+      const isFirst = sent.filter((name) => name === 'model.pth').length === 1;
+      const [, below = ''] = path.split(`${USER}/`);
+      if (path.endsWith('/model.pth') && isFirst) await truncate(join(server.directory, below), 900);
+      return answer;
+    },
+  });
+  const { promoted, warnings } = await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  expect(promoted).toBe(true);
+  expect(warnings.join('\n')).toMatch(
+    /stored “[^”]*\/model\.pth”, but 900 of \d+ bytes are there\. It is sent again\./,
+  );
+  expect(sent.filter((name) => name === 'model.pth')).toHaveLength(2);
+  expect(new Set(sent).size).toBe(sent.length - 1);
 });
 
 test('a model without MODEL_CARD.md gets one with its figures and where it comes from', async () => {

@@ -4,6 +4,7 @@ import { alternate, type Bench, inFreshFolder, type Measured, type Variant, with
 import { bytesOf, type ImageSet } from './images.ts';
 import { secondsOfLooking } from './look.ts';
 import { runCopy, runDownload, runFirstVersion, runFloor, runOurs, runShell, runUpload } from './pipelines.ts';
+import { measurePublish } from './publish.ts';
 import type { CaseName, Place } from './results.ts';
 import { type Servers, type Site, startLimitedServers, startServers } from './servers.ts';
 import { measureStart } from './start.ts';
@@ -70,6 +71,7 @@ export const CASE_DEFINITIONS: Readonly<Record<CaseName, Case>> = {
   F: { places: ['disk', 'tmpfs'], largest: () => 'base', measure: measureRerun },
   'low-disk': { places: ['disk'], largest: () => 'larger', measure: measureLowDisk },
   look: { places: ['disk'], largest: () => 'base', measure: measureLook },
+  publish: { places: ['disk'], largest: () => 'small', measure: measurePublish },
 };
 
 /** A: against what one would do by hand, and against the first version. */

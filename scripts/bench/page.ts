@@ -3,6 +3,7 @@ import { imagesOf, LINK_BYTES_PER_SECOND } from './cases.ts';
 import { describeSet } from './images.ts';
 import { describeDisk, versionOf } from './machine.ts';
 import { type Figures, median } from './measure.ts';
+import { REQUEST_MS } from './publish.ts';
 import { CASES, type CaseName, type Place, type Result } from './results.ts';
 import { TARGETS, type Target } from './targets.ts';
 
@@ -35,7 +36,7 @@ ${TARGETS.map((target) => targetRow(target, find)).join('\n')}
 | Machine | ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Linux ${release()}; the servers share it |
 | Disk | ${describeDisk(folder)}${written} |
 | Programs | Node ${process.versions.node}, ${['python3', 'apache2', 'curl', 'unzip', 'zip'].map(versionOf).join(', ')} |
-| Bundle | \`dist/prepare-data\`, SHA-256 ${bundle}… |
+| Bundles | \`dist/prepare-data\` and \`dist/publish-model\`, SHA-256 ${bundle}… |
 
 What the time of the missed ones is spent on: [Where the time goes](where-the-time-goes.md).
 
@@ -99,6 +100,7 @@ const TITLES: Readonly<Record<CaseName, string>> = {
   F: 'F: nothing changed',
   'low-disk': 'low-disk',
   look: 'look: is every image a whole one?',
+  publish: 'publish: many requests to a slow server',
 };
 
 const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly Result[]) => string>> = {
@@ -122,6 +124,10 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     `${describeSet(imagesOf('larger', quick))}, \`low-disk: true\` and \`keep-data: false\`, chunked upload. The largest source zip has ${Math.round((result?.facts['largestZipBytes'] ?? 0) / 1e6)} MB.`,
   look: (quick, [result]) =>
     `${describeSet(imagesOf('base', quick))}, \`near-duplicates: off\`. To look at the structure of all of them, with the checksums of PNG, takes ${(result?.facts['lookSeconds'] ?? 0).toFixed(2)} s of a processor, measured apart.`,
+  publish: (_quick, [result]) => {
+    const { seconds = 0, requests = 0, roundTrips = 0, byHandSeconds = 0 } = result?.facts ?? {};
+    return `A model of 7 files (1 MB) in the place of another, each request costs ${REQUEST_MS} ms: ${seconds.toFixed(2)} s for ${requests} requests, of which ${roundTrips} wait for each other. \`curl\` takes ${byHandSeconds.toFixed(2)} s for the bare minimum of 9, one after the other: MKCOL, 7 PUT, MOVE, without a lock, a check, a copy for production or its zip.`;
+  },
 };
 
 const VARIANTS: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { bundleOf, readActionMetadata } from '../action-metadata.ts';
 
-export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk', 'look'] as const;
+export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk', 'look', 'publish'] as const;
 export type CaseName = (typeof CASES)[number];
 export type Place = 'disk' | 'tmpfs';
 
@@ -29,7 +29,7 @@ export type Result = z.infer<typeof resultSchema>;
 
 /** The results for a bundle: those of another bundle, or of small sizes, are never mixed with them. */
 export interface Store {
-  /** The beginning of the SHA-256 of the bundle. */
+  /** The beginning of the SHA-256 of the bundles. */
   readonly bundle: string;
   save(result: Result): void;
   load(): Result[];
@@ -49,14 +49,15 @@ export function openStore(cache: string, quick: boolean): Store {
   };
 }
 
-/** The folder of the bundle that is measured. */
-export function bundleFolder(): string {
-  return dirname(bundleOf('prepare-data', readActionMetadata('prepare-data')));
+/** The folder of a bundle that is measured. */
+export function bundleFolder(action: 'prepare-data' | 'publish-model' = 'prepare-data'): string {
+  return dirname(bundleOf(action, readActionMetadata(action)));
 }
 
 function bundleHash(): string {
-  const folder = bundleFolder();
   const hash = createHash('sha256');
-  for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  for (const folder of [bundleFolder(), bundleFolder('publish-model')]) {
+    for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  }
   return hash.digest('hex').slice(0, 12);
 }

@@ -56,10 +56,13 @@ export interface ModelFolder {
   readonly unfinished: readonly string[];
   /** Files of that kind. */
   readonly unfinishedFiles: readonly string[];
+  /** All files. */
+  readonly files: readonly RemoteEntry[];
 }
 
 export function sortOut(entries: readonly RemoteEntry[]): ModelFolder {
   const folders = entries.filter(({ type }) => type === 'directory').map(({ name }) => name);
+  const files = entries.filter(({ type }) => type === 'file');
   return {
     hasProduction: folders.includes(PRODUCTION),
     versions: folders.filter((name) => whyNoVersion(name) === undefined).sort(),
@@ -68,9 +71,8 @@ export function sortOut(entries: readonly RemoteEntry[]): ModelFolder {
       .sort()
       .reverse(),
     unfinished: folders.filter((name) => UNFINISHED.test(name)),
-    unfinishedFiles: entries
-      .filter(({ name, type }) => type === 'file' && UNFINISHED_FILE.test(name))
-      .map(({ name }) => name),
+    unfinishedFiles: files.map(({ name }) => name).filter((name) => UNFINISHED_FILE.test(name)),
+    files,
   };
 }
 

@@ -3,10 +3,11 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { NetworkError } from '../http/client.ts';
+import { mapParallel } from '../parallel/map-parallel.ts';
 import { answeredSum, askForSum, beginSum, checksumHeader } from './checksums.ts';
 import type { Endpoint } from './endpoint.ts';
 import { lookUp, lookUpIfThere, type RemoteFile } from './look-up.ts';
-import { type RemoteOptions, retrying, withSignal } from './options.ts';
+import { type RemoteOptions, retrying, SIDE_BY_SIDE, withSignal } from './options.ts';
 import type { Remote } from './remote.ts';
 import { judgeWebdav, statusOf } from './webdav-error.ts';
 
@@ -66,28 +67,99 @@ export async function putVerified(
   content: Content,
   options: RemoteOptions,
 ): Promise<Verified> {
-  let damaged: string | undefined;
-  return retrying(options, async (number) => {
-    if (number > 1 && damaged === undefined) {
-      const found = await lookUpIfThere(remote.client, path, options.signal);
-      if (found && faultOf(found, content, remote) === undefined) return verifiedBy(found, remote);
-    }
-    for (;;) {
-      const sumOfServer = await put(remote, path, content, options);
-      const found = await lookUpIfThere(remote.client, path, options.signal);
-      const differs = sumOfServer !== undefined && sumOfServer !== content.sha1;
-      const fault = found ? faultOf(found, content, remote) : 'nothing is there';
-      if (found && fault === undefined && !differs) return sumOfServer ? 'checksum' : verifiedBy(found, remote);
-      const message = `The server ${remote.rootUrl.host} said that it stored “${path}”, but ${fault ?? 'its checksum differs'}.`;
-      if (damaged !== undefined) {
+  const look = async () => {
+    const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
+    return new Map(found && [[path, found]]);
+  };
+  return putAllVerified(remote, [{ path, content }], look, options);
+}
+
+/** What is to be stored, and where. */
+export interface PlacedContent {
+  readonly path: string;
+  readonly content: Content;
+}
+
+/**
+ * Stores several files as `putVerified` does, side by side, and compares all of them by one look. A failure waits for what is
+ * under way, so that nothing comes to the server afterwards.
+ *
+ * @param look what the server has, by path
+ * @returns how far all of them were compared
+ * @throws DiatomError as `putVerified`
+ */
+export async function putAllVerified(
+  remote: Remote,
+  files: readonly PlacedContent[],
+  look: () => Promise<ReadonlyMap<string, RemoteFile>>,
+  options: RemoteOptions,
+): Promise<Verified> {
+  let verified: Verified = 'checksum';
+  let waiting = files;
+  for (let isSecond = false; ; isSecond = true) {
+    const sums = await sendAll(remote, waiting, options);
+    const found = await look();
+    const damaged: PlacedContent[] = [];
+    for (const file of waiting) {
+      const { path, content } = file;
+      const there = found.get(path);
+      const sum = sums.get(path);
+      const differs = sum !== undefined && sum !== content.sha1 ? 'its checksum differs' : undefined;
+      const fault = there ? (faultOf(there, content, remote) ?? differs) : 'nothing is there';
+      if (there && fault === undefined) {
+        if (sum === undefined && verifiedBy(there, remote) !== 'checksum') verified = 'size';
+        continue;
+      }
+      const message = `The server ${remote.rootUrl.host} said that it stored “${path}”, but ${fault}.`;
+      if (isSecond) {
         throw new DiatomError(
           'OWNCLOUD',
           `${message} A full disk, a proxy or a sign-in page can be the cause: ask the server’s administrator.`,
         );
       }
       options.onWarning?.(`${message} It is sent again.`);
-      damaged = message;
+      damaged.push(file);
     }
+    if (damaged.length === 0) return verified;
+    waiting = damaged;
+  }
+}
+
+/** @returns the sums that the server made of what it got, by path, where it tells them */
+async function sendAll(
+  remote: Remote,
+  files: readonly PlacedContent[],
+  options: RemoteOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const sums = new Map<string, string>();
+  const failures: unknown[] = [];
+  await mapParallel(files, SIDE_BY_SIDE, async ({ path, content }) => {
+    if (failures.length > 0) return;
+    try {
+      const sum = await putUntilAnswered(remote, path, content, options);
+      if (sum !== undefined) sums.set(path, sum);
+    } catch (error) {
+      failures.push(error);
+    }
+  });
+  if (failures.length > 0) throw failures[0];
+  return sums;
+}
+
+/**
+ * Sends a file without comparing, again when an attempt ends without a clear answer and the file is not there.
+ *
+ * @returns as `put`
+ */
+export function putUntilAnswered(
+  remote: Remote,
+  path: string,
+  content: Content,
+  options: RemoteOptions,
+): Promise<string | undefined> {
+  return retrying(options, async (number) => {
+    if (number > 1 && (await isStored(remote, path, content, options))) return undefined;
+    return put(remote, path, content, options);
   });
 }
 
@@ -295,6 +367,6 @@ export function verifiedBy(found: RemoteFile, remote: Endpoint): Verified {
 }
 
 /** Nextcloud shows the sum that the sender gave, whatever it stored. */
-function trustsSums(remote: Endpoint): boolean {
+export function trustsSums(remote: Endpoint): boolean {
   return remote.product !== 'nextcloud';
 }

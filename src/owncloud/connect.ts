@@ -9,7 +9,7 @@ import type { Remote, Ways } from './remote.ts';
 import { decodedPath, folderParts, folderUrl, urlBelow } from './remote-path.ts';
 import { type Product, readServerStatus, type ServerStatus } from './server-status.ts';
 import { findSpace, noSuchFolder } from './shown-folder.ts';
-import { findWays } from './upload-ways.ts';
+import { findWays, type WaysSearch } from './upload-ways.ts';
 import { createWebdavClient, WebdavTransport } from './webdav-client.ts';
 import { judgeWebdav, statusOf, WebdavError } from './webdav-error.ts';
 
@@ -94,7 +94,7 @@ async function connectServer(
     const session = openSession(root, accountOf(settings), options);
     try {
       const top = await session.top();
-      if (!isForeignHome(top, status.product)) return await signedIn(session, { status, base, settings }, options);
+      if (!isForeignHome(top, status.product)) return signedIn(session, { status, base, settings }, options);
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
       missing = error;
@@ -129,14 +129,14 @@ async function connectDav(
 }
 
 /** The remote of a user of a server of ownCloud's family. */
-async function signedIn(
+function signedIn(
   session: Session,
   facts: RemoteFacts & { readonly status: ServerStatus },
   options: ConnectOptions,
-): Promise<Remote> {
+): Remote {
   const { product } = facts.status;
   const send: WebdavTransport['send'] = (url, request) => session.transport.send(url, request);
-  const ways = await findWays({
+  const search: WaysSearch = {
     product,
     base: facts.base,
     root: session.root,
@@ -151,7 +151,15 @@ async function signedIn(
     patiently: (attempt) => patiently(options, attempt),
     signal: options.signal,
     onWarning: options.onWarning,
-  });
+  };
+  let asked: Promise<Ways> | undefined;
+  const ways = () => {
+    asked ??= findWays(search).catch((error: unknown) => {
+      asked = undefined;
+      throw error;
+    });
+    return asked;
+  };
   return remoteOf(session, { ...facts, ways });
 }
 
@@ -310,10 +318,13 @@ interface RemoteFacts {
   readonly base: URL;
   readonly settings: OwncloudSettings;
   readonly link?: { readonly token: string; readonly access: Access };
-  readonly ways?: Ways;
+  readonly ways?: Remote['ways'];
 }
 
-function remoteOf({ root, client }: Session, { status, base, settings, link, ways }: RemoteFacts): Remote {
+function remoteOf(
+  { root, client }: Session,
+  { status, base, settings, link, ways = async () => ({}) }: RemoteFacts,
+): Remote {
   const server = `${status?.title ?? 'WebDAV server'} at ${base.host}`;
   const uploadOnly = link?.access === 'upload-only' ? 'upload-only ' : '';
   return {
@@ -323,7 +334,7 @@ function remoteOf({ root, client }: Session, { status, base, settings, link, way
     client,
     product: status?.product,
     access: link?.access ?? 'full',
-    ...ways,
+    ways,
     folderPage: (folder) => {
       if (link) return new URL(`s/${link.token}`, base).href;
       return status ? pageOf(status.product, base, root, settings.username, folderParts(folder)) : undefined;

@@ -18,12 +18,21 @@ export async function ensureFolder(
 ): Promise<RemoteFile | undefined> {
   const found = await shown(remote, remoteFolder(folder), options);
   if (found?.type === 'directory') return found;
+  await createFolders(remote, folder, options);
+  return shown(remote, remoteFolder(folder), options);
+}
+
+/**
+ * Creates a folder that is missing, and those above it where they are.
+ *
+ * @throws DiatomError as `ensureFolder`
+ */
+export async function createFolders(remote: Remote, folder: string, options: RemoteOptions): Promise<void> {
   const parts = folderParts(folder);
   for (let depth = 1; depth <= parts.length; depth++) {
     const path = remoteFolder(parts.slice(0, depth).join('/'));
     await createFolder(remote, path, options);
   }
-  return shown(remote, remoteFolder(folder), options);
 }
 
 /**

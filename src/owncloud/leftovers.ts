@@ -1,4 +1,5 @@
 import { messageOf, throwIfCancelled } from '../errors.ts';
+import { allEnded } from '../parallel/all-ended.ts';
 import { removeLeftover } from './confirmed-writes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listFolder, type RemoteEntry } from './list-folder.ts';
@@ -53,21 +54,26 @@ export async function removeLeftovers(
   const files = new RegExp(`\\.uploading-${own}${random}$|^diatom-actions-write-check-${own}${random}\\.txt$`);
   const isOld = ({ modified }: RemoteEntry) =>
     modified !== undefined && now.getTime() - modified.getTime() > LEAST_AGE_MS;
-  const removed: string[] = [];
-  const clean = async (place: Endpoint, below: string, pattern: RegExp, type: RemoteEntry['type']) => {
+  const [removed, removedPieces]: [string[], string[]] = [[], []];
+  const clean = async (place: Endpoint, below: string, isOurs: (entry: RemoteEntry) => boolean, done: string[]) => {
     for (const entry of (await listFolder(place, below, options)) ?? []) {
-      if (entry.type !== type || !pattern.test(entry.name) || !isOld(entry)) continue;
-      if (await removeLeftover(place, remotePath(below, entry.name))) removed.push(entry.name);
+      if (!isOurs(entry) || !isOld(entry)) continue;
+      if (await removeLeftover(place, remotePath(below, entry.name))) done.push(entry.name);
     }
   };
+  const isFile = ({ name, type }: RemoteEntry) => type === 'file' && files.test(name);
+  const isPieces = ({ name, type }: RemoteEntry) => type === 'directory' && pieces.test(name);
+  const cleanUploads = async () => {
+    const { chunking } = await remote.ways();
+    if (chunking) await clean(chunking.uploads, '', isPieces, removedPieces);
+  };
   try {
-    for (const folder of folders) await clean(remote, folder, files, 'file');
-    if (remote.chunking) await clean(remote.chunking.uploads, '', pieces, 'directory');
+    await allEnded([...folders.map((folder) => clean(remote, folder, isFile, removed)), cleanUploads()]);
   } catch (error) {
     throwIfCancelled(options.signal);
     options.onWarning?.(
       `What earlier runs may have left at ${remote.rootUrl.host} was not looked for: ${messageOf(error)}`,
     );
   }
-  return removed;
+  return [...removed, ...removedPieces];
 }

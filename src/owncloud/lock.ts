@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
-import { putVerified, removeLeftover, removeTemporary, textContent } from './confirmed-writes.ts';
-import { ensureFolder } from './ensure-folder.ts';
+import { faultOf, putUntilAnswered, removeLeftover, removeTemporary, textContent } from './confirmed-writes.ts';
+import { createFolders } from './ensure-folder.ts';
 import { listFolder } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
 import { readText } from './read-file.ts';
 import type { Remote } from './remote.ts';
 import { remotePath } from './remote-path.ts';
+import { judgeWebdav, statusOf } from './webdav-error.ts';
 
 export interface LockRequest {
   /** The folder that stands for the lock; created when missing, and stays. */
@@ -29,7 +30,11 @@ export interface LockRequest {
 }
 
 export interface Lock {
-  /** @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime */
+  /**
+   * What was seen within the last `FRESH_MS` is not asked again.
+   *
+   * @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime
+   */
   requireHeld(): Promise<void>;
   /** Never throws: a lock that can't be given back is a warning. Does not use the run's signal. */
   release(): Promise<void>;
@@ -41,7 +46,7 @@ export interface Lock {
  *
  * Whoever wants the lock puts a note into the lock's folder and then looks: if the note is alone there, the lock is held.
  * Of two that come at once at least one sees the other, whatever the order of their requests, so never do both hold it.
- * If it is not alone, the note that comes first by name stays and waits, and the others are taken back: were all taken
+ * Whoever has had to wait looks before, too, so that notes don't come and go all the time. If it is not alone, the note that comes first by name stays and waits, and the others are taken back: were all taken
  * back, those who are slow would meet again and again. A note's name tells its age, so that a dead run's note is passed
  * over, and deleted, which is how its run finds out; sooner where somebody knows that the run has ended.
  *
@@ -69,7 +74,11 @@ class Note {
   readonly #name: string;
   readonly #path: string;
   #isPlaced = false;
+  #looks = 0;
+  #heldAt = Number.NEGATIVE_INFINITY;
   #losses = 0;
+  /** Whether the note was there at the last look, as it was sent. */
+  #isWhole = false;
   /** The notes that were there at the last look. */
   #seen: readonly string[] = [];
   /** Those of runs that are known to have ended. */
@@ -107,8 +116,13 @@ class Note {
   }
 
   async requireThere(): Promise<void> {
+    if (performance.now() - this.#heldAt <= FRESH_MS) return;
+    const asked = performance.now();
     await this.#look();
-    if (this.#seen.includes(this.#name)) return;
+    if (this.#seen.includes(this.#name)) {
+      this.#heldAt = asked;
+      return;
+    }
     throw new DiatomError(
       'OWNCLOUD',
       `Another run has taken over at ${this.#remote.rootUrl.host}, because this one took longer than ${formatDuration(this.#request.staleMs / 1_000)} or somebody deleted its note “${this.#path}”: nothing more is changed.`,
@@ -122,21 +136,33 @@ class Note {
   /** @returns the note that is in the way of this one, which is there now unless another goes first */
   async #findOther(): Promise<string | undefined> {
     if (!this.#isPlaced) {
-      const before = await this.#look();
+      const before = this.#looks > 0 ? await this.#look() : undefined;
       if (before !== undefined) return before;
       this.#isPlaced = true;
-      const text = `${this.#request.owner}\nsince ${this.#since.toISOString()}\n`;
-      await putVerified(this.#remote, this.#path, textContent(text), this.#options);
+      await this.#place();
     }
     const other = await this.#look();
-    if (!this.#seen.includes(this.#name)) return this.#placeAgain();
+    if (!this.#isWhole) return this.#placeAgain();
     if (other !== undefined && other < this.#name) {
       this.#isPlaced = !(await removeLeftover(this.#remote, this.#path));
     }
     return other;
   }
 
-  /** Somebody has taken it for a dead run's, or deleted it by hand. */
+  /** The folder is there but the first time, so it is made only when the note can’t be stored. */
+  async #place(): Promise<void> {
+    const content = textContent(this.#text);
+    const put = () => putUntilAnswered(this.#remote, this.#path, content, this.#options);
+    try {
+      await put();
+    } catch (error) {
+      if (judgeWebdav(error).retry || statusOf(error) === undefined) throw error;
+      await createFolders(this.#remote, this.#request.folder, this.#options);
+      await put();
+    }
+  }
+
+  /** Somebody has taken it for a dead run's, or deleted it by hand; or the server has stored something else. */
   #placeAgain(): Promise<string | undefined> {
     this.#isPlaced = false;
     if (++this.#losses < MOST_LOSSES) return this.#findOther();
@@ -149,9 +175,15 @@ class Note {
   /** @returns the first living note of others, by name */
   async #look(): Promise<string | undefined> {
     const entries = await listFolder(this.#remote, this.#request.folder, this.#options);
-    if (entries === undefined) await ensureFolder(this.#remote, this.#request.folder, this.#options);
+    this.#looks += 1;
+    const own = entries?.find(({ name }) => name === this.#name);
+    this.#isWhole = own !== undefined && faultOf(own, textContent(this.#text), this.#remote) === undefined;
     this.#seen = (entries ?? []).map(({ name }) => name).filter((name) => timeOf(name));
     return this.#seen.filter((note) => note !== this.#name && !this.#isDead(note)).sort()[0];
+  }
+
+  get #text(): string {
+    return `${this.#request.owner}\nsince ${this.#since.toISOString()}\n`;
   }
 
   #isDead(note: string): boolean {
@@ -191,6 +223,9 @@ class Note {
     );
   }
 }
+
+/** So long after it was seen, a note is taken to be there. Nobody takes over within hours. */
+const FRESH_MS = 10_000;
 
 /** How often a note may be gone before it is no accident. */
 const MOST_LOSSES = 5;

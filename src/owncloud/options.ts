@@ -11,6 +11,9 @@ export interface RemoteOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** How many small requests wait for their answers at a time: what takes time is the server’s answer, not the bytes. */
+export const SIDE_BY_SIDE = 10;
+
 /** Runs a request, again when its failure may pass. */
 export function retrying<T>(options: RemoteOptions, attempt: (number: number) => Promise<T>): Promise<T> {
   const { policy = DEFAULT_RETRY_POLICY, signal, onRetry } = options;

@@ -5,7 +5,7 @@ import { DiatomError } from '../errors.ts';
 import { diskFailure } from '../files/disk-failure.ts';
 import type { RandomAccess } from '../files/random-access.ts';
 import { asNetworkError } from '../http/client.ts';
-import { lookUpIfThere } from './look-up.ts';
+import { lookUpIfThere, type RemoteFile } from './look-up.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
 import type { Remote } from './remote.ts';
 import { statusOf } from './webdav-error.ts';
@@ -107,8 +107,17 @@ export async function openRemote(
   options: RemoteOptions,
 ): Promise<RandomAccess | undefined> {
   const found = await retrying(options, () => lookUpIfThere(remote.client, path, options.signal));
-  const { size } = found ?? {};
-  if (found === undefined || found.type !== 'file' || size === undefined) return undefined;
+  return found && openFound(remote, path, found, options);
+}
+
+/** The same for what the server has listed. */
+export function openFound(
+  remote: Remote,
+  path: string,
+  { type, size }: RemoteFile,
+  options: RemoteOptions,
+): RandomAccess | undefined {
+  if (type !== 'file' || size === undefined) return undefined;
   return {
     length: size,
     read(position, length) {

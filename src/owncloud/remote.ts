@@ -4,13 +4,20 @@ import type { Product } from './server-status.ts';
 import type { WebdavTransport } from './webdav-client.ts';
 
 /** A folder on a server, signed in to and known to answer WebDAV. */
-export interface Remote extends Endpoint, Ways {
+export interface Remote extends Endpoint {
   readonly kind: Product | 'webdav' | 'public-link';
   /** For people, such as “ownCloud 10.15.0 at cloud.example.org”. */
   readonly description: string;
   readonly access: Access;
   /** What names of unfinished uploads hold, so that a later run knows whose they are. */
   readonly mark?: string | undefined;
+  /**
+   * How the server takes large files. It is asked when this is needed first, and once: a run that stores small ones need not
+   * wait for it.
+   *
+   * @throws DiatomError `NETWORK` when the server can't be reached, `CANCELLED`
+   */
+  ways(): Promise<Ways>;
   /** The address a person opens in a browser for a folder, when the server has one. */
   folderPage(folder: string): string | undefined;
   /** The WebDAV address of a file below `rootUrl`. */

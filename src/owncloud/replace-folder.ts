@@ -13,6 +13,8 @@ export interface Replacement {
   readonly next: string;
   /** The name that the replaced folder gets and keeps. */
   readonly previous: string;
+  /** Whether `folder` is there, when somebody has just looked. */
+  readonly isThere?: boolean | undefined;
 }
 
 /**
@@ -27,16 +29,13 @@ export interface Replacement {
  */
 export async function replaceFolder(
   remote: Remote,
-  { folder, next, previous }: Replacement,
+  { folder, next, previous, isThere: known }: Replacement,
   options: RemoteOptions,
 ): Promise<boolean> {
   const { signal, policy = DEFAULT_RETRY_POLICY, onRetry, onWarning } = options;
   const unstoppable = { policy, onRetry, onWarning };
   const swift = { ...unstoppable, policy: withoutPatience(policy) };
-  const isThere = async (path: string, patience: RemoteOptions) =>
-    (await retrying(patience, () => lookUpIfThere(remote.client, remoteFolder(path)))) !== undefined;
-
-  const replaces = await isThere(folder, options);
+  const replaces = known ?? (await isFolderThere(remote, folder, options));
   throwIfCancelled(signal);
   try {
     if (replaces) await moveFolder(remote, folder, previous, swift);
@@ -49,7 +48,7 @@ export async function replaceFolder(
   /** @returns whether the old folder is in its place; `false`: the new one is, although the server said otherwise */
   async function restored(): Promise<boolean> {
     try {
-      if (await isThere(folder, unstoppable)) return await isThere(next, unstoppable);
+      if (await isFolderThere(remote, folder, unstoppable)) return await isFolderThere(remote, next, unstoppable);
       await moveFolder(remote, previous, folder, unstoppable);
       return true;
     } catch (cause) {
@@ -60,6 +59,12 @@ export async function replaceFolder(
       );
     }
   }
+}
+
+/** @throws DiatomError `OWNCLOUD`, `NETWORK`, `CANCELLED` */
+export async function isFolderThere(remote: Remote, folder: string, options: RemoteOptions): Promise<boolean> {
+  const look = () => lookUpIfThere(remote.client, remoteFolder(folder), options.signal);
+  return (await retrying(options, look)) !== undefined;
 }
 
 function withoutPatience(policy: RetryPolicy): RetryPolicy {

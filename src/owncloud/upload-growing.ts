@@ -65,7 +65,7 @@ export async function uploadGrowing(
   const { signal, onStored } = options;
   // A failure is heard where the file is waited for; nobody may be waiting when it comes.
   source.complete.catch(() => {});
-  const { chunking } = remote;
+  const { chunking } = await remote.ways();
   if (chunking) {
     const path = remotePath(folder, name);
     const sizes = allowedSizes(options.sizes ?? CHUNK_SIZES, chunking);

@@ -1,8 +1,10 @@
+import { allEnded } from '../parallel/all-ended.ts';
 import { CHUNK_SIZES } from './chunk-size.ts';
 import {
   type Content,
   moveIntoPlace,
   put,
+  putAllVerified,
   putVerified,
   refuseTakenName,
   removeTemporary,
@@ -12,6 +14,7 @@ import {
   verifyStored,
 } from './confirmed-writes.ts';
 import { ensureFolder, isAddOnly, requireUsableFolder } from './ensure-folder.ts';
+import { listFolder } from './list-folder.ts';
 import { type RemoteOptions, retrying } from './options.ts';
 import type { Remote } from './remote.ts';
 import { remotePath } from './remote-path.ts';
@@ -77,20 +80,47 @@ export async function uploadFile(remote: Remote, request: UploadRequest, options
 }
 
 /**
- * Stores a file under its name at once, and compares it: for a folder that is there, and that nobody looks into before all
- * of it is whole.
+ * Does the same where the folder is known to be there, to allow renaming, and to have nothing of that name.
  *
  * @throws DiatomError as `uploadFile`
  */
-export async function putFile(remote: Remote, request: UploadRequest, options: UploadOptions): Promise<Verified> {
-  const content = await fileContent(remote, request, options);
-  return putAsCanBe(remote, remotePath(request.folder, request.name), content, options);
+export async function uploadNewFile(remote: Remote, request: UploadRequest, options: UploadOptions): Promise<Verified> {
+  const path = remotePath(request.folder, request.name);
+  return storeThenName(remote, path, await fileContent(remote, request, options), options);
 }
 
-async function fileContent(
+/**
+ * Stores files under their names at once, side by side, and compares them by one list of the folder: one that is there, and
+ * that nobody looks into before all of it is whole.
+ *
+ * @returns how far all of them were compared
+ * @throws DiatomError as `uploadFile`
+ */
+export async function putFiles(
+  remote: Remote,
+  folder: string,
+  files: readonly { readonly name: string; readonly content: Content | PiecedContent }[],
+  options: RemoteOptions,
+): Promise<Verified> {
+  const placed = files.map(({ name, content }) => ({ path: remotePath(folder, name), content }));
+  const ways = await Promise.all(placed.map(({ content }) => wayInPieces(remote, content)));
+  const look = async () => {
+    const entries = (await listFolder(remote, folder, options)) ?? [];
+    return new Map(entries.map((entry) => [remotePath(folder, entry.name), entry]));
+  };
+  const whole = placed.filter((_, index) => ways[index] === undefined);
+  const verified = await allEnded([
+    putAllVerified(remote, whole, look, options),
+    ...placed.flatMap(({ path }, index) => ways[index]?.(path, options) ?? []),
+  ]);
+  return verified.every((one) => one === 'checksum') ? 'checksum' : 'size';
+}
+
+/** A local file as what is to be stored. */
+export async function fileContent(
   { rootUrl: { host } }: Remote,
-  { localPath, bytes, sha1: sum }: UploadRequest,
-  { onProgress, stallTimeoutMs = 120_000 }: UploadOptions,
+  { localPath, bytes, sha1: sum }: Pick<UploadRequest, 'localPath' | 'bytes' | 'sha1'>,
+  { onProgress, stallTimeoutMs = 120_000 }: Pick<UploadOptions, 'onProgress' | 'stallTimeoutMs'>,
 ): Promise<PiecedContent> {
   const sha1 = sum.toLowerCase();
   await checkLocalFile(localPath, bytes);
@@ -136,6 +166,15 @@ async function storeByMoving(remote: Remote, { folder, path, content }: Target, 
     await options.beforeNamed?.();
     return putAsCanBe(remote, path, content, options);
   }
+  return storeThenName(remote, path, content, options);
+}
+
+async function storeThenName(
+  remote: Remote,
+  path: string,
+  content: Content | PiecedContent,
+  options: StoreOptions,
+): Promise<Verified> {
   const temporary = temporaryPath(path, remote.mark);
   let verified: Verified;
   try {
@@ -151,11 +190,16 @@ async function storeByMoving(remote: Remote, { folder, path, content }: Target, 
 }
 
 /** A file of more than one piece in a way that goes on where it broke off, where the server has one. */
-function putAsCanBe(remote: Remote, path: string, content: Content | PiecedContent, options: RemoteOptions) {
-  const { tus } = remote;
-  return tus && 'piece' in content && content.bytes > CHUNK_SIZES.start
-    ? putResumably(remote, tus, path, content, options)
-    : putVerified(remote, path, content, options);
+async function putAsCanBe(remote: Remote, path: string, content: Content | PiecedContent, options: RemoteOptions) {
+  const inPieces = await wayInPieces(remote, content);
+  return inPieces ? inPieces(path, options) : putVerified(remote, path, content, options);
+}
+
+/** @returns what sends it so; `undefined` where it goes in one piece */
+async function wayInPieces(remote: Remote, content: Content | PiecedContent) {
+  if (!('piece' in content) || content.bytes <= CHUNK_SIZES.start) return undefined;
+  const { tus } = await remote.ways();
+  return tus && ((path: string, options: RemoteOptions) => putResumably(remote, tus, path, content, options));
 }
 
 /** Nothing can be renamed or deleted there, so the first attempt that stores anything is the only one. */

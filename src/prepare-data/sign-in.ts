@@ -21,7 +21,7 @@ export async function signIn(
     mark: markOf(env['GITHUB_REPOSITORY'], env['GITHUB_RUN_ID']),
   });
   requireUsableFolder(remote, server.folder);
-  if (lowDisk && upload && !remote.chunking) {
+  if (lowDisk && upload && !(await remote.ways()).chunking) {
     throw new DiatomError(
       'INPUT',
       `Input low-disk is true, but ${remote.description} takes no file that still grows, so the whole archive has to be here first. Set keep-data: false instead.`,

@@ -11,12 +11,11 @@ import {
 import { runOf } from '../model/server-name.ts';
 import { trainingKey } from '../model/training-key.ts';
 import { readText } from '../owncloud/read-file.ts';
+import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { info } from '../runner/log.ts';
 import type { Context } from './context.ts';
 import type { Inputs, Source } from './inputs.ts';
-import type { LockedFolder } from './locked-folder.ts';
-import { signInToUnpublished } from './unpublished-result.ts';
 import type { GpuUse } from './version-record.ts';
 
 /** Whose training it was. */
@@ -34,23 +33,23 @@ const RETRY = /-retry-[2-4]$/;
  * What the GPU servers of this run have written into `gpu-hours.csv` about the training of a model. That it can't be found
  * out is no reason to keep a model waiting.
  *
+ * @param signIn gives the account that may read it
  * @returns `undefined` when no server of the run is listed there
  */
 export async function findGpuUse(
-  inputs: Inputs,
+  { dataFolder }: Pick<Inputs, 'dataFolder'>,
   source: Source,
-  { remote, options }: LockedFolder,
-  context: Context,
+  signIn: () => Promise<Remote>,
+  { env, signal, policy, onWarning }: Pick<Context, 'env' | 'signal' | 'policy' | 'onWarning'>,
 ): Promise<GpuUse | undefined> {
-  const { GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: runId } = context.env;
+  const { GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: runId } = env;
   if (!repository || !runId) return undefined;
   try {
-    const account = inputs.training ? await signInToUnpublished(inputs, context) : remote;
-    const text = await readText(account, remotePath(inputs.dataFolder, HOURS_FILE), options);
+    const text = await readText(await signIn(), remotePath(dataFolder, HOURS_FILE), { signal, policy, onWarning });
     const artifactName = 'artifact' in source ? source.artifact : '';
     return text === undefined ? undefined : gpuUseOf(parseHours(text), { repository, runId, artifactName });
   } catch (error) {
-    throwIfCancelled(options.signal);
+    throwIfCancelled(signal);
     info(`What the GPU servers of the training have cost is not known: ${messageOf(error)}`);
     return undefined;
   }

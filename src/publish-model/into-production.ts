@@ -7,7 +7,6 @@ import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
 import { group, info } from '../runner/log.ts';
 import type { Context } from './context.ts';
 import type { Inputs } from './inputs.ts';
-import { keepRecord } from './keep-record.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import type { Outcome } from './outcome.ts';
 import { readPublished } from './published-model.ts';
@@ -31,8 +30,7 @@ export async function putIntoProduction(
   const replaced = await group('Promote', () => swapProduction(remote, { folder, version, files, lock, now }, options));
   info(`${version} is in production now.`);
   const promotion: PromotionRecord = { time: recordTime(now()), by, replaced: production?.version ?? null };
-  await keepRecord(place, version, (record) => ({ ...record, promotions: [...record.promotions, promotion] }));
-  return { ...outcome, promoted: true, replaced };
+  return { ...outcome, promoted: true, replaced, promotion };
 }
 
 async function isWhole(files: readonly ExpectedFile[], { remote, folder, options }: LockedFolder): Promise<boolean> {
@@ -45,20 +43,30 @@ async function isWhole(files: readonly ExpectedFile[], { remote, folder, options
   );
 }
 
-/** Deletes what nobody needs any more. Whatever goes wrong here is a warning: the model is where it should be. */
-export async function cleanedUp(outcome: Outcome, { keepVersions }: Inputs, place: LockedFolder): Promise<Outcome> {
-  const { remote, folder, production, options } = place;
+/**
+ * Deletes what nobody needs any more. Whatever goes wrong here is a warning: the model is where it should be.
+ *
+ * @returns the deleted versions, oldest first
+ */
+export async function cleanUp(
+  outcome: Outcome,
+  { keepVersions }: Inputs,
+  place: LockedFolder,
+): Promise<readonly string[]> {
+  const { remote, folder, content, production, options } = place;
   try {
-    if (outcome.replaced !== undefined) await removeOlderCopies(remote, folder, outcome.replaced, options);
-    if (keepVersions === undefined) return outcome;
+    if (outcome.replaced !== undefined) {
+      const versions = [...content.versions, outcome.version];
+      await removeOlderCopies(remote, { folder, copies: content.previous, versions }, options);
+    }
+    if (keepVersions === undefined || !outcome.mayTidy) return [];
     const before = outcome.replaced === undefined ? await previousVersion(place) : undefined;
     const best = await bestOther(place);
     const spared = [outcome.version, production?.version, before, best].filter((name) => name !== undefined);
-    const removed = await removeOldVersions(remote, { folder, keep: keepVersions, spared }, options);
-    return { ...outcome, removed };
+    return await removeOldVersions(remote, { folder, keep: keepVersions, spared }, options);
   } catch (error) {
     options.onWarning?.(`Older versions and copies could not be deleted: ${messageOf(error)}`);
-    return outcome;
+    return [];
   }
 }
 

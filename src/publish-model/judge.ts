@@ -6,7 +6,7 @@ import { info } from '../runner/log.ts';
 import { type Checks, checkCandidate } from './checks.ts';
 import type { Context } from './context.ts';
 import type { Inputs, JudgeTask } from './inputs.ts';
-import { cleanedUp, putIntoProduction } from './into-production.ts';
+import { putIntoProduction } from './into-production.ts';
 import { keepRecord } from './keep-record.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import { judgedOutcome, type Outcome } from './outcome.ts';
@@ -49,7 +49,7 @@ export async function judgeVersion(
   await keepRecord(place, version, (before) => ({ ...before, judged: judgement }));
   context.onStored(outcome);
   if (!checks.passed || !task.promote) return outcome;
-  return cleanedUp(await putIntoProduction(outcome, files, place, context), inputs, place);
+  return { ...(await putIntoProduction(outcome, files, place, context)), mayTidy: true };
 }
 
 async function judged(

@@ -10,12 +10,13 @@ import { formatBytes } from '../format.ts';
 import { downloadName, PRODUCTION, SUMS_FILE } from '../model/model-folder.ts';
 import { parseSums } from '../model/sums.ts';
 import { removeLeftover } from '../owncloud/confirmed-writes.ts';
-import { listFolder } from '../owncloud/list-folder.ts';
+import type { RemoteEntry } from '../owncloud/list-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
-import { openRemote, readText, saveRemote } from '../owncloud/read-file.ts';
+import { openFound, readText, saveRemote } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
-import { uploadFile } from '../owncloud/upload.ts';
+import { uploadNewFile } from '../owncloud/upload.ts';
+import { allEnded } from '../parallel/all-ended.ts';
 import { mapParallel } from '../parallel/map-parallel.ts';
 import { info } from '../runner/log.ts';
 import { asWarning } from './as-warning.ts';
@@ -35,15 +36,17 @@ type DownloadFile = Pick<ModelFile, 'name' | 'content'>;
  * Keeps one zip of what is in production beside it, for people who want the model and have a browser only, and deletes
  * those that were made of production before. Whatever goes wrong here is a warning: the next run makes it.
  *
+ * @param confirmed waited for before it gets its name
  * @returns its address; `undefined` when it is not there
  */
 export async function keepDownload(
   { modelName, version, promoted, production, files }: Outcome,
   place: LockedFolder,
+  confirmed: Promise<void>,
 ): Promise<string | undefined> {
   const current = promoted ? version : production?.version;
   if (current === undefined) return undefined;
-  const { remote, folder } = place;
+  const { remote, folder, content } = place;
   const name = downloadName(modelName, current);
   const failed = `The download “${folder}/${name}” was not brought up to date`;
   let url: string | undefined;
@@ -51,27 +54,40 @@ export async function keepDownload(
     place,
     failed,
     async (options) => {
-      const zips = ((await listFolder(remote, folder, options)) ?? [])
-        .filter(
-          (entry) => entry.type === 'file' && entry.name.startsWith(`${modelName}-`) && entry.name.endsWith('.zip'),
-        )
-        .map((entry) => entry.name);
-      const sums = (await readText(remote, remotePath(`${folder}/${PRODUCTION}`, SUMS_FILE), options)) ?? '';
-      const made = { folder, name, sums, files: promoted ? files : undefined };
-      const known = zips.includes(name) ? await productionOf(remote, folder, name, options) : 'missing';
-      if (known !== digestText(sums).sha256) {
-        if (known !== 'missing') await removeDownload(remote, folder, name, options);
-        await makeDownload(remote, made, options);
-      }
-      url = remote.fileUrl(remotePath(folder, name));
-      for (const zip of zips.filter((other) => other !== name)) {
-        if ((await productionOf(remote, folder, zip, options)) !== undefined)
-          await removeDownload(remote, folder, zip, options);
-      }
+      const zips = content.files.filter((file) => file.name.startsWith(`${modelName}-`) && file.name.endsWith('.zip'));
+      const own = zips.find((zip) => zip.name === name);
+      const olds = zips.filter((zip) => zip !== own);
+      const local = promoted ? files : undefined;
+      const renew = async () => {
+        const sums = sumsIn(local) ?? (await readProductionSums(place, options));
+        const known = own ? await productionOf(remote, folder, own, options) : 'missing';
+        if (known !== digestText(sums).sha256) {
+          if (known !== 'missing') await removeDownload(remote, folder, name, options);
+          await makeDownload(remote, { folder, name, sums, files: local, confirmed }, options);
+        }
+        url = remote.fileUrl(remotePath(folder, name));
+      };
+      const [, ...kinds] = await allEnded([
+        renew(),
+        ...olds.map((zip) => productionOf(remote, folder, zip, options)),
+        confirmed,
+      ]);
+      const ours = olds.filter((_, index) => kinds[index] !== undefined);
+      await allEnded(ours.map((zip) => removeDownload(remote, folder, zip.name, options)));
     },
     PATIENCE,
   );
   return url;
+}
+
+/** The list of sums among a version's files on this machine. */
+function sumsIn(files: readonly ModelFile[] = []): string | undefined {
+  const content = files.find(({ name }) => name === SUMS_FILE)?.content;
+  return content && 'text' in content ? content.text : undefined;
+}
+
+async function readProductionSums({ remote, folder }: LockedFolder, options: RemoteOptions): Promise<string> {
+  return (await readText(remote, remotePath(`${folder}/${PRODUCTION}`, SUMS_FILE), options)) ?? '';
 }
 
 /** A zip's comment: by it, one of ours is known by its name, and of which production it is by that one's sums. */
@@ -83,10 +99,11 @@ function commentOf(name: string, sums: string): string {
 async function productionOf(
   remote: Remote,
   folder: string,
-  name: string,
+  zip: RemoteEntry,
   options: RemoteOptions,
 ): Promise<string | undefined> {
-  const file = await openRemote(remote, remotePath(folder, name), options);
+  const { name } = zip;
+  const file = openFound(remote, remotePath(folder, name), zip, options);
   const start = Buffer.from(commentOf(name, ''));
   const bytes = start.length + SHA256_DIGITS;
   if (!file || file.length < bytes) return undefined;
@@ -109,11 +126,12 @@ interface Download {
   readonly sums: string;
   /** What production holds, where that lies on this machine. */
   readonly files: readonly DownloadFile[] | undefined;
+  readonly confirmed: Promise<void>;
 }
 
 async function makeDownload(
   remote: Remote,
-  { folder, name, sums, files }: Download,
+  { folder, name, sums, files, confirmed }: Download,
   options: RemoteOptions,
 ): Promise<void> {
   const own = await mkdtemp(join(process.env['RUNNER_TEMP'] || tmpdir(), 'download-'));
@@ -123,7 +141,8 @@ async function makeDownload(
     const comment = commentOf(name, digestText(sums).sha256);
     await writeZip(content, { root: name.slice(0, -'.zip'.length), target: localPath, comment }, options.signal);
     const { bytes, sha1 } = await digestFile(localPath, options.signal);
-    await uploadFile(remote, { localPath, folder, name, bytes, sha1 }, options);
+    const beforeNamed = () => confirmed;
+    await uploadNewFile(remote, { localPath, folder, name, bytes, sha1 }, { ...options, beforeNamed });
     info(`${name}: ${formatBytes(bytes)}`);
   } finally {
     await rm(own, { recursive: true, force: true });

@@ -10,17 +10,20 @@ import { formatRecord, parseRecord, type VersionRecord } from './version-record.
 /**
  * Writes into a version's record what has become of it. What can't be written is a warning: the version itself is where
  * it should be.
+ *
+ * @param known the record that lies there, where this run has stored it
  */
 export async function keepRecord(
   place: LockedFolder,
   version: string,
   change: (record: VersionRecord) => VersionRecord,
+  known?: VersionRecord,
 ): Promise<void> {
   const { remote, folder } = place;
   const failed = `What became of the version ${version} could not be written into its ${RECORD_FILE}`;
   await asWarning(place, failed, async (options) => {
     const path = remotePath(`${folder}/${version}`, RECORD_FILE);
-    const text = await readText(remote, path, options);
+    const text = known ? formatRecord(known) : await readText(remote, path, options);
     const record = text === undefined ? EMPTY : parseRecord(text, `${folder}/${version}/${RECORD_FILE}`);
     const changed = formatRecord(change(record));
     if (changed === text) return;

@@ -4,7 +4,7 @@ import type { LocalModel, ModelFile } from './local-model.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import type { PublishedModel } from './published-model.ts';
 import type { StoredVersion } from './stored-version.ts';
-import type { GpuUse } from './version-record.ts';
+import type { GpuUse, PromotionRecord, VersionRecord } from './version-record.ts';
 
 /** What a run did, for outputs and job summary. */
 export interface Outcome {
@@ -40,6 +40,12 @@ export interface Outcome {
   readonly settled?: { readonly sentence: string; readonly waits: boolean } | undefined;
   /** What the GPU servers of its training have run, when that was found out now. */
   readonly gpu?: GpuUse | undefined;
+  /** The record that lies with the version, where it is known without reading it. */
+  readonly record?: VersionRecord | undefined;
+  /** The promotion of this run, which is still to be written into the record. */
+  readonly promotion?: PromotionRecord | undefined;
+  /** Whether nothing spoke against the version, so that older ones may go. */
+  readonly mayTidy?: boolean | undefined;
   /** What the version holds, where that lies on this machine. */
   readonly files?: readonly ModelFile[] | undefined;
   /** The address of the zip of what is in production. */
@@ -72,7 +78,7 @@ export function judgedOutcome(
   {
     classes,
     ...judged
-  }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model' | 'files' | 'gpu'>,
+  }: Pick<StoredVersion, 'sha256' | 'classes'> & Pick<Outcome, 'checks' | 'model' | 'files' | 'gpu' | 'record'>,
 ): Outcome {
   return {
     ...describePlace(inputs, place, version),

@@ -3,6 +3,7 @@ import { requireSpaceOnServer } from '../owncloud/free-space.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import type { ExpectedFile } from '../owncloud/verify-folder.ts';
+import { allEnded } from '../parallel/all-ended.ts';
 import { group, info } from '../runner/log.ts';
 import { createProgress } from '../runner/progress.ts';
 import { checkCandidate, rulesFor } from './checks.ts';
@@ -10,7 +11,7 @@ import type { Context } from './context.ts';
 import { fetchModel } from './fetch-model.ts';
 import { findGpuUse } from './gpu-use.ts';
 import type { Inputs, PublishTask, Task } from './inputs.ts';
-import { cleanedUp, putIntoProduction } from './into-production.ts';
+import { putIntoProduction } from './into-production.ts';
 import { judgeVersion } from './judge.ts';
 import { keepRecord } from './keep-record.ts';
 import { type LocalModel, textFile } from './local-model.ts';
@@ -20,7 +21,7 @@ import { rollBack } from './roll-back.ts';
 import { stillThere } from './still-there.ts';
 import { bringUnpublished, discardUnpublished, signInToUnpublished } from './unpublished-result.ts';
 import { uploadVersion, type VersionUpload } from './upload-version.ts';
-import { judgementOf, type VersionRecord } from './version-record.ts';
+import { type GpuUse, judgementOf, type VersionRecord } from './version-record.ts';
 import { withLockedFolder } from './with-locked-folder.ts';
 
 /**
@@ -42,10 +43,15 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
     isStored = true;
     context.onStored(outcome);
   };
+  const findUse = (signIn: () => Promise<Remote>) => findGpuUse(inputs, task.source, signIn, context);
+  // Another account signs in meanwhile. A failure is heard where the answer is waited for.
+  const early = inputs.training && findUse(() => signInToUnpublished(inputs, context));
+  early?.catch(() => {});
   try {
-    return await withLockedFolder(inputs, context, (place) =>
-      publishVersion(inputs, task, model, place, { ...context, onStored }),
-    );
+    return await withLockedFolder(inputs, context, (place) => {
+      const gpu = () => early ?? findUse(async () => place.remote);
+      return publishVersion(inputs, { ...task, model, gpu }, place, { ...context, onStored });
+    });
   } catch (error) {
     throw isStored ? error : stillThere(error, task);
   } finally {
@@ -55,31 +61,32 @@ export async function publish(inputs: Inputs, task: Task, context: Context): Pro
 
 async function publishVersion(
   inputs: Inputs,
-  task: PublishTask,
-  model: LocalModel,
+  task: PublishTask & { readonly model: LocalModel; readonly gpu: () => Promise<GpuUse | undefined> },
   place: LockedFolder,
   context: Context,
 ): Promise<Outcome> {
   const { remote, folder, content, production, options } = place;
-  const { version, rules } = task;
+  const { version, rules, model } = task;
   const isThere = content.versions.includes(version);
   const checks = checkCandidate(model, production, rulesFor(version, production, rules));
   const judged = judgementOf(checks, rules, production, context.now());
-  const gpu = isThere ? undefined : await findGpuUse(inputs, task.source, place, context);
-  const record: VersionRecord = { format: 1, stored: judged.time, judged, promotions: [], ...(gpu && { gpu }) };
-  const what = { folder, version, model, isThere, record };
-  if (!isThere) {
+  const prepare = async (): Promise<VersionRecord> => {
     const own = model.files.reduce((sum, { bytes }) => sum + bytes, 0);
     // Production is a copy of its own.
     const [bytes, text] = task.promote ? [2 * own, 'the version with its copy for production'] : [own, 'the version'];
-    await requireSpaceOnServer(remote, { folder, bytes, what: text }, options);
-  }
+    const [gpu] = await allEnded([task.gpu(), requireSpaceOnServer(remote, { folder, bytes, what: text }, options)]);
+    return { format: 1, stored: judged.time, judged, promotions: [], ...(gpu && { gpu }) };
+  };
+  const preparing = isThere ? undefined : prepare();
+  const what = { folder, version, model, record: preparing };
   const files = await group('Upload', () => uploadWithProgress(what, remote, options));
   info(`Stored: ${remote.fileUrl(`${folder}/${version}`)}/`);
   if (isThere) await keepRecord(place, version, (before) => ({ ...before, judged }));
   const { sha256, classes } = model;
   const own = [...model.files, textFile(SUMS_FILE, model.sums)];
-  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model, files: own, gpu });
+  const record = await preparing;
+  const gpu = record?.gpu;
+  const stored = judgedOutcome(inputs, place, task, { sha256, classes, checks, model, files: own, gpu, record });
   context.onStored(stored);
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (task.unpublished !== undefined) {
@@ -88,7 +95,7 @@ async function publishVersion(
   }
   if (!checks.passed) return stored;
   const outcome = task.promote ? await putIntoProduction(stored, files, place, context) : stored;
-  return cleanedUp(outcome, inputs, place);
+  return { ...outcome, mayTidy: true };
 }
 
 async function uploadWithProgress(

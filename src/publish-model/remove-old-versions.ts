@@ -2,11 +2,13 @@ import { messageOf, throwIfCancelled } from '../errors.ts';
 import { deletingName, SUMS_FILE, sortOut, VERSION_FILE, WEIGHTS_FILE } from '../model/model-folder.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
-import type { RemoteOptions } from '../owncloud/options.ts';
+import { type RemoteOptions, SIDE_BY_SIDE } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { removeFolder } from '../owncloud/remove-folder.ts';
+import { allEnded } from '../parallel/all-ended.ts';
+import { mapParallel } from '../parallel/map-parallel.ts';
 
 /** Deletes what runs that were cut short left behind. What can't be deleted is a warning. */
 export async function removeUnfinished(
@@ -15,27 +17,31 @@ export async function removeUnfinished(
   names: readonly string[],
   options: RemoteOptions,
 ): Promise<void> {
-  for (const name of names) await removeOrWarn(remote, `${folder}/${name}`, options);
+  await allEnded(names.map((name) => removeOrWarn(remote, `${folder}/${name}`, options)));
 }
 
 /**
- * Deletes copies of what was in production before, except for `newest`. A copy whose version is not there as a version of
- * its own stays: it may be the only one.
+ * Deletes copies of what was in production before. A copy whose version is not there as a version of its own stays: it may be
+ * the only one.
+ *
+ * @param versions those that are there
  */
 export async function removeOlderCopies(
   remote: Remote,
-  folder: string,
-  newest: string,
+  {
+    folder,
+    copies,
+    versions,
+  }: { readonly folder: string; readonly copies: readonly string[]; readonly versions: readonly string[] },
   options: RemoteOptions,
 ): Promise<void> {
-  const { previous, versions } = sortOut((await listFolder(remote, folder, options)) ?? []);
-  for (const copy of previous) {
-    if (copy === newest) continue;
+  const remove = async (copy: string) => {
     const version = (await readText(remote, remotePath(`${folder}/${copy}`, VERSION_FILE), options))?.trim();
-    if (version === undefined || !versions.includes(version)) continue;
-    if ((await publishedAt(remote, `${folder}/${version}`, options)) === undefined) continue;
+    if (version === undefined || !versions.includes(version)) return;
+    if ((await publishedAt(remote, `${folder}/${version}`, options)) === undefined) return;
     await removeOrWarn(remote, `${folder}/${copy}`, options);
-  }
+  };
+  await allEnded(copies.map(remove));
 }
 
 /**
@@ -53,8 +59,9 @@ export async function removeOldVersions(
   const { versions } = sortOut((await listFolder(remote, folder, options)) ?? []);
   const dated: { readonly name: string; readonly time: number }[] = [];
   let undated = 0;
-  for (const name of versions) {
-    const time = await publishedAt(remote, `${folder}/${name}`, options);
+  const times = await mapParallel(versions, SIDE_BY_SIDE, (name) => publishedAt(remote, `${folder}/${name}`, options));
+  for (const [index, name] of versions.entries()) {
+    const time = times[index];
     if (time instanceof Date) dated.push({ name, time: time.getTime() });
     else if (time === 'no time') undated += 1;
   }

@@ -15,7 +15,7 @@ import {
 } from './checks.ts';
 import type { Context } from './context.ts';
 import type { Inputs, RollBackTask } from './inputs.ts';
-import { cleanedUp, previousVersion, putIntoProduction } from './into-production.ts';
+import { previousVersion, putIntoProduction } from './into-production.ts';
 import { keepRecord } from './keep-record.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import { describePlace, type Outcome } from './outcome.ts';
@@ -62,7 +62,7 @@ export async function rollBack(
   }
   for (const { isWarning, passed, sentence } of checks.findings) if (isWarning && passed) context.onWarning(sentence);
   if (!checks.passed) return outcome;
-  return cleanedUp(await putIntoProduction(outcome, files, place, context), inputs, place);
+  return { ...(await putIntoProduction(outcome, files, place, context)), mayTidy: true };
 }
 
 /** What is left to check when a person has decided. That nothing else loads the model is reported, and decided by then. */

@@ -1,14 +1,15 @@
 import { DiatomError, messageOf } from '../errors.ts';
 import { nextName, PRODUCTION, previousName, VERSION_FILE } from '../model/model-folder.ts';
-import { putVerified, removeTemporary, textContent } from '../owncloud/confirmed-writes.ts';
+import { putUntilAnswered, removeTemporary, textContent, verifyStored } from '../owncloud/confirmed-writes.ts';
 import { copyFolder } from '../owncloud/copy-folder.ts';
 import type { Lock } from '../owncloud/lock.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remoteFolder, remotePath } from '../owncloud/remote-path.ts';
-import { replaceFolder } from '../owncloud/replace-folder.ts';
+import { isFolderThere, replaceFolder } from '../owncloud/replace-folder.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
+import { allEnded } from '../parallel/all-ended.ts';
 
 export interface Promotion {
   /** The model's folder. */
@@ -22,7 +23,7 @@ export interface Promotion {
 
 /**
  * Makes a version production: copies it on the server, verifies the copy, and puts it in production's place; what was
- * there is kept.
+ * there is kept. Whether production then says so is still to be asked (`requireInProduction`).
  *
  * @returns the name of the folder that keeps what was in production; `undefined` when nothing was
  * @throws DiatomError `OWNCLOUD`, `NETWORK` or `CANCELLED`: production is as it was, or the message says how to put it back
@@ -32,32 +33,48 @@ export async function swapProduction(
   { folder, version, files, lock, now }: Promotion,
   options: RemoteOptions,
 ): Promise<string | undefined> {
-  const note = `${version}\n`;
+  const production = `${folder}/${PRODUCTION}`;
   let next: string | undefined;
+  let isThere: boolean;
   try {
     next = await copyFolder(remote, `${folder}/${version}`, () => `${folder}/${nextName()}`, options);
-    await putVerified(remote, remotePath(next, VERSION_FILE), textContent(note), options);
-    await verifyFolder(remote, next, files, options);
+    const [path, note] = [remotePath(next, VERSION_FILE), textContent(noteOf(version))];
+    await putUntilAnswered(remote, path, note, options);
+    [isThere] = await allEnded([
+      isFolderThere(remote, production, options),
+      verifyFolder(remote, next, files, options),
+      verifyStored(remote, path, note, options),
+      lock.requireHeld(),
+    ]);
+    // To read everything back may have taken long.
     await lock.requireHeld();
   } catch (error) {
     if (next !== undefined) await removeTemporary(remote, remoteFolder(next), options);
     throw notPromoted(`${folder}/${version}`, version, error);
   }
-  const production = `${folder}/${PRODUCTION}`;
   const previous = previousName(now());
-  const replaced = await replaceFolder(
-    remote,
-    { folder: production, next, previous: `${folder}/${previous}` },
-    options,
-  );
+  const replacement = { folder: production, next, previous: `${folder}/${previous}`, isThere };
+  return (await replaceFolder(remote, replacement, options)) ? previous : undefined;
+}
+
+/** @throws DiatomError `OWNCLOUD` when production does not say that it is the version */
+export async function requireInProduction(
+  remote: Remote,
+  { folder, version }: Pick<Promotion, 'folder' | 'version'>,
+  options: RemoteOptions,
+): Promise<void> {
+  const production = `${folder}/${PRODUCTION}`;
   const found = await readText(remote, remotePath(production, VERSION_FILE), options);
-  if (found !== note) {
-    throw new DiatomError(
-      'OWNCLOUD',
-      `The server ${remote.rootUrl.host} said that ${version} is in production now, but “${production}” says ${found?.trim() ?? 'nothing'}: somebody or something else has changed it. Look there.`,
-    );
-  }
-  return replaced ? previous : undefined;
+  if (found === noteOf(version)) return;
+  throw new DiatomError(
+    'OWNCLOUD',
+    `The server ${remote.rootUrl.host} said that ${version} is in production now, but “${production}” says ${found?.trim() ?? 'nothing'}: somebody or something else has changed it. Look there.`,
+  );
+}
+
+/** What VERSION says. */
+function noteOf(version: string): string {
+  return `${version}\n`;
 }
 
 /** Until the swap, production is untouched, and what was stored need not be trained or stored again. */

@@ -1,15 +1,15 @@
 import { DiatomError, messageOf } from '../errors.ts';
 import { RECORD_FILE, SUMS_FILE, uploadingName } from '../model/model-folder.ts';
-import { putVerified, removeTemporary, textContent } from '../owncloud/confirmed-writes.ts';
+import { removeTemporary, textContent, type Verified } from '../owncloud/confirmed-writes.ts';
 import { createFolder } from '../owncloud/ensure-folder.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import { readText } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remoteFolder, remotePath } from '../owncloud/remote-path.ts';
-import { putFile } from '../owncloud/upload.ts';
+import { fileContent, putFiles } from '../owncloud/upload.ts';
 import { type ExpectedFile, verifyFolder } from '../owncloud/verify-folder.ts';
-import { mapParallel } from '../parallel/map-parallel.ts';
+import { allEnded } from '../parallel/all-ended.ts';
 import { type LocalModel, type ModelFile, textFile } from './local-model.ts';
 import { formatRecord, type VersionRecord } from './version-record.ts';
 
@@ -18,10 +18,11 @@ export interface VersionUpload {
   readonly folder: string;
   readonly version: string;
   readonly model: LocalModel;
-  /** Whether a folder of that name is there already. */
-  readonly isThere: boolean;
-  /** What its record says first. It comes with the version, so that no refused one is ever without its reason. */
-  readonly record: VersionRecord;
+  /**
+   * What its record says first, once nothing speaks against storing the version; `undefined` when a folder of that name is
+   * there already. It comes with the version, so that no refused one is ever without its reason.
+   */
+  readonly record: Promise<VersionRecord> | undefined;
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
@@ -34,13 +35,13 @@ export interface VersionUpload {
  */
 export async function uploadVersion(
   remote: Remote,
-  { folder, version, model, isThere, record, onProgress }: VersionUpload,
+  { folder, version, model, record, onProgress }: VersionUpload,
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
   const files = [...model.files, textFile(SUMS_FILE, model.sums)];
   const expected = files.map(({ name, sha256, bytes, sha1 }) => ({ name, sha256, stored: { bytes, sha1 } }));
   const target = `${folder}/${version}`;
-  if (isThere) {
+  if (!record) {
     if ((await readText(remote, remotePath(target, SUMS_FILE), options)) !== model.sums) {
       throw new DiatomError(
         'INPUT',
@@ -50,13 +51,12 @@ export async function uploadVersion(
     await verifyFolder(remote, target, expected, options);
     return expected;
   }
+  let verified: Verified;
   const uploading = `${folder}/${uploadingName(version)}`;
   try {
-    await createFolder(remote, remoteFolder(uploading), options);
-    await storeFiles(remote, uploading, [textFile(RECORD_FILE, formatRecord(record)), ...files], {
-      ...options,
-      onProgress,
-    });
+    const [known] = await allEnded([record, createFolder(remote, remoteFolder(uploading), options)]);
+    const all = [textFile(RECORD_FILE, formatRecord(known)), ...files];
+    verified = await storeFiles(remote, uploading, all, { ...options, onProgress });
     await moveFolder(remote, uploading, target, options);
   } catch (error) {
     await removeTemporary(remote, remoteFolder(uploading), options);
@@ -69,31 +69,24 @@ export async function uploadVersion(
       },
     );
   }
-  return expected;
+  return verified === 'checksum' ? expected : expected.map(({ name, sha256 }) => ({ name, sha256 }));
 }
-
-/** Several small files take as long as one: what takes time is the server’s answer. */
-const CONCURRENCY = 8;
 
 async function storeFiles(
   remote: Remote,
   folder: string,
   files: readonly ModelFile[],
   options: RemoteOptions & Pick<VersionUpload, 'onProgress'>,
-): Promise<void> {
+): Promise<Verified> {
   const total = sumOf(files.map(({ bytes }) => bytes));
   const sent = new Map<string, number>();
-  const store = async ({ name, bytes, sha1, content }: ModelFile) => {
-    if ('text' in content) return putVerified(remote, remotePath(folder, name), textContent(content.text), options);
+  const contentOf = ({ name, bytes, sha1, content }: ModelFile) => {
+    if ('text' in content) return textContent(content.text);
     const onProgress = (done: number) => options.onProgress?.(sumOf([...sent.set(name, done).values()]), total);
-    return putFile(remote, { localPath: content.path, folder, name, bytes, sha1 }, { ...options, onProgress });
+    return fileContent(remote, { localPath: content.path, bytes, sha1 }, { onProgress });
   };
-  const failures: unknown[] = [];
-  // A failure waits for what is under way, so that nothing comes into the folder when it is removed.
-  await mapParallel(files, CONCURRENCY, async (file) => {
-    if (failures.length === 0) await store(file).catch((error: unknown) => failures.push(error));
-  });
-  if (failures.length > 0) throw failures[0];
+  const contents = await Promise.all(files.map(async (file) => ({ name: file.name, content: await contentOf(file) })));
+  return putFiles(remote, folder, contents, options);
 }
 
 function sumOf(numbers: readonly number[]): number {

@@ -32,19 +32,20 @@ export interface VersionFacts {
  * Reads the few small files that tell about each version: at most three of them, and the date of a fourth where it is
  * needed. One that can't be read is reported, and the others are read anyway.
  *
+ * @param known records that need not be read
  * @returns in the order of `versions`
  * @throws DiatomError `CANCELLED` only
  */
 export async function readVersions(
   remote: Remote,
   folder: string,
-  versions: readonly string[],
+  { versions, known }: { readonly versions: readonly string[]; readonly known: ReadonlyMap<string, VersionRecord> },
   options: RemoteOptions,
 ): Promise<VersionFacts[]> {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS);
   const limited = { ...options, signal: options.signal ? AbortSignal.any([options.signal, limit]) : limit };
   return mapParallel(versions, CONCURRENCY, async (name) => {
-    const facts = await readVersion(remote, `${folder}/${name}`, name, limited);
+    const facts = await readVersion(remote, `${folder}/${name}`, { name, record: known.get(name) }, limited);
     throwIfCancelled(options.signal);
     return limit.aborted && facts.faults.length > 0 ? { ...facts, faults: ['there was no time to read it'] } : facts;
   });
@@ -53,7 +54,7 @@ export async function readVersions(
 async function readVersion(
   remote: Remote,
   folder: string,
-  name: string,
+  { name, record: known }: { readonly name: string; readonly record: VersionRecord | undefined },
   options: RemoteOptions,
 ): Promise<VersionFacts> {
   const faults: string[] = [];
@@ -71,7 +72,7 @@ async function readVersion(
       return text === undefined ? undefined : parse(text, file);
     });
   const [record, metrics, provenance] = await Promise.all([
-    parsed(RECORD_FILE, parseRecord),
+    known ?? parsed(RECORD_FILE, parseRecord),
     parsed(METRICS_FILE, parseMetrics),
     parsed(PROVENANCE_FILE, parseProvenance),
   ]);

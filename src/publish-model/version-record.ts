@@ -103,3 +103,8 @@ export function rulesOf({
 }: Judgement): Rules {
   return { gate: parseGate(gate), noWorse, margin, whenUnsure, worseClasses, allowClassChange };
 }
+
+/** The record once the version went to production. */
+export function withPromotion(record: VersionRecord, promotion: PromotionRecord): VersionRecord {
+  return { ...record, promotions: [...record.promotions, promotion] };
+}

@@ -1,6 +1,6 @@
 import { DiatomError, messageOf } from '../errors.ts';
 import { formatDuration } from '../format.ts';
-import { LOCK, type ModelFolder, PRODUCTION, sortOut } from '../model/model-folder.ts';
+import { LOCK, PRODUCTION, sortOut } from '../model/model-folder.ts';
 import { removeTemporary } from '../owncloud/confirmed-writes.ts';
 import { type ConnectOptions, connect } from '../owncloud/connect.ts';
 import { markOf, removeLeftovers } from '../owncloud/leftovers.ts';
@@ -10,16 +10,21 @@ import { moveFolder } from '../owncloud/move-folder.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
+import { allEnded } from '../parallel/all-ended.ts';
 import { group, info } from '../runner/log.ts';
 import type { Context, Patience } from './context.ts';
 import type { Inputs } from './inputs.ts';
+import { cleanUp } from './into-production.ts';
 import { keepDownload } from './keep-download.ts';
 import { keepPage } from './keep-page.ts';
+import { keepRecord } from './keep-record.ts';
 import { endOfOwners, ownerOf } from './lock-owner.ts';
 import type { LockedFolder } from './locked-folder.ts';
 import type { Outcome } from './outcome.ts';
 import { readPublished } from './published-model.ts';
 import { removeUnfinished } from './remove-old-versions.ts';
+import { requireInProduction } from './swap-production.ts';
+import { type VersionRecord, withPromotion } from './version-record.ts';
 
 /** Publishing takes minutes, so a run that holds the folder for two hours is over, however it ended. */
 export const PATIENCE: Patience = { staleMs: 2 * 3_600_000, waitMs: 15 * 60_000, pollMs: 5_000 };
@@ -48,24 +53,47 @@ export async function withLockedFolder(
   });
   requireFullAccess(remote);
   if (task.kind !== 'publish') await requireModel(remote, modelsFolder, modelName, options);
+  // None of it is in anybody's use, so it needs no lock. A failure is heard where the end is waited for.
+  const tidying = removeOfKilledRuns(remote, [modelsFolder, folder], context, options);
+  tidying.catch(() => {});
   const hasEnded = endOfOwners(inputs, context);
   const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, hasEnded, onWait: info };
   const lock = await takeLock(remote, request, options);
   try {
-    await removeOfKilledRuns(remote, [modelsFolder, folder], context, options);
-    const content = await repaired(remote, folder, options);
-    const production = content.hasProduction
-      ? await readPublished(remote, `${folder}/${PRODUCTION}`, options)
-      : undefined;
-    const place = { remote, folder, content, production, lock, options, sideLimitMs: patience.sideLimitMs };
+    const [found] = await allEnded([repaired(remote, folder, options), tidying]);
+    const place = { remote, folder, ...found, lock, options, sideLimitMs: patience.sideLimitMs };
     const outcome = await work(place);
-    const [download] = await group('Download and page of all versions', () =>
-      Promise.all([keepDownload(outcome, place), keepPage(modelName, place)]),
-    );
-    return { ...outcome, download };
+    return await group('Download and page of all versions', () => finished(outcome, inputs, place));
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * Makes sure that production is what it has become, and does side by side what follows from that: what is in the way of nobody
+ * is prepared at once, all else waits for it.
+ */
+async function finished(outcome: Outcome, inputs: Inputs, place: LockedFolder): Promise<Outcome> {
+  const { remote, options } = place;
+  const { version, promotion, record: before } = outcome;
+  const confirmed = promotion ? requireInProduction(remote, outcome, options) : Promise.resolve();
+  const add = (record: VersionRecord) => (promotion ? withPromotion(record, promotion) : record);
+  const recorded = promotion && confirmed.then(() => keepRecord(place, version, add, before));
+  const removing = confirmed.then(() => cleanUp(outcome, inputs, place));
+  const writePage = async () => {
+    // The page reads what is not known here, and no version that is about to be deleted.
+    if (!before) await recorded;
+    const removed = inputs.keepVersions === undefined ? [] : await removing;
+    await keepPage({ ...outcome, removed }, place, before && add(before), confirmed);
+  };
+  const [download, removed] = await allEnded([
+    keepDownload(outcome, place, confirmed),
+    removing,
+    confirmed,
+    recorded,
+    writePage(),
+  ]);
+  return { ...outcome, removed, download };
 }
 
 /** What has no name in the model's folder that tells what it is: trial files, and uploads to where anybody may write. */
@@ -114,8 +142,17 @@ async function requireModel(remote: Remote, models: string, name: string, option
 }
 
 /** What is in the model's folder, after production was put back if a run ended between the two renames of a promotion. */
-async function repaired(remote: Remote, folder: string, options: RemoteOptions): Promise<ModelFolder> {
-  const content = sortOut((await listFolder(remote, folder, options)) ?? []);
+async function repaired(
+  remote: Remote,
+  folder: string,
+  options: RemoteOptions,
+): Promise<Pick<LockedFolder, 'content' | 'production'>> {
+  const [entries, production] = await allEnded([
+    listFolder(remote, folder, options),
+    // Where there is none, nothing is found in it, and nothing is said.
+    readPublished(remote, `${folder}/${PRODUCTION}`, options),
+  ]);
+  const content = sortOut(entries ?? []);
   const [newest] = content.previous;
   if (!content.hasProduction && newest !== undefined) {
     await moveFolder(remote, `${folder}/${newest}`, `${folder}/${PRODUCTION}`, options);
@@ -124,7 +161,9 @@ async function repaired(remote: Remote, folder: string, options: RemoteOptions):
     );
     return repaired(remote, folder, options);
   }
-  await removeUnfinished(remote, folder, content.unfinished, options);
-  for (const name of content.unfinishedFiles) await removeTemporary(remote, remotePath(folder, name), options);
-  return content;
+  await allEnded([
+    removeUnfinished(remote, folder, content.unfinished, options),
+    ...content.unfinishedFiles.map((name) => removeTemporary(remote, remotePath(folder, name), options)),
+  ]);
+  return { content, production: content.hasProduction ? production : undefined };
 }
