@@ -138,7 +138,7 @@ test.each([
   expect(error.message).toContain(message);
 });
 
-test('a GPU is chosen by its name at Amazon only, and nothing else may choose besides', async () => {
+test('a GPU is chosen by its name at Amazon and Google only, and nothing else may choose besides', async () => {
   const said = async (inputs: Readonly<Record<string, string>>) =>
     (await failureOf(() => read({ gpu: 'L4', ...inputs }))).message;
   const ec2 = { driver: 'ec2', 'ec2-regions': 'eu-central-1', 'ec2-ami': 'ami-0a' };
@@ -150,7 +150,7 @@ test('a GPU is chosen by its name at Amazon only, and nothing else may choose be
   expect(await said({ ...ec2, 'runner-architecture': 'arm64' })).toContain('all that it chooses from are x64');
   expect(await said({ driver: 'openstack' })).toContain('name those with that GPU in openstack-flavors');
   expect(await said({ driver: 'slurm' })).toContain('ask for that GPU with slurm-gres');
-  expect(await said({ driver: 'local' })).toContain('is for ec2, and driver is local');
+  expect(await said({ driver: 'local' })).toContain('is for ec2 and gce, and driver is local');
 });
 
 test('outside of a job it says what is missing', async () => {

@@ -6,11 +6,15 @@ import type { GceSettings } from './gce-inputs.ts';
 import { inSecretFile } from './secret-file.ts';
 
 /** Runs one command of the CLI below `gcloud compute`, such as `instances list`. A warning is not a failure. */
-export type Gcloud = (
-  command: string,
-  args: readonly string[],
-  options?: CallOptions,
-) => Promise<{ readonly answer: string; readonly warnings: string }>;
+export interface Gcloud {
+  (
+    command: string,
+    args: readonly string[],
+    options?: CallOptions,
+  ): Promise<{ readonly answer: string; readonly warnings: string }>;
+  /** The error for what was said. */
+  refusal(command: string, said: string): CloudError;
+}
 
 /**
  * The `gcloud` program (Google Cloud CLI). With credentials, it has a folder of its own for each call, and nothing of them is
@@ -22,6 +26,8 @@ export function openGcloud(
   { project, credentials }: Pick<GceSettings, 'project' | 'credentials'>,
   { signal, limits, temporary }: Pick<DriverContext, 'signal' | 'limits' | 'temporary'>,
 ): Gcloud {
+  const refused = (command: string, said: string) =>
+    refusal(`Google refuses “${command}” in the project ${project}`, said, gistOf(said), REMEDIES);
   const call = async (
     command: string,
     args: readonly string[],
@@ -36,9 +42,9 @@ export function openGcloud(
     );
     const said = hide(stderr, [...secrets, credentials ?? '']);
     if (exitCode === 0) return { answer: stdout, warnings: said };
-    throw refusal(`Google refuses “${command}” in the project ${project}`, said, gistOf(said), REMEDIES);
+    throw refused(command, said);
   };
-  return async (command, args, options = {}) => {
+  const gcloud = async (command: string, args: readonly string[], options: CallOptions = {}) => {
     if (credentials === undefined) return call(command, args, options);
     if (!options.finish) throwIfCancelled(signal);
     // The folder is removed when the program has ended, and not while it may still write a token into it.
@@ -47,6 +53,7 @@ export function openGcloud(
     );
     return options.finish ? whole : unlessCancelled(whole, signal);
   };
+  return Object.assign(gcloud, { refusal: refused });
 }
 
 /** Asks nothing, writes no log of its arguments, and tells nobody that it was used. */

@@ -54,8 +54,10 @@ export async function findInstances(gcloud: Gcloud, zones: readonly string[]): P
   const found = new Map(all.servers.map((server) => [server.id, server]));
   const failures: CloudError[] = [];
   for (const result of asked) {
-    if (result.status === 'fulfilled') for (const server of result.value.servers) found.set(server.id, server);
-    else if (result.reason instanceof CloudError) failures.push(result.reason);
+    if (result.status === 'fulfilled') {
+      for (const server of result.value.servers) found.set(server.id, server);
+      if (result.value.failure) failures.push(result.value.failure);
+    } else if (result.reason instanceof CloudError) failures.push(result.reason);
     else throw result.reason;
   }
   const failure = zones.length === 0 ? all.failure : failures[0];
@@ -79,10 +81,9 @@ async function list(gcloud: Gcloud, scope: readonly string[]): Promise<Search> {
         repository: described?.repository,
       };
     });
-  // Its own words for zones that did not answer; its exit code is 0.
+  // For `gcloud` no failure: what it was refused, or a zone that does not answer, leaves its list shorter, even empty.
   const [, missing] = /Some requests did not succeed[.:]?([\s\S]*)/.exec(warnings) ?? [];
-  const why = `Google does not see into all zones of this project:${missing?.replaceAll(/\s+/g, ' ')}`;
-  return { servers, failure: missing === undefined ? undefined : new CloudError(why, warnings) };
+  return { servers, failure: missing === undefined ? undefined : gcloud.refusal('instances list', missing) };
 }
 
 function describedBy(text: string): z.infer<typeof DESCRIPTION> | undefined {
