@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type GceSettings, gceInputs } from '../../src/gpu-server/gce-inputs.ts';
+import { GPU_TYPES } from '../../src/schema/gpus.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { setInputs } from '../helpers/runner.ts';
 
@@ -50,6 +51,11 @@ test('the name of a GPU stands for the machine types that have it, the smallest 
   expect(types('A100')).toEqual(['a2-highgpu-1g', 'a2-ultragpu-1g']);
   expect(types('A100, at least 80 GB')).toEqual(['a2-ultragpu-1g']);
   expect(types('any, at least 80 GB')).toEqual(['a2-ultragpu-1g', 'a3-highgpu-1g']);
+});
+
+test('machines with fewer GPUs, and then with less memory on each, come first', () => {
+  const order = GPU_TYPES.gce.map(({ count, gb }) => count * 1000 + gb);
+  expect(order).toEqual([...order].sort((one, two) => one - two));
 });
 
 test('a machine that Google gives as spot only is refused where no spot is allowed, and left out where others will do', async () => {

@@ -117,7 +117,10 @@ async function start(request: StartRequest, tools: Tools): Promise<void> {
   await inSecretFile(context.temporary, text, (file) =>
     firstToBeHad(choices, context.signal, {
       make: (choice) => make(choice, file, request, [runner.jitConfig, text], tools),
-      refusalOf: (error) => (error instanceof CloudError ? NOT_HERE.exec(error.said)?.[0] : undefined),
+      refusalOf: (error) =>
+        error instanceof CloudError
+          ? NOT_HERE.exec(error.said)?.[0].replace(/^(machine|accelerator).*/i, 'not offered there')
+          : undefined,
       wording: ({ market, machineType, zone }) => `${machineType}, ${market}, in ${zone}`,
       none: (refusals) =>
         `Compute Engine has no server to give:\n${refusals}\nTry again later, or allow more in gce-machine-types (or gpu), gce-zones and gce-market. A quota is a limit of your project, which Google raises on request (console, IAM & Admin, Quotas: “GPUs (all regions)” and that of the GPU in the region).`,

@@ -33,7 +33,6 @@ export const GPU_TYPES = {
     ...types('A100', 1, 40, 'a2-highgpu-1g'),
     ...types('A100', 1, 80, 'a2-ultragpu-1g'),
     ...types('H100', 1, 80, 'a3-highgpu-1g'),
-    ...types('H200', 8, 141, 'a3-ultragpu-8g'),
   ],
 } as const satisfies Readonly<Record<string, readonly GpuType[]>>;
 
