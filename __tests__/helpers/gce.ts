@@ -44,6 +44,8 @@ export interface GceCloud {
   readonly unreachable: Set<string>;
   /** Refuses what the rule says, until the next `reset`: with a status and a message, or by breaking the connection. */
   refuse(rule: Rule): void;
+  /** A token of the account that makes and deletes servers, for who signs in elsewhere. */
+  makeToken(): string;
   /** Is called when an instance was made, or deleted, before the answer to that. */
   onInstance(watch: Watch): void;
   /** A machine for each instance that is made, until it is deleted. One that switches itself off stays, as `TERMINATED`. */
@@ -140,9 +142,13 @@ export async function startGce(): Promise<GceCloud> {
   }
 
   function giveToken(account: string, response: ServerResponse): void {
+    reply(response, 200, { access_token: newToken(account), expires_in: 3_600, token_type: 'Bearer' });
+  }
+
+  function newToken(account: string): string {
     const token = `ya29.${randomUUID()}`;
     tokens.set(token, account);
-    reply(response, 200, { access_token: token, expires_in: 3_600, token_type: 'Bearer' });
+    return token;
   }
 
   /** What an instance is told about itself. */
@@ -301,6 +307,7 @@ export async function startGce(): Promise<GceCloud> {
       CLOUDSDK_AUTH_TOKEN_HOST: `${origin}/token`,
     },
     ...{ requests, instances, full, unreachable, reset },
+    makeToken: () => newToken(ACCOUNT),
     refuse: (rule) => void rules.push(rule),
     onInstance: (watch) => void watches.push(watch),
     bootInstances() {

@@ -7,6 +7,7 @@ import { gceInputs } from '../../src/gpu-server/gce-inputs.ts';
 import { run } from '../helpers/commands.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { type GceCloud, startGce } from '../helpers/gce.ts';
+import { startGoogleSignIn } from '../helpers/google-sign-in.ts';
 import { setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
 const STAND_IN = join(import.meta.dirname, '../helpers/stand-in-runner');
@@ -81,4 +82,32 @@ test('of a project that nobody may see, no server is taken for gone', async () =
   expect(error.message).toMatch(
     /Google refuses “instances list” in the project another-project: .*Required 'compute.instances.list' permission.*check gce-project/,
   );
+});
+
+test('a job signs in by what GitHub says about it: gcloud takes our file, and nobody is asked for more', async () => {
+  const google = await startGoogleSignIn(cloud.makeToken());
+  setEnvironment(google.env);
+  const provider = 'projects/123456789012/locations/global/workloadIdentityPools/github/providers/diatoms';
+  const account = 'gpu@lab-diatoms.iam.gserviceaccount.com';
+  const signIn = { 'gce-workload-identity-provider': provider, 'gce-service-account': account };
+  const { driver, temporary } = open({ 'gce-key': '', ...signIn });
+  expect(await driver.list()).toEqual([]);
+  await google.close();
+  expect(readdirSync(temporary)).toEqual([]);
+  const audience = encodeURIComponent(`https://iam.googleapis.com/${provider}`);
+  const [github, sts, credentials] = google.asked;
+  expect(github).toMatchObject({
+    where: `github/identity?api-version=2.0&audience=${audience}`,
+    authorization: 'Bearer request-token',
+  });
+  expect(sts?.where).toBe('sts.googleapis.com/v1/token');
+  expect(Object.fromEntries(new URLSearchParams(sts?.body))).toMatchObject({
+    audience: `//iam.googleapis.com/${provider}`,
+    subject_token: 'github-says-so',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+  });
+  expect(credentials).toMatchObject({
+    where: `iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${account}:generateAccessToken`,
+    authorization: 'Bearer federated',
+  });
 });

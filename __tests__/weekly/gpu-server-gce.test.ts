@@ -155,6 +155,11 @@ describe('a failure says what to do', () => {
     expectNowhere(error, other.inputs['gce-key'] ?? '');
   });
 
+  test('that quotes a token, without it', async () => {
+    cloud.refuse(() => ({ status: 400, message: 'What is ya29.a0-b_c?' }));
+    expect((await failureOf(start(open().driver))).message).toContain('What is ***?');
+  });
+
   test('when Google can’t be reached', async () => {
     const { driver } = open();
     setEnvironment({ CLOUDSDK_AUTH_TOKEN_HOST: 'http://127.0.0.1:9/token' });

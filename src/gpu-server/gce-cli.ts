@@ -40,7 +40,8 @@ export function openGcloud(
       { env: { ...ALONE, ...signIn }, signal, limitMs: limits.answerMs, finish },
       (why) => new CloudError(`${why} It was to ask Compute Engine about the project ${project} (${command}).`, ''),
     );
-    const said = hide(stderr, [...secrets, credentials ?? '']);
+    // It quotes an answer that it does not understand, a token of Google’s in it.
+    const said = hide(stderr, [...secrets, credentials ?? '']).replaceAll(/\bya29\.[\w.-]+/g, '***');
     if (exitCode === 0) return { answer: stdout, warnings: said };
     throw refused(command, said);
   };
@@ -79,7 +80,7 @@ function signInBy(file: string): Readonly<Record<string, string>> {
 
 /** What `gcloud` says beside advice for somebody at a terminal. */
 function gistOf(said: string): string {
-  const [, text = said] = /ERROR: (?:\(gcloud[^)]*\) )?([\s\S]*?)(?:\n\s*\n|$)/.exec(said) ?? [];
+  const [, text = said] = /ERROR: (?:\(gcloud[^)]*\) )?([\s\S]*?)(?:\n\s*\n|\s*Please run:|$)/.exec(said) ?? [];
   return (
     text
       .replace(/^Could not fetch resource:/, '')
