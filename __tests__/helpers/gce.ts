@@ -234,6 +234,8 @@ export async function startGce(): Promise<GceCloud> {
     const name = `operation-${randomUUID()}`;
     const operation: Operation = { name, type, instance, looks: 0, isDone: false, errors: [] };
     operations.set(name, operation);
+    // Whether anybody looks or not.
+    if (type === 'delete') timers.add(setTimeout(() => void look(operation, true), 2_000).unref());
     reply(response, 200, shownOperation(operation));
   }
 
@@ -319,7 +321,7 @@ export async function startGce(): Promise<GceCloud> {
           .replaceAll('http://metadata.google.internal', `${origin}/of/${name}`)
           .replaceAll('https://compute.googleapis.com', origin);
         const onPowerOff = async () => {
-          instance.status = 'TERMINATED';
+          if (instance.status === 'RUNNING') instance.status = 'TERMINATED';
         };
         machines.set(name, bootMachine(text, { onPowerOff }));
       });
