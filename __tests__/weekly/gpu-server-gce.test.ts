@@ -132,7 +132,11 @@ describe('a zone that can’t be seen into', () => {
     await failureOf(driver.status(NAME));
     await failureOf(start(driver));
     expect(cloud.instances.size).toBe(0);
-    expect(await driver.list()).toEqual([]);
+    await failureOf(driver.list());
+    cloud.unreachable.clear();
+    await start(open({ 'gce-zones': B }).driver);
+    cloud.unreachable.add(A);
+    expect(await driver.list()).toMatchObject([{ name: NAME }]);
     expect(warnings).toEqual([expect.stringContaining('Nobody can say what runs there.')]);
   });
 });

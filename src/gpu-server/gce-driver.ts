@@ -77,6 +77,7 @@ export function openGce(settings: GceSettings, context: DriverContext): Driver {
     },
     async list() {
       const { servers, failure } = await findInstances(gcloud, settings.zones);
+      if (servers.length === 0 && failure !== undefined) throw failure;
       if (failure !== undefined) context.onWarning(`Nobody can say what runs there. ${failure.message}`);
       return servers.filter(({ repository }) => repository === context.repository);
     },
