@@ -74,6 +74,13 @@ const EC2: Texts = {
   'ec2-instance-id': 'i-0123456789abcdef0',
   'ec2-regions': 'eu-central-1',
 };
+const GCE: Texts = {
+  driver: 'gce',
+  'gce-project': 'lab-diatoms',
+  'gce-zones': 'europe-west4-a',
+  'gce-machine-types': 'g2-standard-4',
+  'gce-image': 'diatoms-gpu',
+};
 const OPENSTACK: Texts = {
   driver: 'openstack',
   'openstack-auth-url': 'http://127.0.0.1:9/v3',
@@ -137,6 +144,20 @@ export const GPU_SERVER: readonly Case[] = [
     'green',
     serve('start', {
       inputs: ({ api }) => ({ 'runner-token': '', 'app-id': api.app.id, 'app-private-key': api.app.privateKey }),
+    }),
+  ],
+  [
+    'a start at Google, with a key that gcloud does not take',
+    /Google refuses/,
+    serve('start', {
+      inputs: ({ world }) => ({
+        ...GCE,
+        'gce-key': JSON.stringify({
+          ...{ type: 'service_account', project_id: 'lab-diatoms', client_email: 'gpu@example.org', client_id: '1' },
+          ...{ private_key_id: world.canaries.make('Google key id'), private_key: privateKey(world, 'Google key') },
+          token_uri: 'http://127.0.0.1:9/token',
+        }),
+      }),
     }),
   ],
   [

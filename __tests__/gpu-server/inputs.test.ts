@@ -123,6 +123,10 @@ test.each([
   [{ 'runner-sha256': 'ab'.repeat(32) }, 'Input runner-sha256: is set without runner-version'],
   [{ 'runner-dir': 'runner' }, 'the absolute path of a folder on the server'],
   [{ 'runner-token': 'x', 'app-id': '1', 'app-private-key': 'y' }, 'runner-token: is set, and so is app-id'],
+  [
+    { 'gce-key': 'x', 'gce-workload-identity-provider': 'y' },
+    'gce-key: is set, and so is gce-workload-identity-provider',
+  ],
   [{ 'app-id': '1' }, 'Input app-private-key is missing, and app-id is set'],
   [{ 'app-private-key': '1' }, 'Input app-id is missing, and app-private-key is set'],
   [{ ...COMMANDS, 'status-command': '' }, 'Input status-command is missing'],
@@ -138,11 +142,17 @@ test.each([
   expect(error.message).toContain(message);
 });
 
-test('a GPU is chosen by its name at Amazon only, and nothing else may choose besides', async () => {
+test('a GPU is chosen by its name at Amazon and Google only, and nothing else may choose besides', async () => {
   const said = async (inputs: Readonly<Record<string, string>>) =>
     (await failureOf(() => read({ gpu: 'L4', ...inputs }))).message;
   const ec2 = { driver: 'ec2', 'ec2-regions': 'eu-central-1', 'ec2-ami': 'ami-0a' };
   expect(read({ gpu: 'L4', ...ec2 }).driver).toMatchObject({ kind: 'ec2' });
+  const gce = { driver: 'gce', 'gce-project': 'lab-diatoms', 'gce-zones': 'europe-west4-a', 'gce-image': 'gpu' };
+  expect(read({ gpu: 'L4', ...gce }).driver).toMatchObject({ kind: 'gce' });
+  expect(await said({ ...gce, 'gce-machine-types': 'g2-standard-4' })).toContain('go with gce-machine-types, which');
+  expect(await said({ ...gce, gpu: 'A10G' })).toContain(
+    'is “A10G”, allowed with gce is any or T4 (16 GB) or L4 (24 GB)',
+  );
   expect(await said({ ...ec2, 'ec2-instance-types': 'g5.xlarge' })).toContain(
     'Input gpu: does not go with ec2-instance-types, which chooses, too: set one of them.',
   );
@@ -150,7 +160,7 @@ test('a GPU is chosen by its name at Amazon only, and nothing else may choose be
   expect(await said({ ...ec2, 'runner-architecture': 'arm64' })).toContain('all that it chooses from are x64');
   expect(await said({ driver: 'openstack' })).toContain('name those with that GPU in openstack-flavors');
   expect(await said({ driver: 'slurm' })).toContain('ask for that GPU with slurm-gres');
-  expect(await said({ driver: 'local' })).toContain('is for ec2, and driver is local');
+  expect(await said({ driver: 'local' })).toContain('is for ec2 and gce, and driver is local');
 });
 
 test('outside of a job it says what is missing', async () => {

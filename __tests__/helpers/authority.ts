@@ -7,8 +7,8 @@ import { requireCommand, run } from './commands.ts';
 export interface Authority {
   /** As PEM. */
   readonly certificate: string;
-  /** Signs a server’s certificate, for an IP address. */
-  sign(address: string): Promise<{ readonly certificate: string; readonly key: string }>;
+  /** Signs a server’s certificate, for IP addresses and names. */
+  sign(...addresses: readonly string[]): Promise<{ readonly certificate: string; readonly key: string }>;
   close(): Promise<void>;
 }
 
@@ -21,8 +21,9 @@ export async function makeAuthority(): Promise<Authority> {
   await openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '1', '-subj', '/CN=Test CA');
   return {
     certificate: await readFile(join(folder, 'ca.crt'), 'utf8'),
-    sign: async (address) => {
-      await writeFile(join(folder, 'names'), `subjectAltName = IP:${address}\n`);
+    sign: async (...addresses) => {
+      const names = addresses.map((address) => `${/^[\d.]+$/.test(address) ? 'IP' : 'DNS'}:${address}`);
+      await writeFile(join(folder, 'names'), `subjectAltName = ${names.join(', ')}\n`);
       await openssl('req', ...newKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=Test server');
       const by = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
       await openssl(

@@ -43,7 +43,7 @@ test('the instance types of each GPU are those of AWS with the fewest of it, the
     ({ maker, count, BareMetal, ProcessorInfo: { SupportedArchitectures } }) =>
       maker === 'NVIDIA' && count > 0 && !BareMetal && SupportedArchitectures.includes('x86_64'),
   );
-  for (const { type, gpu, count, gb } of GPU_TYPES) {
+  for (const { type, gpu, count, gb } of GPU_TYPES.ec2) {
     const found = known.find((one) => one.type === type);
     expect({ type, gpu, count }).toEqual({ type: found?.type, gpu: found?.gpu, count: found?.count });
     const mib = found?.mib ?? 0;
@@ -60,12 +60,12 @@ test('the instance types of each GPU are those of AWS with the fewest of it, the
           a.type.localeCompare(b.type),
       )
       .slice(0, 3);
-    const listed = GPU_TYPES.filter((one) => one.gpu === gpu && one.gb === gb);
+    const listed = GPU_TYPES.ec2.filter((one) => one.gpu === gpu && one.gb === gb);
     expect(listed.map((one) => one.type)).toEqual(smallest.map((one) => one.type));
   }
 });
 
 test('those with fewer GPUs come first, and of these those with less memory', () => {
-  const order = GPU_TYPES.map(({ count, gb }) => count * 1000 + gb);
+  const order = GPU_TYPES.ec2.map(({ count, gb }) => count * 1000 + gb);
   expect(order).toEqual([...order].sort((a, b) => a - b));
 });

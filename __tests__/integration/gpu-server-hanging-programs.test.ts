@@ -128,3 +128,31 @@ test('aws that hangs in one region keeps no instance of another from being termi
   expect(called().filter((line) => /^aws ec2 terminate-instances --instance-ids i-1 /.test(line))).not.toEqual([]);
   await expectNoneLeft();
 });
+
+test('gcloud that hangs is said by name, and asked again', async () => {
+  program('gcloud', FOREVER);
+  const message = await stop({ driver: 'gce', 'gce-project': 'lab-diatoms' });
+  expect(message).toContain('gcloud did not end within 1 s, and was ended. It was to ask Compute Engine about the');
+  expect(called().filter((line) => line.startsWith('gcloud compute instances list')).length).toBeGreaterThan(1);
+  await expectNoneLeft();
+});
+
+test('gcloud that hangs in one zone keeps no instance of another from being deleted, and is said by name', async () => {
+  const zone = 'https://www.googleapis.com/compute/v1/projects/lab-diatoms/zones/europe-west4-b';
+  const instance = { name: 'diatom-1-1', zone, status: 'RUNNING' };
+  program(
+    'gcloud',
+    [
+      `case "$*" in *"--zones europe-west4-a"*) exec ${FOREVER} ;; esac`,
+      `case "$3" in list) echo '${JSON.stringify([instance])}' ;; esac`,
+      `case "$*" in *--zones*) ;; *) echo 'WARNING: Some requests did not succeed.' >&2 ;; esac`,
+    ].join('\n'),
+  );
+  const zones = { 'gce-zones': 'europe-west4-a, europe-west4-b' };
+  const message = await stop({ driver: 'gce', 'gce-project': 'lab-diatoms', ...zones });
+  expect(message).toContain('gcloud did not end within 1 s, and was ended.');
+  expect(
+    called().filter((line) => /^gcloud compute instances delete diatom-1-1 --zone europe-west4-b /.test(line)),
+  ).not.toEqual([]);
+  await expectNoneLeft();
+});

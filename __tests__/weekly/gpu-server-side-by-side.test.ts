@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
 import { bootMachine, bootWhatIsLaunched, type Machine } from '../helpers/ec2-machine.ts';
+import { startGce } from '../helpers/gce.ts';
 import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
 import { type GpuServerRun, POINTS, runGpuServer, runUntil } from '../helpers/gpu-server.ts';
 import { startMoto } from '../helpers/moto.ts';
@@ -210,6 +211,17 @@ async function ec2(): Promise<Place> {
   };
 }
 
+async function gce(): Promise<Place> {
+  const cloud = await startGce();
+  cloud.bootInstances();
+  return {
+    inputs: cloud.inputs,
+    env: cloud.env,
+    servers: async () => [...cloud.instances.keys()],
+    close: cloud.close,
+  };
+}
+
 async function openstack(): Promise<Place> {
   const cloud = await startOpenStack();
   const machines = new Map<string, Machine>();
@@ -231,6 +243,7 @@ async function openstack(): Promise<Place> {
 describe.each([
   { driver: 'slurm', open: slurm },
   { driver: 'ec2', open: ec2 },
+  { driver: 'gce', open: gce },
   { driver: 'openstack', open: openstack },
 ])('the driver “$driver”', ({ open }) => {
   let place: Place;

@@ -34,7 +34,7 @@ const SECRETS = [
     'RUNNER_TOKEN',
     'SSH_KEY',
   ],
-  ...['OPENSTACK_SECRET', 'OPENSTACK_DELETE_SECRET', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+  ...['GCE_KEY', 'OPENSTACK_SECRET', 'OPENSTACK_DELETE_SECRET', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
 ];
 
 /** GitHub shows no more inputs than this in the form that starts a workflow by hand. */

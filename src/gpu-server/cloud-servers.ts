@@ -15,9 +15,9 @@ export function mostAlive(states: readonly ServerState[]): ServerState {
 }
 
 /** @param lastLines of its console */
-export function statusOf(
-  servers: readonly CloudServer[],
-  lastLines: (server: CloudServer) => Promise<string>,
+export function statusOf<Server extends CloudServer>(
+  servers: readonly Server[],
+  lastLines: (server: Server) => Promise<string>,
 ): ServerStatus {
   const state = mostAlive(servers.map((server) => server.state));
   const server = servers.find((candidate) => candidate.state === state);

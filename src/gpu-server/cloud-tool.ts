@@ -2,6 +2,26 @@ import { DiatomError } from '../errors.ts';
 import type { ProgramResult } from '../runner/exec.ts';
 import { runTool, type ToolOptions } from '../runner/tool.ts';
 
+/** A cloud refused, or did not answer. `said` is its own word for it. */
+export class CloudError extends DiatomError {
+  readonly said: string;
+
+  constructor(message: string, said: string) {
+    super('SERVER', message);
+    this.name = 'CloudError';
+    this.said = said;
+  }
+}
+
+/** What a refusal means for whoever set this up. */
+export type Remedies = readonly (readonly [said: RegExp, remedy: string])[];
+
+/** A cloud’s refusal, with what to do about it: by the first of the remedies that knows its words. */
+export function refusal(what: string, said: string, gist: string, remedies: Remedies): CloudError {
+  const remedy = remedies.find(([words]) => words.test(said))?.[1];
+  return new CloudError(`${what}: ${gist}${remedy === undefined ? '' : ` ${remedy}`}`, said);
+}
+
 /** How a cloud is asked something by its command-line tool. */
 export interface CallOptions {
   /** Texts that no message may repeat. */

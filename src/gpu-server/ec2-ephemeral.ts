@@ -5,8 +5,9 @@ import { firstToBeHad } from './choices.ts';
 import type { StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { type Aws, AwsError } from './ec2-aws.ts';
-import type { Ec2Settings, EphemeralSettings, Market } from './ec2-inputs.ts';
+import type { Ec2Settings, EphemeralSettings } from './ec2-inputs.ts';
 import { findInstances, type Instance, isEphemeral, stateOf, TAGS } from './ec2-instances.ts';
+import type { Market } from './market.ts';
 import { inSecretFile } from './secret-file.ts';
 import { userData } from './user-data.ts';
 

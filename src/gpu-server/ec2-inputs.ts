@@ -2,9 +2,7 @@ import { DiatomError } from '../errors.ts';
 import { checkedInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
 import { typesFor } from '../schema/gpus.ts';
-
-/** How EC2 is paid for an instance. */
-export type Market = 'on-demand' | 'spot';
+import { MARKETS, type Market } from './market.ts';
 
 export interface Ec2Settings {
   /** Where a server may be. The first comes first in a start; a stop looks into all of them. */
@@ -47,11 +45,6 @@ export interface ExistingSettings {
 }
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d+$/;
-const MARKETS = {
-  'on-demand': ['on-demand'],
-  spot: ['spot'],
-  'spot-then-on-demand': ['spot', 'on-demand'],
-} as const satisfies Readonly<Record<string, readonly Market[]>>;
 
 /**
  * Reads and checks the inputs of the EC2 driver. Only a start (input `mode`) has to be told what to start.
@@ -129,7 +122,7 @@ function imagesInput(regions: readonly [string, ...string[]]): ReadonlyMap<strin
 
 function instanceTypesInput(): readonly string[] {
   const gpu = checkedInput('gpu', GPU_SERVER.gpu);
-  if (gpu !== '') return typesFor(gpu).map(({ type }) => type);
+  if (gpu !== '') return typesFor(gpu, 'ec2').map(({ type }) => type);
   const types = list('ec2-instance-types');
   const wrong = types.find((type) => !/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/.test(type));
   if (wrong === undefined) return types;

@@ -13,6 +13,7 @@ import { GPU_SERVER } from '../schema/gpu-server.ts';
 import type { CommandSettings } from './command-driver.ts';
 import type { Limits } from './driver-context.ts';
 import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
+import { type GceSettings, gceInputs } from './gce-inputs.ts';
 import type { SshSettings } from './host.ts';
 import type { HoursPlace } from './hours-file.ts';
 import { type OpenStackSettings, openstackInputs } from './openstack-inputs.ts';
@@ -28,6 +29,7 @@ export type DriverInputs =
   | { readonly kind: 'local' }
   | { readonly kind: 'command'; readonly settings: CommandSettings; readonly ssh: SshSettings | undefined }
   | { readonly kind: 'ec2'; readonly settings: Ec2Settings }
+  | { readonly kind: 'gce'; readonly settings: GceSettings }
   | { readonly kind: 'openstack'; readonly settings: OpenStackSettings }
   | { readonly kind: 'slurm'; readonly settings: SlurmSettings; readonly ssh: SshSettings | undefined };
 
@@ -94,7 +96,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   };
   return {
     mode,
-    driver: driverInputs(),
+    driver: driverInputs(env),
     isSignInRefused: isSignInRefused(),
     run,
     name: serverName(run),
@@ -134,10 +136,11 @@ function limitsInputs(): Limits {
   };
 }
 
-function driverInputs(): DriverInputs {
+function driverInputs(env: NodeJS.ProcessEnv): DriverInputs {
   const kind = oneOfInput('driver', GPU_SERVER.driver.words);
   if (kind === 'local') return { kind };
   if (kind === 'ec2') return { kind, settings: ec2Inputs() };
+  if (kind === 'gce') return { kind, settings: gceInputs(env) };
   if (kind === 'openstack') return { kind, settings: openstackInputs() };
   const ssh = sshInputs();
   return kind === 'slurm'

@@ -8,6 +8,7 @@ import { openCommand } from './command-driver.ts';
 import type { Driver } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { openEc2 } from './ec2-driver.ts';
+import { openGce } from './gce-driver.ts';
 import { type Github, openGithub } from './github.ts';
 import { type Host, openHost } from './host.ts';
 import type { Inputs } from './inputs.ts';
@@ -55,6 +56,7 @@ async function openDriver(
 ): Promise<{ driver: Driver; host?: Host | undefined }> {
   if (driver.kind === 'local') return { driver: openLocal() };
   if (driver.kind === 'ec2') return { driver: openEc2(driver.settings, context) };
+  if (driver.kind === 'gce') return { driver: openGce(driver.settings, context) };
   if (driver.kind === 'openstack') return { driver: openOpenstack(driver.settings, context) };
   const host = await openHost(driver.ssh, context);
   return driver.kind === 'slurm'

@@ -1,18 +1,6 @@
-import { DiatomError } from '../errors.ts';
-import { askCloud, type CallOptions, hide, lastLine } from './cloud-tool.ts';
+import { askCloud, type CallOptions, CloudError, hide, lastLine, type Remedies, refusal } from './cloud-tool.ts';
 import type { DriverContext } from './driver-context.ts';
 import type { OpenStackSettings } from './openstack-inputs.ts';
-
-/** OpenStack refused, or did not answer. `said` is its own word for it. */
-export class OpenStackError extends DiatomError {
-  readonly said: string;
-
-  constructor(message: string, said: string) {
-    super('SERVER', message);
-    this.name = 'OpenStackError';
-    this.said = said;
-  }
-}
 
 /** Runs one command of the CLI, such as `server list`, and returns what it printed. */
 export type OpenStack = (command: string, args: readonly string[], options?: CallOptions) => Promise<string>;
@@ -20,7 +8,7 @@ export type OpenStack = (command: string, args: readonly string[], options?: Cal
 /**
  * The `openstack` program (python-openstackclient), signed in by an application credential from its environment.
  *
- * A call throws OpenStackError with what to do about it, or DiatomError `CANCELLED`.
+ * A call throws CloudError with what to do about it, or DiatomError `CANCELLED`.
  */
 export function openOpenStack(
   { authUrl, region, credential }: Pick<OpenStackSettings, 'authUrl' | 'region' | 'credential'>,
@@ -41,15 +29,11 @@ export function openOpenStack(
       'openstack',
       [...command.split(' '), ...args],
       { env, signal, limitMs: limits.answerMs, finish },
-      (why) => new OpenStackError(`${why} It was to ask OpenStack at ${authUrl} (${command}).`, ''),
+      (why) => new CloudError(`${why} It was to ask OpenStack at ${authUrl} (${command}).`, ''),
     );
     if (exitCode === 0) return stdout;
     const said = hide(stderr, [...secrets, credential.secret]);
-    const remedy = REMEDIES.find(([words]) => words.test(said))?.[1];
-    throw new OpenStackError(
-      `OpenStack at ${authUrl} refuses “${command}”: ${lastLine(said)}${remedy === undefined ? '' : ` ${remedy}`}`,
-      said,
-    );
+    throw refusal(`OpenStack at ${authUrl} refuses “${command}”`, said, lastLine(said), REMEDIES);
   };
 }
 
@@ -63,8 +47,7 @@ const NOBODY = Object.fromEntries(
     .map((name) => [name, '']),
 );
 
-/** What a refusal means for whoever set this up. */
-const REMEDIES: readonly (readonly [said: RegExp, remedy: string])[] = [
+const REMEDIES: Remedies = [
   [
     /HTTP 401|requires authentication/,
     'The application credential is wrong, has expired or was deleted, or may do less than is asked here: check openstack-credential-id and the secret OPENSTACK_SECRET.',

@@ -3,10 +3,11 @@ import * as z from 'zod/mini';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { firstToBeHad } from './choices.ts';
 import { type CloudServer, statusOf, timeOf } from './cloud-servers.ts';
+import { CloudError } from './cloud-tool.ts';
 import type { Driver, ServerState, StartRequest } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
 import { shellQuote } from './host.ts';
-import { type OpenStack, OpenStackError, openOpenStack } from './openstack-cli.ts';
+import { type OpenStack, openOpenStack } from './openstack-cli.ts';
 import type { Credential, OpenStackSettings } from './openstack-inputs.ts';
 import { inSecretFile } from './secret-file.ts';
 import { REMOVE_MINUTES, userData } from './user-data.ts';
@@ -106,7 +107,7 @@ async function find(openstack: OpenStack, beginning: string) {
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof OpenStackError && /no server (found|with)|could not be found/i.test(error.said);
+  return error instanceof CloudError && /no server (found|with)|could not be found/i.test(error.said);
 }
 
 /** One that is gone meanwhile is fine. */
@@ -151,7 +152,7 @@ async function start({ name, repository, maxMinutes, runner }: StartRequest, too
         await whenBuilt(MADE.parse(JSON.parse(made)).id, tools);
       },
       refusalOf: (error) =>
-        error instanceof OpenStackError ? NO_ROOM.exec(error.said)?.[0].replace('quota', 'quota used up') : undefined,
+        error instanceof CloudError ? NO_ROOM.exec(error.said)?.[0].replace('quota', 'quota used up') : undefined,
       wording: ({ flavor, zone }) => `${flavor}${zone === undefined ? '' : ` in ${zone}`}`,
       none: (refusals) =>
         `OpenStack has no server to give:\n${refusals}\nTry again later, or allow more in openstack-flavors and openstack-zones. A used-up quota is a limit of your project, which the cloud’s support may raise.`,
@@ -168,14 +169,14 @@ async function whenBuilt(id: string, { openstack, context }: Tools): Promise<voi
   while (Date.now() < until) {
     throwIfCancelled(context.signal);
     const shown = await openstack('server show', ['--format', 'json', id]).catch((error: unknown) => {
-      if (!(error instanceof OpenStackError) || isGone(error)) throw error;
+      if (!(error instanceof CloudError) || isGone(error)) throw error;
       return undefined;
     });
     const { status, fault } = shown === undefined ? UNSEEN : MADE.parse(JSON.parse(shown));
     if (status === 'ERROR') {
       await remove(openstack, id);
       const why = fault?.message ?? 'it does not say why';
-      throw new OpenStackError(`OpenStack could not build the server ${id}: ${why}`, why);
+      throw new CloudError(`OpenStack could not build the server ${id}: ${why}`, why);
     }
     if (status !== 'BUILD') return;
     await sleep(BUILD_POLL_MS, undefined, { signal: context.signal }).catch(() => throwIfCancelled(context.signal));

@@ -29,6 +29,7 @@ const BY_HAND = {
   local: 'switch it off, if that is what you want',
   command: 'run stop-command yourself, or switch the machine off',
   ec2: 'open the EC2 console, and terminate (or stop) the instance with this name in each of the regions',
+  gce: 'open the Google Cloud console, the project, Compute Engine, VM instances, and delete the one with this name',
   openstack: 'open the cloud’s dashboard, project, Compute, Instances, and delete the one with this name',
   slurm: 'sign in to the cluster and run “scancel --name” with this name',
 } as const;

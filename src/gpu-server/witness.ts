@@ -11,6 +11,7 @@ const WHERE = {
   local: 'nothing',
   command: 'ssh-host, stop-command and status-command: do they mean the machine with that runner?',
   ec2: 'ec2-regions, and the AWS account that the job signs in to (role-to-assume of aws-actions/configure-aws-credentials)',
+  gce: 'gce-project',
   openstack: 'openstack-auth-url, openstack-region, and the project of openstack-credential-id',
   slurm: 'ssh-host and ssh-user, or the cluster of the machine that this job runs on',
 } as const;

@@ -1,4 +1,5 @@
 import { parseNTest } from '../dataset/n-test.ts';
+import { type GpuCloud, gpuForm, isGpuCloud, typesFor } from './gpus.ts';
 
 /** What contradicts itself although each value is fine. */
 export interface Clash {
@@ -73,28 +74,44 @@ export function serverClashes(value: ValueOf): Clash[] {
     if (value(input) === '' || value('driver') !== 'local') continue;
     clashes.push({ input, sentence: 'is for servers that are started, and driver is local: leave it out.' });
   }
+  if (value('gce-key') !== '' && value('gce-workload-identity-provider') !== '') {
+    clashes.push({
+      input: 'gce-key',
+      sentence: 'is set, and so is gce-workload-identity-provider: one of them is enough, best the provider.',
+    });
+  }
   if (value('gpu') !== '') clashes.push(...gpuClashes(value));
   return clashes;
 }
 
-/** Where a server with that GPU is not chosen among EC2’s types. */
+/** Where a server with that GPU is not chosen from our tables. */
 const INSTEAD: Readonly<Record<string, string>> = {
   openstack: 'flavors differ from cloud to cloud: name those with that GPU in openstack-flavors',
   slurm: 'partitions differ from cluster to cluster: ask for that GPU with slurm-gres, such as gpu:a100:1',
 };
 
+/** The input that names types itself. */
+const CHOOSES = {
+  ec2: 'ec2-instance-types',
+  gce: 'gce-machine-types',
+} as const satisfies Readonly<Record<GpuCloud, string>>;
+
 function gpuClashes(value: ValueOf): Clash[] {
   const driver = value('driver');
-  if (driver !== 'ec2') {
+  if (!isGpuCloud(driver)) {
     const instead = INSTEAD[driver] ?? `${driver} takes the machine that is there: leave gpu out`;
-    return [{ input: 'gpu', sentence: `is for ec2, and driver is ${driver}: ${instead}.` }];
+    return [{ input: 'gpu', sentence: `is for ec2 and gce, and driver is ${driver}: ${instead}.` }];
   }
   const against = [
-    value('ec2-instance-types') === '' ? '' : 'ec2-instance-types, which chooses, too: set one of them',
-    value('ec2-mode') === 'existing' ? 'ec2-mode: existing, where the instance is there: leave gpu out' : '',
+    value(CHOOSES[driver]) === '' ? '' : `${CHOOSES[driver]}, which chooses, too: set one of them`,
+    driver === 'ec2' && value('ec2-mode') === 'existing'
+      ? 'ec2-mode: existing, where the instance is there: leave gpu out'
+      : '',
     value('runner-architecture') === 'arm64' ? 'runner-architecture: arm64: all that it chooses from are x64' : '',
   ].find((text) => text !== '');
-  return against === undefined ? [] : [{ input: 'gpu', sentence: `does not go with ${against}.` }];
+  if (against !== undefined) return [{ input: 'gpu', sentence: `does not go with ${against}.` }];
+  if (typesFor(value('gpu'), driver).length > 0) return [];
+  return [{ input: 'gpu', sentence: `is “${value('gpu')}”, allowed with ${driver} is ${gpuForm(driver)}.` }];
 }
 
 /** What a training on several nodes needs and has not; `undefined` when it can run there. */

@@ -1,7 +1,7 @@
 import { isNewEnough } from '../github/runner-software.ts';
 import { folder, OWNCLOUD, PART, sha256 } from './common.ts';
-import { GPU_FORM, typesFor } from './gpus.ts';
-import { decimal, ofRun, secret, text, whole, words } from './kinds.ts';
+import { gpuForm, typesFor } from './gpus.ts';
+import { decimal, ofRun, secret, text, truth, whole, words } from './kinds.ts';
 
 /** Five days: no job on a self-hosted runner may take longer. */
 const MAX_HOURS = 120;
@@ -37,6 +37,43 @@ const ec2 = {
   'ec2-disk-gb': whole(1, MAX_DISK_GB),
   'ec2-key-name': text(),
   'ec2-tags': text({ form: 'pairs' }),
+};
+
+/** A name as Compute Engine takes it (RFC 1035). */
+const GCE_NAME = '[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?';
+const GCE_PROJECT = '(?:[a-z][a-z0-9.-]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]';
+const GCE_ACCOUNT = /^[a-z0-9][-a-z0-9.]*@[a-z0-9][-a-z0-9.]*\.[a-z]+$/;
+
+const listOf = (entry: string) => new RegExp(`^[\\s,]*${entry}([\\s,]+${entry})*[\\s,]*$`);
+
+const gce = {
+  'gce-project': text({ pattern: new RegExp(`^${GCE_PROJECT}$`), allowed: 'the id of a project such as lab-diatoms' }),
+  'gce-workload-identity-provider': text({
+    pattern: /^projects\/\d+\/locations\/global\/workloadIdentityPools\/[-a-z0-9]+\/providers\/[-a-z0-9]+$/,
+    allowed: 'a name such as projects/123456789/locations/global/workloadIdentityPools/github/providers/diatoms',
+  }),
+  'gce-service-account': text({ pattern: GCE_ACCOUNT, allowed: 'the address of a service account' }),
+  'gce-key': secret('GCE_KEY'),
+  'gce-zones': text({
+    pattern: listOf('[a-z]+(?:-[a-z]+)+\\d+-[a-z][a-z0-9]*'),
+    allowed: 'zones such as europe-west4-a, europe-west4-b',
+    form: COMMAS,
+  }),
+  'gce-machine-types': text({
+    pattern: listOf('[a-z]\\w*-[-a-z0-9]+(?:\\+[a-z][-a-z0-9]+)?'),
+    allowed: 'machine types such as g2-standard-4, n1-standard-4+nvidia-tesla-t4',
+    form: COMMAS,
+  }),
+  'gce-image': text({
+    pattern: new RegExp(`^(projects/${GCE_PROJECT}/global/images/)?(family/)?${GCE_NAME}$`),
+    allowed: 'an image such as diatoms-gpu, family/diatoms-gpu or projects/lab-images/global/images/family/diatoms-gpu',
+  }),
+  'gce-market': words(['on-demand', 'spot', 'spot-then-on-demand'], 'on-demand'),
+  'gce-disk-gb': whole(10, MAX_DISK_GB),
+  'gce-network': text({ pattern: new RegExp(`^${GCE_NAME}$`), allowed: 'the name of a network' }),
+  'gce-subnet': text({ pattern: new RegExp(`^${GCE_NAME}$`), allowed: 'the name of a subnet' }),
+  'gce-external-ip': truth('true'),
+  'gce-delete-account': text({ pattern: GCE_ACCOUNT, allowed: 'the address of a service account' }),
 };
 
 const openstack = {
@@ -82,9 +119,13 @@ const slurm = {
 export const GPU_SERVER = {
   ...PART,
   mode: ofRun(words(['start', 'stop', 'status', 'reap'])),
-  driver: words(['local', 'command', 'ec2', 'openstack', 'slurm']),
+  driver: words(['local', 'command', 'ec2', 'gce', 'openstack', 'slurm']),
   key: ofRun(text()),
-  gpu: text({ accepts: (value) => typesFor(value).length > 0, allowed: GPU_FORM }),
+  // Not every cloud has all: what one has not, clashes with it.
+  gpu: text({
+    accepts: (value) => typesFor(value, 'ec2').length + typesFor(value, 'gce').length > 0,
+    allowed: gpuForm('ec2', 'gce'),
+  }),
   'max-hours': decimal(MAX_HOURS, '12'),
   'lifetime-hours': decimal(MAX_HOURS),
   'price-per-hour': decimal(10_000),
@@ -138,6 +179,7 @@ export const GPU_SERVER = {
   'ssh-known-hosts': text({ form: LINES }),
   'aws-sign-in': ofRun(words(['success', 'failure', 'cancelled', 'skipped'])),
   ...ec2,
+  ...gce,
   ...openstack,
   ...slurm,
 };

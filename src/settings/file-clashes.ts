@@ -45,15 +45,16 @@ function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   if (driver === undefined) {
     return places.has('driver')
       ? []
-      : [{ input: 'driver', sentence: 'is missing: local, command, ec2, openstack or slurm.' }];
+      : [{ input: 'driver', sentence: 'is missing: local, command, ec2, gce, openstack or slurm.' }];
   }
   const others = [...inputs.keys()].flatMap((input): Clash[] => {
-    const [, owner] = /^(ec2|openstack|slurm|ssh)-/.exec(input) ?? [];
+    const [, owner] = /^(ec2|gce|openstack|slurm|ssh)-/.exec(input) ?? [];
     const fits = owner === undefined || owner === driver || (owner === 'ssh' && ['slurm', 'command'].includes(driver));
     return fits ? [] : [{ input, sentence: `is for another driver than ${driver}.` }];
   });
   const needed = [
     ...(driver === 'command' ? ['start-command', 'stop-command', 'status-command'] : []),
+    ...(driver === 'gce' ? ['gce-project', 'gce-zones', 'gce-image'] : []),
     ...(driver === 'openstack' ? ['openstack-auth-url', 'openstack-credential-id', 'openstack-credential-secret'] : []),
     ...(inputs.has('ssh-host') ? ['ssh-user', 'ssh-known-hosts'] : []),
   ];

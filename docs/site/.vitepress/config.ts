@@ -35,6 +35,7 @@ const PAGES = {
     'A machine by commands': '/docs/gpu-server-command',
     Slurm: '/docs/gpu-server-slurm',
     'Amazon EC2': '/docs/gpu-server-ec2',
+    'Google Compute Engine': '/docs/gpu-server-gce',
     OpenStack: '/docs/gpu-server-openstack',
   },
   'In depth': {
