@@ -1,7 +1,10 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Container } from '../../src/train-model/container.ts';
-import { endOnNodes, slurmNodes, srunArgs, srunEnv, torchrunEnv } from '../../src/train-model/slurm-nodes.ts';
+import { endOnNodes, endSteps, slurmNodes, srunArgs, srunEnv, torchrunEnv } from '../../src/train-model/slurm-nodes.ts';
 import { failureOf } from '../helpers/failure.ts';
+import { setEnvironment, temporaryFolder } from '../helpers/runner.ts';
 
 const NODES = { count: 3, cpus: '8' };
 const CONTAINER: Container = {
@@ -31,7 +34,10 @@ describe('the nodes of a Slurm job', () => {
   test.each([
     ['docker', 'torchrun train.py', 'needs engine: apptainer for the training, found docker'],
     ['apptainer', 'python train.py', 'with torchrun, such as torchrun /opt/model/train.py, found “python train.py”'],
-    ['apptainer', 'python mytorchrunner.py', 'found “python mytorchrunner.py”'],
+    ['apptainer', 'python my-torchrun.py', 'found “python my-torchrun.py”'],
+    ['apptainer', 'torchrun --standalone train.py', 'without --standalone, --nnodes and --node-rank'],
+    ['apptainer', 'torchrun --nnodes=1 --nproc-per-node=4 train.py', 'without --standalone, --nnodes and --node-rank'],
+    ['apptainer', 'torchrun --node_rank 0 train.py', 'without --standalone, --nnodes and --node-rank'],
   ] as const)('are refused to %s with “%s”', async (engine, trainCommand, words) => {
     const { code, message } = await failureOf(() => slurmNodes({ SLURM_JOB_NUM_NODES: '2' }, { engine, trainCommand }));
     expect(code).toBe('INPUT');
@@ -39,8 +45,11 @@ describe('the nodes of a Slurm job', () => {
     expect(message).toContain(words);
   });
 
-  test('are taken by torchrun as a module of Python, too', () => {
-    const trainCommand = 'cd /opt/model && python -m torch.distributed.run train.py';
+  test.each([
+    'cd /opt/model && python -m torch.distributed.run train.py',
+    'exec torchrun --nproc-per-node=4 train.py',
+    '/opt/venv/bin/torchrun train.py',
+  ])('are taken by “%s”', (trainCommand) => {
     expect(slurmNodes({ SLURM_JOB_NUM_NODES: '2' }, { engine: 'apptainer', trainCommand })?.count).toBe(2);
   });
 });
@@ -66,6 +75,7 @@ describe('on several nodes', () => {
         '--ntasks=3',
         '--ntasks-per-node=1',
         '--kill-on-bad-exit=1',
+        '--wait=0',
         '--export=ALL',
         '--cpus-per-task=8',
       ],
@@ -80,10 +90,15 @@ describe('on several nodes', () => {
     expect(srunArgs({ count: 2, cpus: undefined }, CONTAINER).join(' ')).not.toContain('cpus-per-task');
   });
 
-  test('what goes to the others is what Slurm, Apptainer and libraries read, and no input or token', () => {
+  test('what goes to the others is what Slurm and Apptainer read, and no input or token', () => {
     const passed = {
       ...{ PATH: '/bin', HOME: '/home/me', SLURM_JOB_ID: '7', APPTAINERENV_EPOCHS: '3', APPTAINER_CACHEDIR: '/c' },
-      ...{ NCCL_SOCKET_IFNAME: 'ib0', https_proxy: 'http://proxy', LC_ALL: 'C', LD_LIBRARY_PATH: '/opt/lib' },
+      ...{
+        APPTAINERENV_NCCL_SOCKET_IFNAME: 'ib0',
+        https_proxy: 'http://proxy',
+        LC_ALL: 'C',
+        LD_LIBRARY_PATH: '/opt/lib',
+      },
     };
     const kept = { 'INPUT_OWNCLOUD-PASSWORD': 'a', ACTIONS_RUNTIME_TOKEN: 'b', GITHUB_TOKEN: 'c', MY_PATH: 'd' };
     expect(srunEnv({ ...passed, ...kept })).toEqual(passed);
@@ -100,6 +115,13 @@ describe('a training on several nodes ends', () => {
       137,
       `srun: error: node1: task 0: Exited with exit code 1\n${KILLED}`,
       1,
+      false,
+    ],
+    [
+      'as srun says when the first died of a signal',
+      139,
+      'srun: error: node2: task 1: Segmentation fault\nsrun: error: node1: task 0: Exited with exit code 1\n',
+      139,
       false,
     ],
     ['as srun says where no task says more', 143, 'srun: error: node1: task 0: Terminated\n', 143, false],
@@ -120,6 +142,11 @@ describe('a training on several nodes ends', () => {
       'does not find the program “apptainer”',
     ],
     [
+      'a node that does not answer',
+      'srun: error: Task launch for StepId=7.0 failed on node node2: Communication connection failure\n',
+      'on the job’s nodes: Task launch for StepId=7.0 failed on node node2',
+    ],
+    [
       'a step that Slurm refuses',
       'srun: error: Unable to create step for job 7: More processors requested than permitted\n',
       'Slurm could not start the training on the job’s nodes: Unable to create step for job 7: More processors',
@@ -128,5 +155,20 @@ describe('a training on several nodes ends', () => {
     const { code, message } = await failureOf(() => endOnNodes({ exitCode: 137, stderr }));
     expect(code).toBe('CONTAINER');
     expect(message).toContain(words);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('what a killed srun has left on the nodes', () => {
+  test('is ended step by step, and neither this runner nor another job is', async () => {
+    const folder = temporaryFolder('slurm');
+    for (const [name, text] of Object.entries({
+      squeue: 'printf "%s\\n" 7.batch 7.extern 7.0 17.0 7.12 8.0',
+      scancel: `echo "$@" >${folder}/ended`,
+    })) {
+      writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    }
+    setEnvironment({ PATH: `${folder}${delimiter}${process.env['PATH']}` });
+    await endSteps({ SLURM_JOB_ID: '7' });
+    expect(readFileSync(join(folder, 'ended'), 'utf8')).toBe('--signal=KILL 7.0 7.12\n');
   });
 });

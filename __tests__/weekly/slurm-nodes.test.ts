@@ -130,6 +130,8 @@ test('two nodes of a cluster train one model together, whose figures are those o
   const together = await runAction(two.options);
   expect(together.exitCode, together.stdout).toBe(0);
   for (const rank of [0, 1]) expect(together.stdout).toContain(`node ${rank} of 2`);
+  expect(together.stdout).toContain('on 2 × CPU');
+  expect(alone.stdout).toContain('on 1 × CPU');
   // Statistics of batches are each process’s own, so that the two are not the same to the last digit.
   expect(macroF1(one.model)).toBeGreaterThan(0.9);
   expect(Math.abs(macroF1(two.model) - macroF1(one.model))).toBeLessThan(0.1);

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import * as z from 'zod/mini';
 import { throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { askCloud, type CallOptions, CloudError, hide, type Remedies, refusal } from './cloud-tool.ts';
 import type { DriverContext } from './driver-context.ts';
@@ -41,7 +42,7 @@ export function openGcloud(
       (why) => new CloudError(`${why} It was to ask Compute Engine about the project ${project} (${command}).`, ''),
     );
     // It quotes an answer that it does not understand, a token of Google’s in it.
-    const said = hide(stderr, [...secrets, credentials ?? '']).replaceAll(/\bya29\.[\w.-]+/g, '***');
+    const said = hide(stderr, [...secrets, ...secretsOf(credentials)]).replaceAll(/\bya29\.[\w.-]+/g, '***');
     if (exitCode === 0) return { answer: stdout, warnings: said };
     throw refused(command, said);
   };
@@ -55,6 +56,19 @@ export function openGcloud(
     return options.finish ? whole : unlessCancelled(whole, signal);
   };
   return Object.assign(gcloud, { refusal: refused });
+}
+
+const CREDENTIALS = z.object({
+  private_key: z.optional(z.string()),
+  credential_source: z.optional(z.object({ headers: z.record(z.string(), z.string()) })),
+});
+
+/** The file as a whole, and what a program could quote of it: a key, also as JSON writes it, and a token. */
+function secretsOf(credentials: string | undefined): readonly string[] {
+  if (credentials === undefined) return [];
+  const { private_key: key = '', credential_source: source } = CREDENTIALS.parse(JSON.parse(credentials));
+  const tokens = Object.values(source?.headers ?? {}).map((header) => header.replace(/^Bearer /, ''));
+  return [credentials, key, JSON.stringify(key).slice(1, -1), ...tokens];
 }
 
 /** Asks nothing, writes no log of its arguments, and tells nobody that it was used. */
@@ -99,7 +113,10 @@ const REMEDIES: Remedies = [
     /current auth tokens|active account|invalid authentication credentials|impersonated credentials|invalid_(grant|target|client)/i,
     'Nobody is signed in: check gce-workload-identity-provider and gce-service-account, or the secret GCE_KEY (docs/gpu-server-gce.md).',
   ],
-  [/quota/i, 'A quota of your project is reached: ask Google for more (console, IAM & Admin, Quotas).'],
+  [
+    /quota '?[\w-]*'? ?exceeded|quota_?exceeded/i,
+    'A quota of your project is reached: ask Google for more (console, IAM & Admin, Quotas).',
+  ],
   [
     /has not been used in project|it is disabled|accessNotConfigured/i,
     'Switch on the Compute Engine API in this project, or check gce-project.',

@@ -163,6 +163,8 @@ function createArguments({ market, machineType, zone }: Choice, request: StartRe
     ...(settings.deleteAccount === ''
       ? ['--no-service-account', '--no-scopes']
       : ['--service-account', settings.deleteAccount, '--scopes', 'https://www.googleapis.com/auth/compute']),
+    // What it takes by itself, newer machine types do not have.
+    ...['--boot-disk-type', 'pd-balanced'],
     ...(settings.diskGb === undefined ? [] : ['--boot-disk-size', `${settings.diskGb}GB`]),
     ...(settings.network === '' ? [] : ['--network', settings.network]),
     ...(settings.subnet === '' ? [] : ['--subnet', settings.subnet]),
@@ -171,8 +173,7 @@ function createArguments({ market, machineType, zone }: Choice, request: StartRe
 }
 
 /**
- * Compute Engine takes a request before it has looked for room, and removes what it finds none for. One look that fails says
- * nothing.
+ * Compute Engine takes a request before it has looked for room. One look that fails says nothing.
  */
 async function whenMade(
   made: z.infer<typeof OPERATION>,
@@ -196,7 +197,7 @@ async function whenMade(
   const errors = operation.error?.errors ?? [];
   if (errors.length === 0) return;
   const why = errors.map(({ code, message }) => `${message ?? ''} (${code})`.trim()).join(' ');
-  throw new CloudError(`Compute Engine could not make ${name} in ${zone}: ${why}`, why);
+  throw gcloud.refusal(`instances create ${name} in ${zone}`, `ERROR: ${why}`);
 }
 
 /**

@@ -67,7 +67,7 @@ function checkStart({ zones, machineTypes, markets, image }: GceSettings): void 
   throw invalidInput(
     'gce-market',
     markets.join(', '),
-    `spot or spot-then-on-demand with ${machineTypes.join(', ')}, which Google gives as spot only`,
+    `spot or spot-then-on-demand with ${machineTypes.join(', ')}, which Google gives as no plain on-demand machine`,
   );
 }
 
@@ -115,7 +115,7 @@ function credentialsInput(env: NodeJS.ProcessEnv): string | undefined {
     // Without its cause: what is wrong with it may quote it.
     throw new DiatomError(
       'INPUT',
-      'Input gce-key is no key of a service account: put the whole JSON file that Google gave you into the secret GCE_KEY.',
+      'Input gce-key is no key of a service account: put the whole JSON file that Google gave you into the secret GCE_KEY, on one line (jq -c . key.json).',
     );
   }
 }

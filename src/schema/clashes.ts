@@ -80,6 +80,12 @@ export function serverClashes(value: ValueOf): Clash[] {
       sentence: 'is set, and so is gce-workload-identity-provider: one of them is enough, best the provider.',
     });
   }
+  if (value('gce-service-account') !== '' && value('gce-workload-identity-provider') === '') {
+    clashes.push({
+      input: 'gce-service-account',
+      sentence: 'is whom gce-workload-identity-provider signs in as, and that is not set: set it, or leave this out.',
+    });
+  }
   if (value('gpu') !== '') clashes.push(...gpuClashes(value));
   return clashes;
 }
@@ -119,6 +125,11 @@ export function neededOnNodes(engine: string, trainCommand: string): string | un
   if (engine !== 'apptainer') {
     return `engine: apptainer for the training, found ${engine}: another would use one node, and leave the others idle.`;
   }
-  if (/\btorchrun\b|\btorch\.distributed\.run\b/.test(trainCommand)) return undefined;
-  return `a train-command with torchrun, such as torchrun /opt/model/train.py, found “${trainCommand}”: that would train once on each node, and each model would overwrite the others.`;
+  const found = `found “${trainCommand}”: that would train once on each node, and each model would overwrite the others.`;
+  if (!/(^|[\s;&|(/])torchrun\s|\s-m\s+torch\.distributed\.run\s/.test(trainCommand)) {
+    return `a train-command with torchrun, such as torchrun /opt/model/train.py, ${found}`;
+  }
+  return /--(standalone|nnodes|node[-_]rank)\b/.test(trainCommand)
+    ? `a train-command without --standalone, --nnodes and --node-rank, which torchrun is told by its environment, ${found}`
+    : undefined;
 }

@@ -47,7 +47,7 @@ function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
       ? []
       : [{ input: 'driver', sentence: 'is missing: local, command, ec2, gce, openstack or slurm.' }];
   }
-  const others = [...inputs.keys()].flatMap((input): Clash[] => {
+  const others = [...inputs.keys(), ...secrets.keys()].flatMap((input): Clash[] => {
     const [, owner] = /^(ec2|gce|openstack|slurm|ssh)-/.exec(input) ?? [];
     const fits = owner === undefined || owner === driver || (owner === 'ssh' && ['slurm', 'command'].includes(driver));
     return fits ? [] : [{ input, sentence: `is for another driver than ${driver}.` }];
@@ -55,6 +55,7 @@ function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   const needed = [
     ...(driver === 'command' ? ['start-command', 'stop-command', 'status-command'] : []),
     ...(driver === 'gce' ? ['gce-project', 'gce-zones', 'gce-image'] : []),
+    ...(driver === 'gce' && !inputs.has('gce-machine-types') ? ['gpu'] : []),
     ...(driver === 'openstack' ? ['openstack-auth-url', 'openstack-credential-id', 'openstack-credential-secret'] : []),
     ...(inputs.has('ssh-host') ? ['ssh-user', 'ssh-known-hosts'] : []),
   ];

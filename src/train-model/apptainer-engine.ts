@@ -7,7 +7,7 @@ import { info, withoutCommands } from '../runner/log.ts';
 import { apptainerEnv, apptainerExecArgs, type Container, digestOf } from './container.ts';
 import type { Ended, Engine, PreparedImage, RegistryAccount, RunOptions } from './engine.ts';
 import { engineFailure, missingEngine } from './engine-failure.ts';
-import { endOnNodes, srunArgs, srunEnv } from './slurm-nodes.ts';
+import { endOnNodes, endSteps, srunArgs, srunEnv } from './slurm-nodes.ts';
 
 /** Apptainer's own exit code when it could not start the container. */
 const ENGINE_FAILED = 255;
@@ -78,9 +78,13 @@ async function prepareImage(
 async function run(container: Container, { signal, graceSeconds }: RunOptions): Promise<Ended> {
   throwIfCancelled(signal);
   let force: NodeJS.Timeout | undefined;
+  let leftovers: Promise<void> | undefined;
   const stop = (kill: (signal: 'SIGTERM' | 'SIGKILL') => void) => {
     kill('SIGTERM');
-    force = setTimeout(() => kill('SIGKILL'), graceSeconds() * 1_000);
+    force = setTimeout(() => {
+      kill('SIGKILL');
+      if (container.nodes) leftovers = endSteps(process.env);
+    }, graceSeconds() * 1_000);
   };
   return withoutCommands(async () => {
     const env = { ...process.env, ...apptainerEnv(container) };
@@ -101,6 +105,7 @@ async function run(container: Container, { signal, graceSeconds }: RunOptions): 
     } finally {
       signal.removeEventListener('abort', onAbort);
       clearTimeout(force);
+      await leftovers;
     }
   });
 }

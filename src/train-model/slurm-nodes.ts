@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { DiatomError } from '../errors.ts';
+import { askProgram } from '../runner/ask-program.ts';
 import { neededOnNodes } from '../schema/clashes.ts';
 import { apptainerExecArgs, type Container, type Gpus, type Nodes } from './container.ts';
 import type { Ended } from './engine.ts';
@@ -17,9 +18,9 @@ done
 shift
 APPTAINERENV_PET_NODE_RANK=$SLURM_NODEID exec apptainer "$@"`;
 
-/** What Slurm, Apptainer and the libraries of a training read, and a user’s session has. */
+/** What Slurm and Apptainer read, and a user’s session has. */
 const PASSED_ON =
-  /^(SLURM|SRUN|APPTAINER|SINGULARITY|CUDA|NVIDIA|NCCL|GLOO|UCX|FI|LC)_|^APPTAINERENV_|^(PATH|HOME|USER|LOGNAME|SHELL|LANG|TMPDIR|LD_LIBRARY_PATH)$|^(https?|all|no)_proxy$/i;
+  /^(SLURM|SRUN|APPTAINER|SINGULARITY|LC)_|^APPTAINERENV_|^(PATH|HOME|USER|LOGNAME|SHELL|LANG|TMPDIR|LD_LIBRARY_PATH)$|^(https?|all|no)_proxy$/i;
 
 /**
  * The nodes that sbatch has given this job (sbatch(1), “Output environment variables”); `undefined` on one machine.
@@ -63,6 +64,8 @@ export function srunArgs({ count, cpus }: Nodes, container: Container): string[]
   const needed = [container.image, ...container.mounts.map(({ source }) => source)];
   return [
     ...[`--nodes=${count}`, `--ntasks=${count}`, '--ntasks-per-node=1', '--kill-on-bad-exit=1'],
+    // The first node has the results to write when the others have ended, for which a cluster’s WaitTime leaves no time.
+    '--wait=0',
     // Else what a job was sent with (SLURM_EXPORT_ENV) counts here, too.
     '--export=ALL',
     ...(cpus === undefined ? [] : [`--cpus-per-task=${cpus}`]),
@@ -78,13 +81,14 @@ export function srunEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /**
  * How a training on several nodes ended: as the first task did that failed, since srun ends with the highest code, which
- * is that of those it has ended itself.
+ * may be that of those it has ended itself.
  *
  * @throws DiatomError `CONTAINER` when srun could not start it, or a node lacks the runner’s folders
  */
 export function endOnNodes({ exitCode, stderr }: Omit<Ended, 'outOfMemory'>): Ended {
-  const [, first] = /srun: error: \S+: tasks? [\d,-]+: Exited with exit code (\d+)/.exec(stderr) ?? [];
-  const code = exitCode === 0 ? 0 : Number(first ?? exitCode);
+  const [, first] = /srun: error: \S+: tasks? [\d,-]+: (.*)/.exec(stderr) ?? [];
+  const [, itsCode] = /^Exited with exit code (\d+)/.exec(first ?? '') ?? [];
+  const code = exitCode === 0 ? 0 : Number(itsCode ?? exitCode);
   if (code === NOT_SHARED) {
     const [sentence = 'A node does not see the runner’s folders.'] = /^The node .*$/m.exec(stderr) ?? [];
     throw new DiatomError(
@@ -98,11 +102,20 @@ export function endOnNodes({ exitCode, stderr }: Omit<Ended, 'outOfMemory'>): En
       'A node of the job does not find the program “apptainer”: it has to be on the PATH of all of them, by “module load” in slurm-setup for example.',
     );
   }
-  const [, refusal] = /srun: error: ((?:Unable to|Invalid|Requested).*)/.exec(stderr) ?? [];
+  const [, refusal] =
+    /srun: error: ((?:Unable to|Invalid|Requested|Task launch|Application launch|Job step).*)/.exec(stderr) ?? [];
   if (code !== 0 && first === undefined && refusal !== undefined) {
     throw new DiatomError('CONTAINER', `Slurm could not start the training on the job’s nodes: ${refusal}`);
   }
   return { exitCode: code, outOfMemory: /srun: error: .*(Out Of Memory|oom[-_]kill)/i.test(stderr), stderr };
+}
+
+/** Ends what an srun that was killed has left on the nodes. The step `batch` is this runner itself. */
+export async function endSteps(env: NodeJS.ProcessEnv): Promise<void> {
+  const { stdout } = await askProgram('squeue', ['--steps', '--noheader', '--format=%i']);
+  const own = `${env['SLURM_JOB_ID']}.`;
+  const steps = stdout.split(/\s+/).filter((id) => id.startsWith(own) && /\.\d+$/.test(id));
+  if (steps.length > 0) await askProgram('scancel', ['--signal=KILL', ...steps]);
 }
 
 /** One that nobody listens on at this moment. */

@@ -267,10 +267,10 @@ async function runCommand({ inputs, context, engine, image, dataset, ...station 
     ['HOME', '/tmp'],
     ...(task.input === 'test-command' ? [['WEIGHTS', `${OUTPUT_DIR}/model.pth`] satisfies [string, string]] : []),
   ];
-  // A user number without a name makes libraries fail that ask for one, unless the environment tells them.
   const nodes = task.input === 'train-command' ? station.nodes : undefined;
   const together = nodes ? await torchrunEnv(nodes, inputs.gpus) : [];
-  const env = new Map([['USER', 'diatom'], ...together, ...inputs.env, ...contract]);
+  // A user number without a name makes libraries fail that ask for one, unless the environment tells them.
+  const env = new Map([['USER', 'diatom'], ...inputs.env, ...together, ...contract]);
   const data: Mount = { source: testData ?? dataset.folder, target: DATA_DIR, readOnly: true };
   const wholeTrain: Mount = { source: join(dataset.folder, 'train'), target: `${DATA_DIR}/train`, readOnly: true };
   const mounts = [

@@ -33,6 +33,7 @@ const PAGES = {
     'GPU server': '/docs/gpu-server',
     'A workstation': '/docs/gpu-server-local',
     'A machine by commands': '/docs/gpu-server-command',
+    SkyPilot: '/docs/gpu-server-skypilot',
     Slurm: '/docs/gpu-server-slurm',
     'Amazon EC2': '/docs/gpu-server-ec2',
     'Google Compute Engine': '/docs/gpu-server-gce',
