@@ -61,7 +61,7 @@ test('machines with fewer GPUs, and then with less memory on each, come first', 
 test('a machine that Google gives as spot only is refused where no spot is allowed, and left out where others will do', async () => {
   const none = { 'gce-machine-types': '' };
   const { message } = await failureOf(() => read({ ...none, gpu: 'H100' }));
-  expect(message).toMatch(/gce-market is “on-demand”.*a3-highgpu-1g, which Google gives as spot only/);
+  expect(message).toMatch(/gce-market is “on-demand”.*a3-highgpu-1g, which Google gives as no plain on-demand machine/);
   expect(read({ ...none, gpu: 'H100', 'gce-market': 'spot-then-on-demand' }).machineTypes).toEqual(['a3-highgpu-1g']);
   expect(read({ ...none, gpu: 'any, at least 80 GB' }).machineTypes).toContain('a2-ultragpu-1g');
 });

@@ -79,6 +79,10 @@ const creation = z.looseObject({
     // With a GPU, it can’t be moved to another host.
     onHostMaintenance: z.literal('TERMINATE'),
   }),
+  // Without one it is “pd-standard”, which G2 and A3 machines do not take.
+  disks: z.tuple([
+    z.looseObject({ initializeParams: z.looseObject({ diskType: z.string().regex(/\/pd-balanced$/) }) }),
+  ]),
   serviceAccounts: z.array(z.object({ email: z.string(), scopes: z.array(z.string()) })).optional(),
 });
 
