@@ -189,6 +189,7 @@ async function measureTiff(bench: Bench): Promise<Measured> {
 async function measureRerun(bench: Bench): Promise<Measured> {
   const zips = await bench.zips(imagesOf('base', bench.quick));
   const servers = await startLimitedServers(zips, bench.folder);
+  const lasting = await startServers(zips, await mkdtemp(join(bench.folder, 'lasting-')));
   try {
     const site = servers.chunked;
     const toolCache = await mkdtemp(join(bench.folder, 'tool-cache-'));
@@ -199,15 +200,23 @@ async function measureRerun(bench: Bench): Promise<Measured> {
     });
     const withoutData = withInputs(bench, ['keep-data'], { 'ours-nodata': rerun({ 'keep-data': 'false' }) });
     await inFreshFolder(bench, rerun({}));
+    // As a schedule has it: what was made the last time stays on the server, and nothing is kept here.
+    const inputs = { 'keep-data': 'false' };
+    const scheduled: Variant = { rounds: 5, site, run: (workspace) => runOurs(lasting.apache, workspace, { inputs }) };
+    const standing = withInputs(bench, ['keep-data', 'upload'], { 'ours-standing': scheduled });
+    await inFreshFolder(bench, scheduled);
     const before = await servers.sentBytes();
     const runs = await alternate(bench, {
       ours: rerun({}),
       ...withoutData.variants,
+      ...standing.variants,
       floor: { rounds: 3, site, run: (workspace) => runCopy(site, workspace, zips) },
     });
     const sentBytes = (await servers.sentBytes()) - before;
-    return { runs, facts: { ...(await zipSizes(zips)), sentBytes }, missing: withoutData.missing };
+    const missing = [...new Set([...withoutData.missing, ...standing.missing])];
+    return { runs, facts: { ...(await zipSizes(zips)), sentBytes }, missing };
   } finally {
+    await lasting.close();
     await servers.close();
   }
 }

@@ -119,7 +119,7 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     return `${describeSet(imagesOf('tiff', quick))}, not compressed. The source zips, deflated, have ${(zipBytes / 1e9).toFixed(2)} GB, the action’s archive ${(archiveBytes / 1e9).toFixed(2)} GB.`;
   },
   F: (quick) =>
-    `${describeSet(imagesOf('base', quick))}, \`upload: false\`, on a runner that keeps its tool cache, in an empty workspace. Its floor is one copy of the zips on the same disk.`,
+    `${describeSet(imagesOf('base', quick))}, \`upload: false\`, on a runner that keeps its tool cache, in an empty workspace: the archive is made again. Where the last archive is on the server, as with a schedule, nothing is made, and what zips’ servers say decides. Its floor is one copy of the zips on the same disk.`,
   'low-disk': (quick, [result]) =>
     `${describeSet(imagesOf('larger', quick))}, \`low-disk: true\` and \`keep-data: false\`, chunked upload. The largest source zip has ${Math.round((result?.facts['largestZipBytes'] ?? 0) / 1e6)} MB.`,
   look: (quick, [result]) =>
@@ -134,6 +134,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   ours: 'the action',
   'ours-put': 'the action, PUT',
   'ours-nodata': 'the action, `keep-data: false`',
+  'ours-standing': 'the action, with the last archive on the server and `keep-data: false`',
   'ours-put-nodata': 'the action, `keep-data: false`, PUT',
   shell0: '(a) `zip -0`',
   'shell0-put': '(a) `zip -0`, Apache',

@@ -63,6 +63,14 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: 'F',
+    text: 'scheduled run with nothing changed',
+    limit: '≤ 1 s',
+    value: (r) => seconds(r, 'ours-standing'),
+    met: (value) => value <= 1,
+    show: (value) => `${value.toFixed(2)} s`,
+  },
+  {
+    name: 'F',
     text: 'source bytes downloaded, all rounds',
     limit: '0',
     value: (r) => r.facts['sentBytes'],
