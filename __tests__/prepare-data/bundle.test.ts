@@ -24,13 +24,64 @@ function readManifest(path: string): Record<string, string>[] {
 
 const sumOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
+/** The manifest tells every image, with what is really there. */
+function expectTold(
+  manifest: readonly Record<string, string>[],
+  archive: ReadonlyMap<string, Buffer>,
+  onDisk: readonly string[],
+  zips: readonly string[],
+): void {
+  expect(manifest).toHaveLength(IMAGES);
+  const sha256 = (content: Buffer | undefined) =>
+    createHash('sha256')
+      .update(content ?? '')
+      .digest('hex');
+  for (const line of manifest) {
+    const content = archive.get(`results/${line['path']}`);
+    expect(line['sha256']).toBe(sha256(content));
+    expect(line['bytes']).toBe(String(content?.length));
+    expect(line['path']?.split('/').slice(0, 2)).toEqual([line['split'], line['label']]);
+    const isBroken = line['source_path']?.endsWith('.png');
+    expect([line['width'], line['height']]).toEqual(isBroken ? ['', ''] : ['6', '4']);
+  }
+  const perZip = (zip: string) =>
+    manifest.filter((line) => line['source_zip'] === zip && line['split'] === 'test').length;
+  expect(zips.map(perZip)).toEqual([3, 3, 3]);
+
+  // Every file under results is in the manifest, or one of the three descriptions.
+  expect(onDisk.filter((path) => path.startsWith('results/'))).toEqual(
+    [...manifest.map((line) => line['path']), 'dataset.json', 'manifest.csv', 'report.html']
+      .map((path) => `results/${path}`)
+      .sort(),
+  );
+}
+
+/** What a person reads in the summary and the log. */
+function expectReadable({ summary, stdout }: { readonly summary: string; readonly stdout: string }): void {
+  expect(summary).toContain('| Hannaea | 15 | 6 | 21 |');
+  expect(summary).toContain('verified by checksum');
+  expect(summary).toContain('hannaea-2.zip: the folder “a\u0308” was found as “ä”.');
+  expect(summary).toContain('gomphonema.zip: the folder “gomphonema” was found as “export/Gomphonema”.');
+  expect(summary).toMatch(/\| system file \| 2 \| hannaea-1\.zip: Hannaea\/\.DS\\_Store<br>/);
+  expect(summary).toMatch(/\| not an image \| 1 \| hannaea-1\.zip: Hannaea\/readme\.txt \|/);
+  expect(summary).toMatch(/\| outside the folder \| 1 \| gomphonema\.zip: export\/other\/99\.bmp \|/);
+  expect(summary).toContain(
+    '1 broken image is in the data set anyway (broken-images: keep). gomphonema.zip: export/Gomphonema/s1\\_broken.png is a text',
+  );
+  expect(summary).toContain('Fewer than 30 training images');
+  for (const stage of ['Sign in', 'Plan', 'Download, organise and archive', 'Upload']) {
+    expect(stdout).toContain(`::group::${stage}\n`);
+  }
+  expect(stdout).toMatch(/::warning::.*was found as “export\/Gomphonema”/);
+}
+
 describe('the shipped bundle, started as a runner does', () => {
   test('downloads, organises, archives, uploads, verifies, and then deletes the local archive', async () => {
     const { run, workspace, uploaded, cloud, fileList } = await prepareDataFixture();
     const result = await run({ 'owncloud-folder': 'data sets/2026' });
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
 
-    const { outputs, summary } = result;
+    const { outputs } = result;
     const name = outputs['archive-name'] ?? '';
     expect(name).toMatch(ARCHIVE);
     expect(outputs).toEqual({
@@ -66,48 +117,14 @@ describe('the shipped bundle, started as a runner does', () => {
       ['gomphonema.zip', 'hannaea-1.zip', 'hannaea-2.zip'].map((zip) => `downloads/${zip}`),
     );
 
-    // The manifest tells every image, with what is really there.
     const manifest = readManifest(outputs['manifest-path'] ?? '');
-    expect(manifest).toHaveLength(IMAGES);
-    const sha256 = (content: Buffer | undefined) =>
-      createHash('sha256')
-        .update(content ?? '')
-        .digest('hex');
-    for (const line of manifest) {
-      const content = archive.get(`results/${line['path']}`);
-      expect(line['sha256']).toBe(sha256(content));
-      expect(line['bytes']).toBe(String(content?.length));
-      expect(line['path']?.split('/').slice(0, 2)).toEqual([line['split'], line['label']]);
-      const isBroken = line['source_path']?.endsWith('.png');
-      expect([line['width'], line['height']]).toEqual(isBroken ? ['', ''] : ['6', '4']);
-    }
-    const perZip = (zip: string) =>
-      manifest.filter((line) => line['source_zip'] === zip && line['split'] === 'test').length;
-    expect(fileList.map((entry) => perZip(entry.downloaded_file_name))).toEqual([3, 3, 3]);
-
-    // Every file under results is in the manifest, or one of the three descriptions.
-    expect(onDisk.filter((path) => path.startsWith('results/'))).toEqual(
-      [...manifest.map((line) => line['path']), 'dataset.json', 'manifest.csv', 'report.html']
-        .map((path) => `results/${path}`)
-        .sort(),
+    expectTold(
+      manifest,
+      archive,
+      onDisk,
+      fileList.map((entry) => entry.downloaded_file_name),
     );
-
-    // What a person reads.
-    expect(summary).toContain('| Hannaea | 15 | 6 | 21 |');
-    expect(summary).toContain('verified by checksum');
-    expect(summary).toContain('hannaea-2.zip: the folder “a\u0308” was found as “ä”.');
-    expect(summary).toContain('gomphonema.zip: the folder “gomphonema” was found as “export/Gomphonema”.');
-    expect(summary).toMatch(/\| system file \| 2 \| hannaea-1\.zip: Hannaea\/\.DS\\_Store<br>/);
-    expect(summary).toMatch(/\| not an image \| 1 \| hannaea-1\.zip: Hannaea\/readme\.txt \|/);
-    expect(summary).toMatch(/\| outside the folder \| 1 \| gomphonema\.zip: export\/other\/99\.bmp \|/);
-    expect(summary).toContain(
-      '1 broken image is in the data set anyway (broken-images: keep). gomphonema.zip: export/Gomphonema/s1\\_broken.png is a text',
-    );
-    expect(summary).toContain('Fewer than 30 training images');
-    for (const stage of ['Sign in', 'Plan', 'Download, organise and archive', 'Upload']) {
-      expect(result.stdout).toContain(`::group::${stage}\n`);
-    }
-    expect(result.stdout).toMatch(/::warning::.*was found as “export\/Gomphonema”/);
+    expectReadable(result);
     expectNoSecrets(
       result,
       fileList.map((entry) => entry.file_url),
