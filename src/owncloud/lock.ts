@@ -31,11 +31,7 @@ export interface LockRequest {
 }
 
 export interface Lock {
-  /**
-   * What was seen within the last `FRESH_MS` is not asked again.
-   *
-   * @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime
-   */
+  /** Asks the server. @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime */
   requireHeld(): Promise<void>;
   /** Never throws: a lock that can't be given back is a warning. Does not use the run's signal. */
   release(): Promise<void>;
@@ -79,7 +75,6 @@ class Note {
   readonly #path: string;
   #isPlaced = false;
   #looks = 0;
-  #heldAt = Number.NEGATIVE_INFINITY;
   #losses = 0;
   /** Whether the note was there at the last look, as it was sent. */
   #isWhole = false;
@@ -122,13 +117,8 @@ class Note {
   }
 
   async requireThere(): Promise<void> {
-    if (performance.now() - this.#heldAt <= FRESH_MS) return;
-    const asked = performance.now();
     await this.#look();
-    if (this.#seen.includes(this.#name)) {
-      this.#heldAt = asked;
-      return;
-    }
+    if (this.#seen.includes(this.#name)) return;
     throw new DiatomError(
       'OWNCLOUD',
       `Another run has taken over at ${this.#remote.rootUrl.host}, because this one took longer than ${formatDuration(this.#request.staleMs / 1_000)} or somebody deleted its note “${this.#path}”: nothing more is changed.`,
@@ -244,9 +234,6 @@ class Note {
     );
   }
 }
-
-/** So long after it was seen, a note is taken to be there. Nobody takes over within hours. */
-const FRESH_MS = 10_000;
 
 /** How often a note may be gone before it is no accident. */
 const MOST_LOSSES = 5;
