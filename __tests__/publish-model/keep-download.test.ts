@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { MODEL_FOLDER, modelDir, publishTask, rollBackTask, runPublish } from '../helpers/model.ts';
@@ -192,6 +192,7 @@ test('a zip that never comes to an end and hears no signal is a warning, and the
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  onTestFinished(() => void child.kill('SIGKILL'));
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const [exitCode, output, errors] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
   expect(exitCode, output + errors).toBe(0);

@@ -179,6 +179,39 @@ test('a run whose note is deleted while it compares its copy for long touches pr
   expect(foldersOf(server.directory)).toEqual(['v1']);
 });
 
+test('a production that somebody makes by hand while the copy is compared for long is kept, too', async () => {
+  const server: Awaited<ReturnType<typeof ownServer>> = await ownServer({
+    hook: async ({ method, path }) => {
+      if (method !== 'GET' || !/production\.next-.*\/VERSION$/.test(path)) return undefined;
+      await sleep(1_100);
+      await mkdir(join(server.directory, MODEL_FOLDER, 'production'));
+      return undefined;
+    },
+  });
+  const { promoted } = await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  expect(promoted).toBe(true);
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1']);
+});
+
+test('a run that does not get the folder waits for its tidying, so that nothing is asked after its end', async () => {
+  let isTidy = false;
+  const lists: string[] = [];
+  const server = await ownServer({
+    hook: async ({ method, path }) => {
+      if (method === 'PUT' && path.includes('/.publish-lock/')) return { status: 403 };
+      if (method !== 'PROPFIND' || !path.endsWith('/models/')) return undefined;
+      lists.push(path);
+      await sleep(300);
+      isTidy = true;
+      return undefined;
+    },
+  });
+  const env = { GITHUB_REPOSITORY: 'lab/diatoms', GITHUB_RUN_ID: '18' };
+  await failureOf(runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1'), context: { env } }));
+  expect(lists).toHaveLength(1);
+  expect(isTidy).toBe(true);
+});
+
 test('a model without MODEL_CARD.md gets one with its figures and where it comes from', async () => {
   const server = await ownServer();
   const provenance = { image: 'x/y:1', image_digest: null, dataset: { name: 'set.zip', sha256: 'abc', seed: 7 } };
