@@ -31,7 +31,8 @@ export async function asWarning(
   const onAbort = () => {
     cleaningUp = setTimeout(() => leave.abort(), Math.min(CLEAN_UP_MS, sideLimitMs));
   };
-  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
     const working = work({ ...options, signal, policy: { ...policy, tries: Math.min(policy.tries, 3) } });
     await unlessCancelled(working, leave.signal);

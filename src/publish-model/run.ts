@@ -19,12 +19,12 @@ import { PATIENCE } from './with-locked-folder.ts';
  */
 export async function run(patience: Patience = PATIENCE): Promise<void> {
   const { env } = process;
-  // Time limits by AbortSignal.timeout hold no process: Node would end it while only they are waited for, and leave the lock.
-  const held = setInterval(() => {}, 2 ** 30);
   const { cancel, release } = cancelOnSignals();
   const http = createHttpClient({ proxyFor });
   const warnings: string[] = [];
   let stored: Outcome | undefined;
+  // Time limits by AbortSignal.timeout hold no process: Node would end it while only they are waited for, and leave the lock.
+  const held = setInterval(() => {}, 2 ** 30);
   try {
     takeInputs();
     const dry = readDryRun(env);
@@ -58,8 +58,8 @@ export async function run(patience: Patience = PATIENCE): Promise<void> {
     if (stored) await writeSummary(summaryMarkdown(stored, { warnings, failure: message }));
   } finally {
     release();
-    await http.close();
     clearInterval(held);
+    await http.close();
   }
 }
 
