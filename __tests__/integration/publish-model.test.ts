@@ -80,6 +80,11 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
       },
     });
 
+  /** What the action has said tells why it came to something else. */
+  function expectResult(result: ActionResult, expected: Partial<ActionResult>): void {
+    expect(result, result.stdout + result.stderr).toMatchObject(expected);
+  }
+
   /** Compares a folder with its SHA256SUMS by a program that nobody here wrote. */
   function expectSound(name: string): void {
     const checked = execFileSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], {
@@ -97,12 +102,12 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
 
   test('a good model is published and promoted, a weak one is stored and ends red with the figures', async () => {
     const good = await publish({ 'model-dir': 'good' });
-    expect(good).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
+    expectResult(good, { exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
     const { version = '' } = good.outputs;
     expect(version).toMatch(/^\d{8}-\d{6}-0123456$/);
     expect(await production()).toBe(`${version}\n`);
     const weak = await publish({ 'model-dir': 'weak', version: 'weak' });
-    expect(weak).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'previous-version': version } });
+    expectResult(weak, { exitCode: 1, outputs: { promoted: 'false', 'previous-version': version } });
     expect(weak.stdout).toMatch(/::error::.*macro_f1: the model has 0\.4, required is >= 0\.85, production has 0\.9/);
     expect(await production()).toBe(`${version}\n`);
     for (const name of [version, 'weak', 'production']) expectSound(name);
@@ -116,11 +121,11 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
   test('a better model replaces it, and one run with the input from the summary rolls back', async () => {
     const [first = ''] = await folders();
     const better = await publish({ 'model-dir': 'better', version: 'better' });
-    expect(better).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'previous-version': first } });
+    expectResult(better, { exitCode: 0, outputs: { promoted: 'true', 'previous-version': first } });
     expect(await production()).toBe('better\n');
     const [, to = ''] = /`promote-version: ([^`]+)`/.exec(better.summary) ?? [];
     const back = await publish({ 'roll-back-to': to });
-    expect(back).toMatchObject({ exitCode: 0, outputs: { version: first, 'previous-version': 'better' } });
+    expectResult(back, { exitCode: 0, outputs: { version: first, 'previous-version': 'better' } });
     expect(await production()).toBe(`${first}\n`);
     expectSound('production');
     const again = await publish({ 'roll-back-to': 'previous' });
@@ -133,13 +138,13 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
 
   test('a version that waits for consent is stored at once, and a second run brings it in under the same rules', async () => {
     const stored = await publish({ 'model-dir': 'good', version: 'waits', promote: 'false' });
-    expect(stored).toMatchObject({ exitCode: 0, outputs: { promoted: 'false', 'gate-passed': 'true' } });
+    expectResult(stored, { exitCode: 0, outputs: { promoted: 'false', 'gate-passed': 'true' } });
     expect(await production()).toBe('better\n');
     const inputs = { 'promote-version': 'waits', 'check-again': 'as-stored', gate: '' };
-    expect(await publish(inputs)).toMatchObject({ exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
+    expectResult(await publish(inputs), { exitCode: 0, outputs: { promoted: 'true', 'gate-passed': 'true' } });
     expect(await production()).toBe('waits\n');
     expectSound('production');
-    expect(await publish({ 'promote-version': 'better' })).toMatchObject({ exitCode: 0 });
+    expectResult(await publish({ 'promote-version': 'better' }), { exitCode: 0 });
   });
 
   test('the check leaves nothing behind, and tells what production is open to where the server says it', async () => {
@@ -159,16 +164,16 @@ describe.each(Object.entries(WEBDAV_SERVERS))('with %s', (_, start) => {
     const before = await production();
     const lost = { 'model-dir': 'forgetful', version: 'forgetful', 'no-worse-than-production': 'true', gate: '' };
     const refused = await publish(lost);
-    expect(refused).toMatchObject({ exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
+    expectResult(refused, { exitCode: 1, outputs: { promoted: 'false', 'gate-passed': 'false' } });
     expect(refused.stdout).toMatch(
       /::error::.*Worse than in production: hannea \(of 10 images production has 10 right/,
     );
     expect(await production()).toBe(before);
     expect(await readdir(join(model(), 'forgetful'))).not.toContain('became_wrong.html');
     const accepted = await publish({ ...lost, 'worse-classes': 'warn' });
-    expect(accepted).toMatchObject({ exitCode: 0, outputs: { promoted: 'true' } });
+    expectResult(accepted, { exitCode: 0, outputs: { promoted: 'true' } });
     expect(await production()).toBe('forgetful\n');
-    expect(await publish({ 'roll-back-to': 'previous' })).toMatchObject({ exitCode: 0 });
+    expectResult(await publish({ 'roll-back-to': 'previous' }), { exitCode: 0 });
     expect(await production()).toBe(before);
   });
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,6 +90,37 @@ test('a note that the server has not stored whole counts for nothing: it is put 
   expect(await readFile(join(folder, note), 'utf8')).toContain('https://example.org/runs/1');
   expect(puts).toBe(2);
 });
+
+test('a note that is never stored whole is said to be damaged, with what to do, and none is left to block later runs', async () => {
+  const { remote, folder, notes } = await setUp();
+  const send = remote.client.customRequest.bind(remote.client);
+  await mkdir(folder, { recursive: true });
+  let puts = 0;
+  remote.client.customRequest = async (...sent) => {
+    const answer = await send(...sent);
+    if (sent[1].method === 'PUT' && ++puts > 0) {
+      for (const note of await notes()) await writeFile(join(folder, note), 'half');
+    }
+    return answer;
+  };
+  const { message } = await errorOf(takeLock(remote, request({ waitMs: HOUR }), options));
+  expect(message).toMatch(/but 4 of \d+ bytes are there, after 5 tries\. .*make space there/);
+  expect(puts).toBe(5);
+  expect(await notes()).toEqual([]);
+});
+
+test.each([500, 423, 404])(
+  'where the folder is missing and the server answers %i to a note in it, the folder is made',
+  async (status) => {
+    const folder = () => join(server.directory, 'models/x/.lock');
+    const server: Awaited<ReturnType<typeof ownServer>> = await ownServer({
+      hook: ({ method }) => (method === 'PUT' && !existsSync(folder()) ? { status } : undefined),
+    });
+    const lock = await takeLock(await connectTo(server.url), request(), options);
+    expect(await readdir(folder())).toHaveLength(1);
+    await lock.release();
+  },
+);
 
 test('taking a lock that is free costs two requests, and one that was never taken the making of its folders, too', async () => {
   const asked: string[] = [];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { parseGate } from '../../src/model/gate.ts';
@@ -145,6 +146,70 @@ test('of files stored side by side, one that the server has stored in part is se
   );
   expect(sent.filter((name) => name === 'model.pth')).toHaveLength(2);
   expect(new Set(sent).size).toBe(sent.length - 1);
+});
+
+test('a VERSION that the server has stored as long as it was sent, but with another text, is sent again before the swap', async () => {
+  let sent = 0;
+  const server = await ownServer({
+    hook: async ({ method, path }, proceed) => {
+      if (method !== 'PUT' || !path.endsWith('/VERSION') || ++sent > 1) return undefined;
+      const answer = await proceed();
+      await writeFile(join(server.directory, path.split(`${USER}/`)[1] ?? ''), 'v0\n');
+      return answer;
+    },
+  });
+  const { promoted, warnings } = await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  expect({ promoted, sent }).toEqual({ promoted: true, sent: 2 });
+  expect(warnings.join('\n')).toMatch(/VERSION”, but it says v0\. It is sent again\./);
+  expect(filesOf(server.directory, 'production')).toMatchObject({ VERSION: 'v1\n' });
+});
+
+test('a run whose note is deleted while it compares its copy for long touches production no more', async () => {
+  const lock = () => join(server.directory, MODEL_FOLDER, '.publish-lock');
+  const server: Awaited<ReturnType<typeof ownServer>> = await ownServer({
+    hook: async ({ method, path }) => {
+      if (method !== 'GET' || !/production\.next-.*\/VERSION$/.test(path)) return undefined;
+      await sleep(1_100);
+      for (const note of await readdir(lock())) await rm(join(lock(), note));
+      return undefined;
+    },
+  });
+  const run = runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  expect((await failureOf(run)).message).toContain('Another run has taken over');
+  expect(foldersOf(server.directory)).toEqual(['v1']);
+});
+
+test('a production that somebody makes by hand while the copy is compared for long is kept, too', async () => {
+  const server: Awaited<ReturnType<typeof ownServer>> = await ownServer({
+    hook: async ({ method, path }) => {
+      if (method !== 'GET' || !/production\.next-.*\/VERSION$/.test(path)) return undefined;
+      await sleep(1_100);
+      await mkdir(join(server.directory, MODEL_FOLDER, 'production'));
+      return undefined;
+    },
+  });
+  const { promoted } = await runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1') });
+  expect(promoted).toBe(true);
+  expect(foldersOf(server.directory)).toEqual(['production', PREVIOUS, 'v1']);
+});
+
+test('a run that does not get the folder waits for its tidying, so that nothing is asked after its end', async () => {
+  let isTidy = false;
+  const lists: string[] = [];
+  const server = await ownServer({
+    hook: async ({ method, path }) => {
+      if (method === 'PUT' && path.includes('/.publish-lock/')) return { status: 403 };
+      if (method !== 'PROPFIND' || !path.endsWith('/models/')) return undefined;
+      lists.push(path);
+      await sleep(300);
+      isTidy = true;
+      return undefined;
+    },
+  });
+  const env = { GITHUB_REPOSITORY: 'lab/diatoms', GITHUB_RUN_ID: '18' };
+  await failureOf(runPublish({ url: server.url, task: publishTask(await modelDir('a'), 'v1'), context: { env } }));
+  expect(lists).toHaveLength(1);
+  expect(isTidy).toBe(true);
 });
 
 test('a model without MODEL_CARD.md gets one with its figures and where it comes from', async () => {

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { NetworkError } from '../http/client.ts';
-import { mapParallel } from '../parallel/map-parallel.ts';
+import { mapAllEnded } from '../parallel/all-ended.ts';
 import { answeredSum, askForSum, beginSum, checksumHeader } from './checksums.ts';
 import type { Endpoint } from './endpoint.ts';
 import { lookUp, lookUpIfThere, type RemoteFile } from './look-up.ts';
@@ -81,12 +81,12 @@ export interface PlacedContent {
 }
 
 /**
- * Stores several files as `putVerified` does, side by side, and compares all of them by one look. A failure waits for what is
- * under way, so that nothing comes to the server afterwards.
+ * Stores several files side by side and compares all of them by one look. What is not there, or differs, is sent again once. A
+ * failure waits for what is under way, so that nothing comes to the server afterwards.
  *
  * @param look what the server has, by path
  * @returns how far all of them were compared
- * @throws DiatomError as `putVerified`
+ * @throws DiatomError `OWNCLOUD` when the server refuses one, or twice stores something else than was sent
  */
 export async function putAllVerified(
   remote: Remote,
@@ -132,17 +132,10 @@ async function sendAll(
   options: RemoteOptions,
 ): Promise<ReadonlyMap<string, string>> {
   const sums = new Map<string, string>();
-  const failures: unknown[] = [];
-  await mapParallel(files, SIDE_BY_SIDE, async ({ path, content }) => {
-    if (failures.length > 0) return;
-    try {
-      const sum = await putUntilAnswered(remote, path, content, options);
-      if (sum !== undefined) sums.set(path, sum);
-    } catch (error) {
-      failures.push(error);
-    }
+  await mapAllEnded(files, SIDE_BY_SIDE, async ({ path, content }) => {
+    const sum = await putUntilAnswered(remote, path, content, options);
+    if (sum !== undefined) sums.set(path, sum);
   });
-  if (failures.length > 0) throw failures[0];
   return sums;
 }
 

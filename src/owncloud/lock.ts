@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
 import { formatDuration } from '../format.ts';
-import { faultOf, putUntilAnswered, removeLeftover, removeTemporary, textContent } from './confirmed-writes.ts';
+import { DEFAULT_RETRY_POLICY } from '../http/retry.ts';
+import { faultOf, isStored, put, removeLeftover, removeTemporary, textContent } from './confirmed-writes.ts';
 import { createFolders } from './ensure-folder.ts';
 import { listFolder } from './list-folder.ts';
-import type { RemoteOptions } from './options.ts';
+import { type RemoteOptions, retrying } from './options.ts';
 import { readText } from './read-file.ts';
 import type { Remote } from './remote.ts';
 import { remotePath } from './remote-path.ts';
@@ -30,11 +31,7 @@ export interface LockRequest {
 }
 
 export interface Lock {
-  /**
-   * What was seen within the last `FRESH_MS` is not asked again.
-   *
-   * @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime
-   */
+  /** Asks the server. @throws DiatomError `OWNCLOUD` when somebody else has taken the lock for dead in the meantime */
   requireHeld(): Promise<void>;
   /** Never throws: a lock that can't be given back is a warning. Does not use the run's signal. */
   release(): Promise<void>;
@@ -46,9 +43,12 @@ export interface Lock {
  *
  * Whoever wants the lock puts a note into the lock's folder and then looks: if the note is alone there, the lock is held.
  * Of two that come at once at least one sees the other, whatever the order of their requests, so never do both hold it.
- * Whoever has had to wait looks before, too, so that notes don't come and go all the time. If it is not alone, the note that comes first by name stays and waits, and the others are taken back: were all taken
- * back, those who are slow would meet again and again. A note's name tells its age, so that a dead run's note is passed
- * over, and deleted, which is how its run finds out; sooner where somebody knows that the run has ended.
+ * Whoever has had to wait looks before, too, so that notes don't come and go all the time. If it is not alone, the note that
+ * comes first by name stays and waits, and the others are taken back: were all taken back, those who are slow would meet again
+ * and again.
+ *
+ * A note's name tells its age, so that a dead run's note is passed over, and deleted, which is how its run finds out; sooner
+ * where somebody knows that the run has ended.
  *
  * @throws DiatomError `OWNCLOUD` when another holds it for longer than `waitMs`; the message says who, and what to delete
  *   when that run is over; `CANCELLED`
@@ -75,10 +75,11 @@ class Note {
   readonly #path: string;
   #isPlaced = false;
   #looks = 0;
-  #heldAt = Number.NEGATIVE_INFINITY;
   #losses = 0;
   /** Whether the note was there at the last look, as it was sent. */
   #isWhole = false;
+  /** How it differed from what was sent, where something was there under its name. */
+  #damage: string | undefined;
   /** The notes that were there at the last look. */
   #seen: readonly string[] = [];
   /** Those of runs that are known to have ended. */
@@ -116,13 +117,8 @@ class Note {
   }
 
   async requireThere(): Promise<void> {
-    if (performance.now() - this.#heldAt <= FRESH_MS) return;
-    const asked = performance.now();
     await this.#look();
-    if (this.#seen.includes(this.#name)) {
-      this.#heldAt = asked;
-      return;
-    }
+    if (this.#seen.includes(this.#name)) return;
     throw new DiatomError(
       'OWNCLOUD',
       `Another run has taken over at ${this.#remote.rootUrl.host}, because this one took longer than ${formatDuration(this.#request.staleMs / 1_000)} or somebody deleted its note “${this.#path}”: nothing more is changed.`,
@@ -152,23 +148,37 @@ class Note {
   /** The folder is there but the first time, so it is made only when the note can’t be stored. */
   async #place(): Promise<void> {
     const content = textContent(this.#text);
-    const put = () => putUntilAnswered(this.#remote, this.#path, content, this.#options);
-    try {
-      await put();
-    } catch (error) {
-      if (judgeWebdav(error).retry || statusOf(error) === undefined) throw error;
-      await createFolders(this.#remote, this.#request.folder, this.#options);
-      await put();
-    }
+    const { policy = DEFAULT_RETRY_POLICY } = this.#options;
+    const once = { ...this.#options, policy: { ...policy, tries: 1 } };
+    const makeFolder = () => createFolders(this.#remote, this.#request.folder, once);
+    await retrying(this.#options, async (number) => {
+      if (number > 1) {
+        // Below a folder that is missing, some servers answer as if that would pass (500, 423).
+        await makeFolder();
+        if (await isStored(this.#remote, this.#path, content, this.#options)) return;
+      }
+      try {
+        await put(this.#remote, this.#path, content, this.#options);
+      } catch (error) {
+        if (judgeWebdav(error).retry || statusOf(error) === undefined) throw error;
+        await makeFolder();
+        await put(this.#remote, this.#path, content, this.#options);
+      }
+    });
   }
 
   /** Somebody has taken it for a dead run's, or deleted it by hand; or the server has stored something else. */
-  #placeAgain(): Promise<string | undefined> {
-    this.#isPlaced = false;
+  async #placeAgain(): Promise<string | undefined> {
+    // A damaged one would be in the way of every run, this one's next note included.
+    const isThere = this.#seen.includes(this.#name);
+    this.#isPlaced = isThere && !(await removeLeftover(this.#remote, this.#path));
     if (++this.#losses < MOST_LOSSES) return this.#findOther();
+    const { host } = this.#remote.rootUrl;
     throw new DiatomError(
       'OWNCLOUD',
-      `The note “${this.#path}”, by which this run says that it is at work, was stored at ${this.#remote.rootUrl.host}, and is not there a moment later, ${this.#losses} times: somebody or something deletes it. Look there.`,
+      this.#damage === undefined
+        ? `The note “${this.#path}”, by which this run says that it is at work, was stored at ${host}, and is not there a moment later, ${this.#losses} times: somebody or something deletes it. Look there.`
+        : `The server ${host} said that it stored the note “${this.#path}”, by which this run says that it is at work, but ${this.#damage}, after ${this.#losses} tries. A full disk or quota can be the cause: make space there (the trash bin counts too). If there is space, ask the server’s administrator, as a proxy can be the cause, too.`,
     );
   }
 
@@ -177,7 +187,8 @@ class Note {
     const entries = await listFolder(this.#remote, this.#request.folder, this.#options);
     this.#looks += 1;
     const own = entries?.find(({ name }) => name === this.#name);
-    this.#isWhole = own !== undefined && faultOf(own, textContent(this.#text), this.#remote) === undefined;
+    this.#damage = own && faultOf(own, textContent(this.#text), this.#remote);
+    this.#isWhole = own !== undefined && this.#damage === undefined;
     this.#seen = (entries ?? []).map(({ name }) => name).filter((name) => timeOf(name));
     return this.#seen.filter((note) => note !== this.#name && !this.#isDead(note)).sort()[0];
   }
@@ -223,9 +234,6 @@ class Note {
     );
   }
 }
-
-/** So long after it was seen, a note is taken to be there. Nobody takes over within hours. */
-const FRESH_MS = 10_000;
 
 /** How often a note may be gone before it is no accident. */
 const MOST_LOSSES = 5;

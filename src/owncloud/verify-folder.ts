@@ -1,5 +1,5 @@
 import { DiatomError } from '../errors.ts';
-import { mapParallel } from '../parallel/map-parallel.ts';
+import { mapAllEnded } from '../parallel/all-ended.ts';
 import { faultOf, trustsSums, verifiedBy } from './confirmed-writes.ts';
 import { listFolder } from './list-folder.ts';
 import { type RemoteOptions, SIDE_BY_SIDE } from './options.ts';
@@ -31,7 +31,7 @@ export async function verifyFolder(
   const isAsked = trustsSums(remote) && files.some(({ stored }) => stored);
   const entries = isAsked ? ((await listFolder(remote, folder, options)) ?? []) : [];
   const found = new Map(entries.map((entry) => [entry.name, entry]));
-  const read = await mapParallel(files, SIDE_BY_SIDE, async ({ name, sha256, stored }) => {
+  const read = await mapAllEnded(files, SIDE_BY_SIDE, async ({ name, sha256, stored }) => {
     if (isAsked && stored) {
       const entry = found.get(name);
       if (entry?.type !== 'file') return `${name} is missing`;

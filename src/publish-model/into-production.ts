@@ -28,7 +28,6 @@ export async function putIntoProduction(
     return { ...outcome, promoted: true };
   }
   const replaced = await group('Promote', () => swapProduction(remote, { folder, version, files, lock, now }, options));
-  info(`${version} is in production now.`);
   const promotion: PromotionRecord = { time: recordTime(now()), by, replaced: production?.version ?? null };
   return { ...outcome, promoted: true, replaced, promotion };
 }

@@ -4,20 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipArchive } from 'archiver';
-import { DiatomError } from '../errors.ts';
+import { DiatomError, unlessCancelled } from '../errors.ts';
 import { digestFile, digestText } from '../files/digest-file.ts';
 import { formatBytes } from '../format.ts';
 import { downloadName, PRODUCTION, SUMS_FILE } from '../model/model-folder.ts';
 import { parseSums } from '../model/sums.ts';
 import { removeLeftover } from '../owncloud/confirmed-writes.ts';
 import type { RemoteEntry } from '../owncloud/list-folder.ts';
-import type { RemoteOptions } from '../owncloud/options.ts';
+import { type RemoteOptions, SIDE_BY_SIDE } from '../owncloud/options.ts';
 import { openFound, readText, saveRemote } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { uploadNewFile } from '../owncloud/upload.ts';
-import { allEnded } from '../parallel/all-ended.ts';
-import { mapParallel } from '../parallel/map-parallel.ts';
+import { allEnded, mapAllEnded } from '../parallel/all-ended.ts';
 import { info } from '../runner/log.ts';
 import { asWarning } from './as-warning.ts';
 import { type ModelFile, textFile } from './local-model.ts';
@@ -36,7 +35,7 @@ type DownloadFile = Pick<ModelFile, 'name' | 'content'>;
  * Keeps one zip of what is in production beside it, for people who want the model and have a browser only, and deletes
  * those that were made of production before. Whatever goes wrong here is a warning: the next run makes it.
  *
- * @param confirmed waited for before it gets its name
+ * @param confirmed waited for before anything gets its name or is deleted; its failure ends what is under way
  * @returns its address; `undefined` when it is not there
  */
 export async function keepDownload(
@@ -53,7 +52,10 @@ export async function keepDownload(
   await asWarning(
     place,
     failed,
-    async (options) => {
+    async (given) => {
+      const options = untilRefused(confirmed, given);
+      // Checks the signal, too: what outlives its time must not name or delete anything of a run that is over.
+      const allowed = () => unlessCancelled(confirmed, options.signal);
       const zips = content.files.filter((file) => file.name.startsWith(`${modelName}-`) && file.name.endsWith('.zip'));
       const own = zips.find((zip) => zip.name === name);
       const olds = zips.filter((zip) => zip !== own);
@@ -62,22 +64,33 @@ export async function keepDownload(
         const sums = sumsIn(local) ?? (await readProductionSums(place, options));
         const known = own ? await productionOf(remote, folder, own, options) : 'missing';
         if (known !== digestText(sums).sha256) {
-          if (known !== 'missing') await removeDownload(remote, folder, name, options);
-          await makeDownload(remote, { folder, name, sums, files: local, confirmed }, options);
+          if (known !== 'missing') {
+            await allowed();
+            await removeDownload(remote, folder, name, options);
+          }
+          await makeDownload(remote, { folder, name, sums, files: local, allowed }, options);
         }
         url = remote.fileUrl(remotePath(folder, name));
       };
-      const [, ...kinds] = await allEnded([
+      const [, kinds] = await allEnded([
+        allowed(),
+        mapAllEnded(olds, SIDE_BY_SIDE, (zip) => productionOf(remote, folder, zip, options)),
         renew(),
-        ...olds.map((zip) => productionOf(remote, folder, zip, options)),
-        confirmed,
       ]);
+      await allowed();
       const ours = olds.filter((_, index) => kinds[index] !== undefined);
-      await allEnded(ours.map((zip) => removeDownload(remote, folder, zip.name, options)));
+      await mapAllEnded(ours, SIDE_BY_SIDE, (zip) => removeDownload(remote, folder, zip.name, options));
     },
     PATIENCE,
   );
   return url;
+}
+
+/** The same options, whose signal ends all when `work` fails. */
+function untilRefused(work: Promise<void>, options: RemoteOptions): RemoteOptions {
+  const refused = new AbortController();
+  work.catch((error: unknown) => refused.abort(error));
+  return { ...options, signal: AbortSignal.any([refused.signal, ...(options.signal ? [options.signal] : [])]) };
 }
 
 /** The list of sums among a version's files on this machine. */
@@ -126,12 +139,13 @@ interface Download {
   readonly sums: string;
   /** What production holds, where that lies on this machine. */
   readonly files: readonly DownloadFile[] | undefined;
-  readonly confirmed: Promise<void>;
+  /** Waited for before the zip gets its name. */
+  readonly allowed: () => Promise<void>;
 }
 
 async function makeDownload(
   remote: Remote,
-  { folder, name, sums, files, confirmed }: Download,
+  { folder, name, sums, files, allowed }: Download,
   options: RemoteOptions,
 ): Promise<void> {
   const own = await mkdtemp(join(process.env['RUNNER_TEMP'] || tmpdir(), 'download-'));
@@ -141,8 +155,8 @@ async function makeDownload(
     const comment = commentOf(name, digestText(sums).sha256);
     await writeZip(content, { root: name.slice(0, -'.zip'.length), target: localPath, comment }, options.signal);
     const { bytes, sha1 } = await digestFile(localPath, options.signal);
-    const beforeNamed = () => confirmed;
-    await uploadNewFile(remote, { localPath, folder, name, bytes, sha1 }, { ...options, beforeNamed });
+    const naming = { ...options, beforeNamed: allowed };
+    await uploadNewFile(remote, { localPath, folder, name, bytes, sha1 }, naming);
     info(`${name}: ${formatBytes(bytes)}`);
   } finally {
     await rm(own, { recursive: true, force: true });
@@ -158,7 +172,7 @@ async function fetchProduction(
   options: RemoteOptions,
 ): Promise<DownloadFile[]> {
   const list = parseSums(sums, `${production}/${SUMS_FILE}`);
-  const files = await mapParallel([...list.entries()], CONCURRENCY, async ([index, sum]) => {
+  const files = await mapAllEnded([...list.entries()], CONCURRENCY, async ([index, sum]) => {
     const path = join(own, String(index));
     const sha256 = await saveRemote(remote, remotePath(production, sum.name), path, options);
     if (sha256 === sum.sha256) return { name: sum.name, content: { path } };

@@ -7,8 +7,7 @@ import { readText } from '../owncloud/read-file.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
 import { removeFolder } from '../owncloud/remove-folder.ts';
-import { allEnded } from '../parallel/all-ended.ts';
-import { mapParallel } from '../parallel/map-parallel.ts';
+import { mapAllEnded } from '../parallel/all-ended.ts';
 
 /** Deletes what runs that were cut short left behind. What can't be deleted is a warning. */
 export async function removeUnfinished(
@@ -17,7 +16,7 @@ export async function removeUnfinished(
   names: readonly string[],
   options: RemoteOptions,
 ): Promise<void> {
-  await allEnded(names.map((name) => removeOrWarn(remote, `${folder}/${name}`, options)));
+  await mapAllEnded(names, SIDE_BY_SIDE, (name) => removeOrWarn(remote, `${folder}/${name}`, options));
 }
 
 /**
@@ -41,7 +40,7 @@ export async function removeOlderCopies(
     if ((await publishedAt(remote, `${folder}/${version}`, options)) === undefined) return;
     await removeOrWarn(remote, `${folder}/${copy}`, options);
   };
-  await allEnded(copies.map(remove));
+  await mapAllEnded(copies, SIDE_BY_SIDE, remove);
 }
 
 /**
@@ -59,7 +58,7 @@ export async function removeOldVersions(
   const { versions } = sortOut((await listFolder(remote, folder, options)) ?? []);
   const dated: { readonly name: string; readonly time: number }[] = [];
   let undated = 0;
-  const times = await mapParallel(versions, SIDE_BY_SIDE, (name) => publishedAt(remote, `${folder}/${name}`, options));
+  const times = await mapAllEnded(versions, SIDE_BY_SIDE, (name) => publishedAt(remote, `${folder}/${name}`, options));
   for (const [index, name] of versions.entries()) {
     const time = times[index];
     if (time instanceof Date) dated.push({ name, time: time.getTime() });

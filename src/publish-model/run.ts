@@ -5,6 +5,7 @@ import { fail, info, warn } from '../runner/log.ts';
 import { setOutputs, writeSummary } from '../runner/outputs.ts';
 import { proxyFor } from '../runner/proxy.ts';
 import { check, checkMarkdown } from './check.ts';
+import type { Patience } from './context.ts';
 import { dryRun } from './dry-run.ts';
 import { type Inputs, readDryRun, readInputs, takeInputs } from './inputs.ts';
 import { type Outcome, refusalOf } from './outcome.ts';
@@ -16,12 +17,14 @@ import { PATIENCE } from './with-locked-folder.ts';
  * Runs the action: inputs → publishing or roll-back → outputs and summary. Whatever is thrown ends the run red, and so
  * does a model that may not go to production; a signal of the runner (SIGINT, then SIGTERM) cancels it in an orderly way.
  */
-export async function run(): Promise<void> {
+export async function run(patience: Patience = PATIENCE): Promise<void> {
   const { env } = process;
   const { cancel, release } = cancelOnSignals();
   const http = createHttpClient({ proxyFor });
   const warnings: string[] = [];
   let stored: Outcome | undefined;
+  // Time limits by AbortSignal.timeout hold no process: Node would end it while only they are waited for, and leave the lock.
+  const held = setInterval(() => {}, 2 ** 30);
   try {
     takeInputs();
     const dry = readDryRun(env);
@@ -35,7 +38,7 @@ export async function run(): Promise<void> {
       env,
       now,
       signal: cancel.signal,
-      patience: PATIENCE,
+      patience,
       onWarning: (message) => {
         warn(message);
         warnings.push(message);
@@ -55,6 +58,7 @@ export async function run(): Promise<void> {
     if (stored) await writeSummary(summaryMarkdown(stored, { warnings, failure: message }));
   } finally {
     release();
+    clearInterval(held);
     await http.close();
   }
 }

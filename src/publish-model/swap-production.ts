@@ -1,6 +1,6 @@
 import { DiatomError, messageOf } from '../errors.ts';
 import { nextName, PRODUCTION, previousName, VERSION_FILE } from '../model/model-folder.ts';
-import { putUntilAnswered, removeTemporary, textContent, verifyStored } from '../owncloud/confirmed-writes.ts';
+import { putUntilAnswered, removeTemporary, textContent } from '../owncloud/confirmed-writes.ts';
 import { copyFolder } from '../owncloud/copy-folder.ts';
 import type { Lock } from '../owncloud/lock.ts';
 import type { RemoteOptions } from '../owncloud/options.ts';
@@ -38,16 +38,17 @@ export async function swapProduction(
   let isThere: boolean;
   try {
     next = await copyFolder(remote, `${folder}/${version}`, () => `${folder}/${nextName()}`, options);
-    const [path, note] = [remotePath(next, VERSION_FILE), textContent(noteOf(version))];
-    await putUntilAnswered(remote, path, note, options);
+    const [path, note] = [remotePath(next, VERSION_FILE), noteOf(version)];
+    await putUntilAnswered(remote, path, textContent(note), options);
+    const look = async () => (await allEnded([isFolderThere(remote, production, options), lock.requireHeld()]))[0];
+    const asked = performance.now();
     [isThere] = await allEnded([
-      isFolderThere(remote, production, options),
+      look(),
       verifyFolder(remote, next, files, options),
-      verifyStored(remote, path, note, options),
-      lock.requireHeld(),
+      requireNote(remote, path, note, options),
     ]);
     // To read everything back may have taken long.
-    await lock.requireHeld();
+    if (performance.now() - asked > FRESH_MS) isThere = await look();
   } catch (error) {
     if (next !== undefined) await removeTemporary(remote, remoteFolder(next), options);
     throw notPromoted(`${folder}/${version}`, version, error);
@@ -56,6 +57,12 @@ export async function swapProduction(
   const replacement = { folder: production, next, previous: `${folder}/${previous}`, isThere };
   return (await replaceFolder(remote, replacement, options)) ? previous : undefined;
 }
+
+/**
+ * How old the last look at the lock and at production may be when they are swapped. As soon as GitHub says that this run has
+ * ended, another run may pass its note over, delete it, and promote something else.
+ */
+const FRESH_MS = 1_000;
 
 /** @throws DiatomError `OWNCLOUD` when production does not say that it is the version */
 export async function requireInProduction(
@@ -70,6 +77,27 @@ export async function requireInProduction(
     'OWNCLOUD',
     `The server ${remote.rootUrl.host} said that ${version} is in production now, but “${production}” says ${found?.trim() ?? 'nothing'}: somebody or something else has changed it. Look there.`,
   );
+}
+
+/**
+ * Reads VERSION back: by its size alone, one version's is not known from another's. What differs is sent again once.
+ *
+ * @throws DiatomError `OWNCLOUD` when it is not what was sent then, either
+ */
+async function requireNote(remote: Remote, path: string, note: string, options: RemoteOptions): Promise<void> {
+  for (let isSecond = false; ; isSecond = true) {
+    const found = await readText(remote, path, options);
+    if (found === note) return;
+    const message = `The server ${remote.rootUrl.host} said that it stored “${path}”, but it says ${found?.trim() || 'nothing'}.`;
+    if (isSecond) {
+      throw new DiatomError(
+        'OWNCLOUD',
+        `${message} A full disk, a proxy or a sign-in page can be the cause: ask the server’s administrator.`,
+      );
+    }
+    options.onWarning?.(`${message} It is sent again.`);
+    await putUntilAnswered(remote, path, textContent(note), options);
+  }
 }
 
 /** What VERSION says. */

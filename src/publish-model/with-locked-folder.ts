@@ -7,10 +7,10 @@ import { markOf, removeLeftovers } from '../owncloud/leftovers.ts';
 import { listFolder } from '../owncloud/list-folder.ts';
 import { takeLock } from '../owncloud/lock.ts';
 import { moveFolder } from '../owncloud/move-folder.ts';
-import type { RemoteOptions } from '../owncloud/options.ts';
+import { type RemoteOptions, SIDE_BY_SIDE } from '../owncloud/options.ts';
 import type { Remote } from '../owncloud/remote.ts';
 import { remotePath } from '../owncloud/remote-path.ts';
-import { allEnded } from '../parallel/all-ended.ts';
+import { allEnded, mapAllEnded } from '../parallel/all-ended.ts';
 import { group, info } from '../runner/log.ts';
 import type { Context, Patience } from './context.ts';
 import type { Inputs } from './inputs.ts';
@@ -58,7 +58,10 @@ export async function withLockedFolder(
   tidying.catch(() => {});
   const hasEnded = endOfOwners(inputs, context);
   const request = { folder: `${folder}/${LOCK}`, owner: ownerOf(env), ...patience, now, hasEnded, onWait: info };
-  const lock = await takeLock(remote, request, options);
+  const lock = await takeLock(remote, request, options).catch(async (error: unknown) => {
+    await tidying.catch(() => {});
+    throw error;
+  });
   try {
     const [found] = await allEnded([repaired(remote, folder, options), tidying]);
     const place = { remote, folder, ...found, lock, options, sideLimitMs: patience.sideLimitMs };
@@ -76,7 +79,12 @@ export async function withLockedFolder(
 async function finished(outcome: Outcome, inputs: Inputs, place: LockedFolder): Promise<Outcome> {
   const { remote, options } = place;
   const { version, promotion, record: before } = outcome;
-  const confirmed = promotion ? requireInProduction(remote, outcome, options) : Promise.resolve();
+  const confirm = async () => {
+    if (!promotion) return;
+    await requireInProduction(remote, outcome, options);
+    info(`${version} is in production now.`);
+  };
+  const confirmed = confirm();
   const add = (record: VersionRecord) => (promotion ? withPromotion(record, promotion) : record);
   const recorded = promotion && confirmed.then(() => keepRecord(place, version, add, before));
   const removing = confirmed.then(() => cleanUp(outcome, inputs, place));
@@ -163,7 +171,9 @@ async function repaired(
   }
   await allEnded([
     removeUnfinished(remote, folder, content.unfinished, options),
-    ...content.unfinishedFiles.map((name) => removeTemporary(remote, remotePath(folder, name), options)),
+    mapAllEnded(content.unfinishedFiles, SIDE_BY_SIDE, (name) =>
+      removeTemporary(remote, remotePath(folder, name), options),
+    ),
   ]);
   return { content, production: content.hasProduction ? production : undefined };
 }
