@@ -4,13 +4,9 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
-import { bootMachine, bootWhatIsLaunched, type Machine } from '../helpers/ec2-machine.ts';
-import { startGce } from '../helpers/gce.ts';
 import { type GithubApi, startGithubApi } from '../helpers/github-api.ts';
+import { GPU_PLACES, type GpuPlace } from '../helpers/gpu-places.ts';
 import { type GpuServerRun, POINTS, runGpuServer, runUntil } from '../helpers/gpu-server.ts';
-import { startMoto } from '../helpers/moto.ts';
-import { startOpenStack } from '../helpers/openstack.ts';
-import { startSlurm } from '../helpers/slurm.ts';
 import { type SshServer, startSshd } from '../helpers/sshd.ts';
 
 /** The two trainings of one run, such as the parts of a matrix. */
@@ -170,83 +166,8 @@ describe('the driver “command”, over ssh', () => {
   });
 });
 
-/** A place whose servers make a runner each, for one training. */
-interface Place {
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly env: Readonly<Record<string, string>>;
-  /** The names of those that are there. */
-  servers(): Promise<readonly string[]>;
-  close(): Promise<void>;
-}
-
-async function slurm(): Promise<Place> {
-  const cluster = await startSlurm({ gpus: 4 });
-  const sshd = await startSshd({ environment: cluster.environment });
-  return {
-    inputs: { driver: 'slurm', 'slurm-work-dir': mkdtempSync(join(folder, 'runners-')), ...sshd.inputs },
-    env: {},
-    servers: cluster.jobs,
-    close: async () => {
-      await cluster.stop();
-      await sshd.stop();
-    },
-  };
-}
-
-async function ec2(): Promise<Place> {
-  const moto = await startMoto();
-  const room = bootWhatIsLaunched(moto);
-  const region = 'eu-central-1';
-  return {
-    inputs: { driver: 'ec2', 'ec2-regions': region, 'ec2-ami': moto.ami, 'ec2-instance-types': 'g6.xlarge' },
-    env: moto.env,
-    servers: async () =>
-      (await moto.instances(region))
-        .filter(({ State }) => State.Name !== 'terminated')
-        .map((instance) => instance.tag('diatom:name') ?? ''),
-    close: async () => {
-      await room.close();
-      await moto.close();
-    },
-  };
-}
-
-async function gce(): Promise<Place> {
-  const cloud = await startGce();
-  cloud.bootInstances();
-  return {
-    inputs: cloud.inputs,
-    env: cloud.env,
-    servers: async () => [...cloud.instances.keys()],
-    close: cloud.close,
-  };
-}
-
-async function openstack(): Promise<Place> {
-  const cloud = await startOpenStack();
-  const machines = new Map<string, Machine>();
-  cloud.onServer(async ({ id, userData }, what) => {
-    if (what === 'made') machines.set(id, bootMachine(userData, { id }));
-    else await machines.get(id)?.destroy();
-  });
-  return {
-    inputs: cloud.inputs,
-    env: {},
-    servers: async () => [...cloud.servers.values()].map(({ name }) => name),
-    close: async () => {
-      for (const machine of machines.values()) await machine.destroy();
-      await cloud.close();
-    },
-  };
-}
-
-describe.each([
-  { driver: 'slurm', open: slurm },
-  { driver: 'ec2', open: ec2 },
-  { driver: 'gce', open: gce },
-  { driver: 'openstack', open: openstack },
-])('the driver “$driver”', ({ open }) => {
-  let place: Place;
+describe.each(GPU_PLACES)('the driver “$driver”', ({ open }) => {
+  let place: GpuPlace;
   beforeAll(async () => {
     place = await open();
   });
