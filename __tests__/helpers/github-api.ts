@@ -65,7 +65,7 @@ interface Failure {
 }
 
 /** GitHub takes minutes to notice. */
-const SILENCE_MS = 10_000;
+export const SILENCE_MS = 10_000;
 
 const jitRequest = z.object({
   name: z.string(),
