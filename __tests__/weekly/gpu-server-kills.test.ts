@@ -9,8 +9,8 @@ import { type GithubApi, SILENCE_MS, startGithubApi } from '../helpers/github-ap
 import { GPU_PLACES, type GpuPlace } from '../helpers/gpu-places.ts';
 import { type GpuServerRun, runGpuServer, startGpuServer } from '../helpers/gpu-server.ts';
 
-/** Of each driver: so many runs are ended by force, at moments that are spread over the whole of them. */
-const ROUNDS = 30;
+/** Of each driver: so many runs are ended by force, at moments spread over the whole of them; a few have ended before. */
+const ROUNDS = 36;
 /** How many go on at the same time. */
 const LANES = 3;
 /** A program that a killed run has started may go on after it: so long what it makes may come late. */
