@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
-import { booleanInput, checkedInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { booleanInput, invalidInput, oneOfInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
 import { typesFor } from '../schema/gpus.ts';
+import { checked, missing } from './cloud-inputs.ts';
 import { MARKETS, type Market } from './market.ts';
 
 export interface GceSettings {
@@ -54,29 +55,22 @@ export function gceInputs(env: NodeJS.ProcessEnv = process.env): GceSettings {
     hasExternalIp: booleanInput('gce-external-ip'),
     deleteAccount: checked('gce-delete-account'),
   };
-  if (settings.project === '') throw missing('gce-project', 'the id of the project in which servers are made');
+  if (settings.project === '') throw missing('gce', 'gce-project', 'the id of the project in which servers are made');
   if (textInput('mode') === 'start') checkStart(settings);
   return settings;
 }
 
 function checkStart({ zones, machineTypes, markets, image }: GceSettings): void {
-  if (zones.length === 0) throw missing('gce-zones', 'the zones where the server may be, the best first');
-  if (image.length === 0) throw missing('gce-image', 'the image that the server boots, with the GPU’s driver');
-  if (machineTypes.length === 0) throw missing('gpu', 'which GPU, such as L4; or name types in gce-machine-types');
+  if (zones.length === 0) throw missing('gce', 'gce-zones', 'the zones where the server may be, the best first');
+  if (image.length === 0) throw missing('gce', 'gce-image', 'the image that the server boots, with the GPU’s driver');
+  if (machineTypes.length === 0)
+    throw missing('gce', 'gpu', 'which GPU, such as L4; or name types in gce-machine-types');
   if (machineTypes.some((type) => markets.some((market) => isGiven(type, market)))) return;
   throw invalidInput(
     'gce-market',
     markets.join(', '),
     `spot or spot-then-on-demand with ${machineTypes.join(', ')}, which Google gives as no plain on-demand machine`,
   );
-}
-
-function missing(name: string, what: string): DiatomError {
-  return new DiatomError('INPUT', `Input ${name} is missing, and driver is gce: give ${what}.`);
-}
-
-function checked(name: keyof typeof GPU_SERVER): string {
-  return checkedInput(name, GPU_SERVER[name]);
 }
 
 function list(name: keyof typeof GPU_SERVER): readonly string[] {

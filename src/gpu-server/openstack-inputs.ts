@@ -1,6 +1,6 @@
-import { DiatomError } from '../errors.ts';
-import { checkedInput, textInput, wholeNumberInput } from '../runner/inputs.ts';
+import { textInput, wholeNumberInput } from '../runner/inputs.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
+import { checked, missing } from './cloud-inputs.ts';
 
 /** An application credential (Keystone): its secret can't be read from anywhere again. */
 export interface Credential {
@@ -49,26 +49,21 @@ export function openstackInputs(): OpenStackSettings {
     diskGb: wholeNumberInput('openstack-disk-gb', GPU_SERVER['openstack-disk-gb']),
   };
   if (settings.authUrl === '')
-    throw missing('openstack-auth-url', 'the address of your cloud’s Keystone, ending in /v3');
+    throw missing('openstack', 'openstack-auth-url', 'the address of your cloud’s Keystone, ending in /v3');
   if (textInput('mode') !== 'start') return settings;
-  if (settings.image === '') throw missing('openstack-image', 'the image that the server boots, with the GPU’s driver');
-  if (settings.flavors.length === 0) throw missing('openstack-flavors', 'the flavors that will do, the best first');
+  if (settings.image === '')
+    throw missing('openstack', 'openstack-image', 'the image that the server boots, with the GPU’s driver');
+  if (settings.flavors.length === 0)
+    throw missing('openstack', 'openstack-flavors', 'the flavors that will do, the best first');
   return settings;
 }
 
 function credentialInput(name: 'openstack-credential' | 'openstack-delete'): Credential {
   const [id, secret] = [checked(`${name}-id`), textInput(`${name}-secret`)];
-  if (id === '') throw missing(`${name}-id`, 'the id of an application credential');
-  if (secret === '') throw missing(`${name}-secret`, 'the secret of that application credential, from a secret');
+  if (id === '') throw missing('openstack', `${name}-id`, 'the id of an application credential');
+  if (secret === '')
+    throw missing('openstack', `${name}-secret`, 'the secret of that application credential, from a secret');
   return { id, secret };
-}
-
-function missing(name: string, what: string): DiatomError {
-  return new DiatomError('INPUT', `Input ${name} is missing, and driver is openstack: give ${what}.`);
-}
-
-function checked(name: keyof typeof GPU_SERVER): string {
-  return checkedInput(name, GPU_SERVER[name]);
 }
 
 /** Names may have spaces. */
