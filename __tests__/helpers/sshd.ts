@@ -27,7 +27,8 @@ export interface SshServer {
 const SSHD = '/usr/sbin/sshd';
 
 /**
- * Starts a real OpenSSH server on loopback, with a host key of its own, for the user who runs the tests.
+ * Starts a real OpenSSH server on loopback, with a host key of its own, for the user who runs the tests, but with a home
+ * of its own: what an action leaves on a machine would be found there by the tests of another day.
  *
  * @param options.environment what every session gets, as `SetEnv` of sshd_config(5)
  */
@@ -52,7 +53,9 @@ export async function startSshd(
   await writeFile(authorized, `${publicKey}${options.publicKey ?? ''}`, { mode: 0o600 });
   await chmod(folder, 0o700);
   const port = await freePort();
-  const environment = Object.entries(options.environment ?? {}).map(([name, value]) => `"${name}=${value}"`);
+  const home = join(folder, 'home');
+  await mkdir(home);
+  const environment = Object.entries({ HOME: home, ...options.environment }).map(([name, value]) => `"${name}=${value}"`);
   const config = join(folder, 'sshd_config');
   await writeFile(
     config,
@@ -70,7 +73,7 @@ export async function startSshd(
       'PermitRootLogin prohibit-password',
       'MaxStartups 100',
       ...(options.command === undefined ? [] : [`ForceCommand ${options.command}`]),
-      ...(environment.length > 0 ? [`SetEnv ${environment.join(' ')}`] : []),
+      `SetEnv ${environment.join(' ')}`,
       '',
     ].join('\n'),
   );

@@ -17,7 +17,8 @@ let api: GithubApi;
 beforeEach(async () => {
   programs = temporaryFolder();
   api = await startGithubApi();
-  setEnvironment({ PATH: `${programs}${delimiter}${process.env['PATH']}` });
+  // What a stop leaves for a server that is still to come lies at home.
+  setEnvironment({ PATH: `${programs}${delimiter}${process.env['PATH']}`, HOME: temporaryFolder() });
 });
 afterEach(() => api.close());
 
