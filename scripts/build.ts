@@ -15,6 +15,7 @@ const THREADS = [
   ['prepare-data', 'prepare-data/fill-thread'],
   ['prepare-data', 'prepare-data/look-thread'],
   ['prepare-data', 'prepare-data/picture-thread'],
+  ['train-model', 'train-model/unpack-thread'],
 ] as const;
 
 const root = dirname(import.meta.dirname);

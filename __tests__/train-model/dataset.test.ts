@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createHttpClient } from '../../src/http/client.ts';
 import { connect } from '../../src/owncloud/connect.ts';
 import { fetchDataset } from '../../src/train-model/dataset.ts';
-import { unpackDataset } from '../../src/train-model/unpack.ts';
+import { createUnpacker, type UnpackOptions } from '../../src/train-model/unpack.ts';
 import { expectNowhere, failureOf } from '../helpers/failure.ts';
 import { filesBelow } from '../helpers/files-below.ts';
 import { type Serve, startServer } from '../helpers/loopback-server.ts';
@@ -20,10 +22,15 @@ const IMAGES: readonly RawEntry[] = ['train/a/1.png', 'train/ä/1.png', 'test/a/
 const below = (base: string) => IMAGES.map((entry) => ({ ...entry, name: `${base}${entry.name}` }));
 const ZIP = buildZip({ entries: [...IMAGES, { name: 'dataset.json', data: '{"seed":"4711"}' }] });
 
+async function unpack(path: string, target: string, options: Partial<UnpackOptions> = {}): Promise<void> {
+  const unpacker = createUnpacker(target, { name: 'set.zip', ...options });
+  await unpacker.finish(path).finally(unpacker.close);
+}
+
 async function unpacked(entries: readonly RawEntry[]): Promise<string[]> {
   const [path, target] = [join(temporaryFolder(), 'set.zip'), temporaryFolder()];
   writeFileSync(path, buildZip({ entries }));
-  await unpackDataset(path, target, { name: 'set.zip' });
+  await unpack(path, target);
   return filesBelow(target);
 }
 
@@ -49,7 +56,7 @@ describe('of an archive', () => {
   test('that does not fit on the disk nothing is unpacked, and both figures are said', async () => {
     const [path, target] = [join(temporaryFolder(), 'set.zip'), temporaryFolder()];
     writeFileSync(path, ZIP);
-    const error = await failureOf(unpackDataset(path, target, { name: 'set.zip', freeBytes: async () => 12 }));
+    const error = await failureOf(unpack(path, target, { freeBytes: async () => 12 }));
     expect(error).toMatchObject({ code: 'DISK' });
     expect(error.message).toMatch(/set\.zip takes \d+ B unpacked, and the disk of .* has 12 B free/);
     expect(readdirSync(target)).toEqual([]);
@@ -64,11 +71,14 @@ describe('of an archive', () => {
   });
 });
 
-async function fetched(dataset: string, more: Partial<Parameters<typeof fetchDataset>[0]> = {}) {
+async function fetched(
+  dataset: string,
+  more: Partial<Parameters<typeof fetchDataset>[0]> = {},
+  workDir = temporaryFolder(),
+) {
   const output = captureOutput();
   const http = createHttpClient();
   onTestFinished(() => http.close());
-  const workDir = temporaryFolder();
   const workspace = more.workspace ?? temporaryFolder();
   const env = { RUNNER_TOOL_CACHE: process.env['RUNNER_TOOL_CACHE'] };
   const remote = more.owncloud && (await connect(more.owncloud, { http }));
@@ -84,6 +94,17 @@ function withToolCache(): string {
 }
 
 const serveZip: Serve = (request, response) => sendFile(request, response, ZIP, { etag: '"1"', ranges: true });
+
+/** Answers as a file server does; of ranges only the last bytes of a file (`bytes=-500`). */
+const sendRange = (request: IncomingMessage, response: ServerResponse, file: Buffer) => {
+  const start = Math.max(
+    0,
+    file.length - Number(/^bytes=-(\d+)$/.exec(request.headers.range ?? '')?.[1] ?? file.length),
+  );
+  const range = request.headers.range && { 'content-range': `bytes ${start}-${file.length - 1}/${file.length}` };
+  const headers = { 'content-length': file.length - start, etag: '"1"', 'accept-ranges': 'bytes', ...range };
+  response.writeHead(range ? 206 : 200, headers).end(request.method === 'HEAD' ? undefined : file.subarray(start));
+};
 
 async function zipServer() {
   const server = await startServer(serveZip);
@@ -131,9 +152,9 @@ describe('a data set', () => {
     const cache = withToolCache();
     const server = await zipServer();
     await fetched(`${server.origin}/one`, { datasetSha256: sha256(ZIP) });
-    expect(server.requests).toHaveLength(1);
+    const asked = server.requests.length;
     await fetched(`${server.origin}/two`, { datasetSha256: sha256(ZIP) });
-    expect(server.requests).toHaveLength(1);
+    expect(server.requests).toHaveLength(asked);
     expect(readdirSync(join(cache, 'diatom-unfinished'))).toEqual([]);
   });
 
@@ -154,6 +175,35 @@ describe('a data set', () => {
     expect(server.requests.at(-1)?.headers.range).toBe('bytes=100-');
     expect(result.sha256).toBe(sha256(ZIP));
     expect(filesBelow(join(cache, 'diatom-unfinished'))).toEqual([]);
+  });
+
+  test('is unpacked while it comes, and neither image nor zip is asked for twice', async () => {
+    setEnvironment({ RUNNER_TOOL_CACHE: undefined });
+    const large = buildZip({ entries: [...IMAGES, { name: 'train/a/large.png', data: randomBytes(3 * 2 ** 20) }] });
+    const rest = Promise.withResolvers<void>();
+    const server = await startServer((request, response) => {
+      if (request.method === 'HEAD' || request.headers.range) return sendRange(request, response, large);
+      response.writeHead(200, { 'content-length': large.length, etag: '"1"', 'accept-ranges': 'bytes' });
+      response.write(large.subarray(0, 2 ** 20));
+      void rest.promise.then(() => response.end(large.subarray(2 ** 20)));
+    });
+    onTestFinished(() => server.close());
+    const workDir = temporaryFolder();
+    const run = fetched(`${server.origin}/set`, {}, workDir);
+    await expect.poll(() => filesBelow(workDir).filter((path) => path.endsWith('.png'))).toHaveLength(4);
+    rest.resolve();
+    expect((await run).result).toMatchObject({ sha256: sha256(large), labels: ['a', 'ä'] });
+    expect(filesBelow(join(workDir, 'data'))).toHaveLength(5);
+    expect(server.requests.filter(({ method, headers }) => method === 'GET' && !headers.range)).toHaveLength(1);
+  });
+
+  test('is not held up by a server that does not say whether it sends pieces', async () => {
+    setEnvironment({ RUNNER_TOOL_CACHE: undefined });
+    const server = await startServer((request, response) => {
+      if (request.method !== 'HEAD') sendFile(request, response, ZIP, { etag: '"1"', ranges: true });
+    });
+    onTestFinished(() => server.close());
+    expect((await fetched(`${server.origin}/set`)).result).toMatchObject({ sha256: sha256(ZIP) });
   });
 
   test('in ownCloud is downloaded with the account, by its path or its address there', async () => {

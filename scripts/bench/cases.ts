@@ -1,6 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { alternate, type Bench, inFreshFolder, type Measured, type Variant, withInputs, zipSizes } from './bench.ts';
+import { measureDataset } from './dataset.ts';
 import { bytesOf, type ImageSet } from './images.ts';
 import { secondsOfLooking } from './look.ts';
 import { runCopy, runDownload, runFirstVersion, runFloor, runOurs, runShell, runUpload } from './pipelines.ts';
@@ -72,6 +73,11 @@ export const CASE_DEFINITIONS: Readonly<Record<CaseName, Case>> = {
   'low-disk': { places: ['disk'], largest: () => 'larger', measure: measureLowDisk },
   look: { places: ['disk'], largest: () => 'base', measure: measureLook },
   publish: { places: ['disk'], largest: () => 'small', measure: measurePublish },
+  dataset: {
+    places: ['disk'],
+    largest: () => 'larger',
+    measure: (bench) => measureDataset(bench, imagesOf('larger', bench.quick)),
+  },
 };
 
 /** A: against what one would do by hand, and against the first version. */

@@ -36,7 +36,7 @@ ${TARGETS.map((target) => targetRow(target, find)).join('\n')}
 | Machine | ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Linux ${release()}; the servers share it |
 | Disk | ${describeDisk(folder)}${written} |
 | Programs | Node ${process.versions.node}, ${['python3', 'apache2', 'curl', 'unzip', 'zip'].map(versionOf).join(', ')} |
-| Bundles | \`dist/prepare-data\` and \`dist/publish-model\`, SHA-256 ${bundle}… |
+| Bundles | \`dist/prepare-data\`, \`dist/publish-model\` and \`dist/train-model\`, SHA-256 ${bundle}… |
 
 What the time of the missed ones is spent on: [Where the time goes](where-the-time-goes.md).
 
@@ -101,6 +101,7 @@ const TITLES: Readonly<Record<CaseName, string>> = {
   'low-disk': 'low-disk',
   look: 'look: is every image a whole one?',
   publish: 'publish: many requests to a slow server',
+  dataset: 'dataset: what a training begins with',
 };
 
 const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly Result[]) => string>> = {
@@ -128,6 +129,8 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     const { seconds = 0, requests = 0, roundTrips = 0, byHandSeconds = 0 } = result?.facts ?? {};
     return `A model of 7 files (1 MB) in the place of another, each request costs ${REQUEST_MS} ms: ${seconds.toFixed(2)} s for ${requests} requests, of which ${roundTrips} wait for each other. \`curl\` takes ${byHandSeconds.toFixed(2)} s for the bare minimum of 9, one after the other: MKCOL, 7 PUT, MOVE, without a lock, a check, a copy for production or its zip.`;
   },
+  dataset: (quick, [result]) =>
+    `An archive of ${describeSet(imagesOf('larger', quick))}, ${((result?.facts['archiveBytes'] ?? 0) / 1e9).toFixed(2)} GB, on Apache with mod_dav. *Train model* brings it to where the training would read it, checks every sum, and unpacks it; its start and sign-in count. Its floor is only the download.`,
 };
 
 const VARIANTS: Readonly<Record<string, string>> = {
@@ -141,6 +144,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   shell6: '(b) `zip -6`',
   python: '(c) first version',
   floor: 'floor',
+  byHand: '`curl`, then `unzip`',
   'floor-put': 'floor, Apache',
   'floor-base': 'floor, `base`',
   'floor-larger': 'floor, `larger`',

@@ -11,6 +11,8 @@ import { type Figures, measure } from './measure.ts';
 import type { Site } from './servers.ts';
 
 export interface OwnFigures extends Figures {
+  /** Where it was stored. */
+  readonly archive: string;
   readonly archiveBytes: number;
 }
 
@@ -51,7 +53,7 @@ export async function runOurs(
   const archive = inputs['upload'] === 'false' ? outputs['archive-path'] : await uploadedFile(site);
   if ((await sha256Of(archive ?? '')) !== outputs['archive-sha256'])
     throw new Error('What was stored is not the archive');
-  return { ...figures, archiveBytes: Number(outputs['archive-bytes']) };
+  return { ...figures, archive: archive ?? '', archiveBytes: Number(outputs['archive-bytes']) };
 }
 
 /** The same by hand: what a careful person writes who knows these programs, without any of our checks. */
@@ -126,7 +128,8 @@ async function writeCurlConfig(site: Site, workspace: string): Promise<void> {
   await writeFile(join(workspace, 'downloads.txt'), downloads.join(''));
 }
 
-async function bash(
+/** Runs a script in an empty folder. */
+export async function bash(
   site: Site,
   workspace: string,
   script: string,

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { bundleOf, readActionMetadata } from '../action-metadata.ts';
 
-export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk', 'look', 'publish'] as const;
+export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk', 'look', 'publish', 'dataset'] as const;
 export type CaseName = (typeof CASES)[number];
 export type Place = 'disk' | 'tmpfs';
 
@@ -49,14 +49,16 @@ export function openStore(cache: string, quick: boolean): Store {
   };
 }
 
+const MEASURED = ['prepare-data', 'publish-model', 'train-model'] as const;
+
 /** The folder of a bundle that is measured. */
-export function bundleFolder(action: 'prepare-data' | 'publish-model' = 'prepare-data'): string {
+export function bundleFolder(action: (typeof MEASURED)[number] = 'prepare-data'): string {
   return dirname(bundleOf(action, readActionMetadata(action)));
 }
 
 function bundleHash(): string {
   const hash = createHash('sha256');
-  for (const folder of [bundleFolder(), bundleFolder('publish-model')]) {
+  for (const folder of MEASURED.map(bundleFolder)) {
     for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
   }
   return hash.digest('hex').slice(0, 12);

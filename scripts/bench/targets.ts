@@ -105,6 +105,9 @@ export const TARGETS: readonly Target[] = [
     met: (value) => value <= 20,
     show: String,
   },
+  ratio('dataset', 'from the server to the unpacked folder, over `curl` and `unzip`', 1.1, (r) =>
+    over(seconds(r, 'ours'), seconds(r, 'byHand')),
+  ),
   {
     name: 'start',
     text: 'start of the bundle, over `node -e 0`',

@@ -2,7 +2,7 @@ import type { ZipEntry } from '../archive/open-zip.ts';
 import type { KnownImages } from '../dataset/known-images.ts';
 import type { Hashes } from '../dataset/near-index.ts';
 import { HASH_WORDS } from '../image/perceptual-hash.ts';
-import { batchesOf } from './batches.ts';
+import { batchesOf } from '../parallel/batches.ts';
 import type { FillPool } from './fill-pool.ts';
 import type { Looks } from './looks.ts';
 import type { Source } from './sources.ts';

@@ -4,9 +4,11 @@ import * as z from 'zod/mini';
 import { toSafeName } from '../dataset/safe-name.ts';
 import { cacheKeyOf, type DownloadCache } from '../download/cache.ts';
 import { downloadFile } from '../download/download-file.ts';
-import { hashOfFile } from '../download/part-file.ts';
+import { downloadPaths, hashOfFile } from '../download/part-file.ts';
+import { openForRangeReads } from '../download/range-reads.ts';
 import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
 import { diskFailure } from '../files/disk-failure.ts';
+import { createWrittenLength } from '../files/written-length.ts';
 import { formatBytes, formatDuration } from '../format.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { OwncloudSettings } from '../owncloud/connect.ts';
@@ -17,11 +19,11 @@ import { decodedPath } from '../owncloud/remote-path.ts';
 import { createDownloadCache } from '../runner/download-cache.ts';
 import { invalidInput } from '../runner/inputs.ts';
 import { info, mask, warn } from '../runner/log.ts';
-import { createProgress } from '../runner/progress.ts';
+import { createProgress, type Progress } from '../runner/progress.ts';
 import { compareCodePoints } from '../text/code-points.ts';
 import { jsonOf } from '../text/json.ts';
 import type { Inputs } from './inputs.ts';
-import { unpackDataset } from './unpack.ts';
+import { createUnpacker, type Unpacker } from './unpack.ts';
 
 /** A data set on this machine. */
 export interface Dataset {
@@ -164,7 +166,12 @@ async function unpackLocal(
       `The archive ${path} has the SHA-256 ${sha256}, dataset-sha256 expects ${expected}: it is another one, or was changed or damaged.`,
     );
   }
-  await unpack(path, name, target, signal);
+  const unpacking = openUnpacker(name, target, signal);
+  try {
+    await unpacking.finish(path);
+  } finally {
+    await unpacking.close();
+  }
   return sha256;
 }
 
@@ -181,32 +188,54 @@ async function downloadAndUnpack(
   const toolCache = env['RUNNER_TOOL_CACHE'];
   const directory = cache && toolCache ? join(toolCache, 'diatom-unfinished', place) : join(workDir, 'download');
   await mkdir(directory, { recursive: true });
+  const fileName = toSafeName(name);
   const progress = createProgress('Downloading the data set');
+  const written = createWrittenLength();
+  const ended = Promise.withResolvers<false>();
+  const coming = new AbortController();
+  const end = () => {
+    ended.resolve(false);
+    coming.abort();
+  };
+  const unpacking = openUnpacker(name, target, signal);
   try {
+    if (!(await cache?.find(place))) {
+      unpacking.begin({
+        part: downloadPaths(directory, fileName).part,
+        remote: openForRangeReads(url, { http, signal: coming.signal }),
+        reach: (bytes) => Promise.race([ended.promise, written.reach(bytes).then(() => true)]),
+      });
+    }
     const download = await downloadFile(
-      { url, fileName: toSafeName(name), sha256: expected },
+      { url, fileName, sha256: expected },
       {
         directory,
         http,
         signal,
         cache: cache && keptUnder(place, cache),
-        onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+        onProgress: ({ doneBytes, totalBytes }) => {
+          written.set(doneBytes);
+          progress.update(doneBytes, totalBytes);
+        },
         onRetry: ({ attempt, tries, waitMs, error }) =>
           info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),
         onWarning: warn,
       },
     );
     progress.end();
+    end();
     const origin = download.fromCache ? 'from the cache of this runner' : 'downloaded';
     info(`${name}: ${formatBytes(download.bytes)}, ${origin}, SHA-256 ${download.sha256}`);
-    await unpack(download.path, name, target, signal);
+    await unpacking.finish(download.path);
     await rm(directory, { recursive: true, force: true });
     return download.sha256;
   } catch (error) {
-    await rm(join(directory, toSafeName(name)), { force: true });
+    await rm(join(directory, fileName), { force: true });
     throw error;
   } finally {
+    end();
     progress.end();
+    await unpacking.close();
     // Stays when a part is in it.
     await rmdir(directory).catch(() => {});
   }
@@ -216,13 +245,21 @@ function keptUnder(place: string, cache: DownloadCache): DownloadCache {
   return { find: () => cache.find(place), store: (_, file) => cache.store(place, file) };
 }
 
-async function unpack(path: string, name: string, target: string, signal: AbortSignal): Promise<void> {
-  const progress = createProgress('Unpacking the data set');
-  try {
-    await unpackDataset(path, target, { name, signal, onProgress: progress.update });
-  } finally {
-    progress.end();
-  }
+/** One that shows how far it is. */
+function openUnpacker(name: string, target: string, signal: AbortSignal): Unpacker {
+  let progress: Progress | undefined;
+  const onProgress = (done: number, total: number) => {
+    progress ??= createProgress('Unpacking the data set');
+    progress.update(done, total);
+  };
+  const unpacker = createUnpacker(target, { name, signal, onProgress });
+  return {
+    ...unpacker,
+    async close() {
+      progress?.end();
+      await unpacker.close();
+    },
+  };
 }
 
 /** The folder that holds `train` and `test`: the given one, or `results` in it as *prepare data* leaves it. */

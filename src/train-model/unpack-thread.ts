@@ -1,0 +1,83 @@
+/**
+ * A thread that unpacks entries of a zip to files of their own. It waits for the disk at every step, which is fastest for many
+ * small files; several of them keep a disk busy that is far away, as those of clusters are.
+ */
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { streamEntry } from '../archive/entry-data.ts';
+import { createEntryReader } from '../archive/entry-reader.ts';
+import type { ZipEntry } from '../archive/open-zip.ts';
+import { diskFailure, onDisk } from '../files/disk-failure.ts';
+import { fileIdentity } from '../files/file-identity.ts';
+import { answerRequests, throwIfEnding } from '../parallel/thread-program.ts';
+
+/** Where a zip is, and how errors name it. */
+interface Zip {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** An entry and the path that its file gets, which must not be there yet; its folder is. */
+export interface Unpacking {
+  readonly entry: ZipEntry;
+  readonly place: string;
+}
+
+export interface UnpackRequest {
+  readonly zip: Zip;
+  readonly files: readonly Unpacking[];
+}
+
+export interface UnpackReply {
+  /** Which file was read, whatever name it has by now: see `fileIdentity`. */
+  readonly identity: string;
+}
+
+/** An entry larger than this is not held in memory. */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+
+const reader = createEntryReader();
+let source: { readonly path: string; readonly handle: FileHandle; readonly identity: string } | undefined;
+
+answerRequests<UnpackRequest, UnpackReply>(async ({ zip, files }) => {
+  const { handle, identity } = await openSource(zip.path);
+  for (const { entry, place } of files) {
+    throwIfEnding();
+    if (entry.bytes > MAX_BUFFERED_BYTES) await unpackLarge(zip, handle, { entry, place });
+    else {
+      const data = onDisk('read', zip.path, () => reader.read(zip.name, handle.fd, entry));
+      onDisk('write', place, () => writeFileSync(place, data, { flag: 'wx' }));
+    }
+  }
+  return { identity };
+});
+
+/** It stays open: what it is called may change, and its bytes then are still the same. */
+async function openSource(path: string) {
+  if (source?.path === path) return source;
+  await source?.handle.close();
+  source = undefined;
+  try {
+    const handle = await open(path);
+    source = { path, handle, identity: fileIdentity(await handle.stat({ bigint: true })) };
+    return source;
+  } catch (error) {
+    throw diskFailure('read', path, error);
+  }
+}
+
+async function unpackLarge({ path, name }: Zip, handle: FileHandle, { entry, place }: Unpacking): Promise<void> {
+  const file = onDisk('write', place, () => openSync(place, 'wx'));
+  try {
+    for await (const piece of streamEntry(name, handle, entry)) {
+      throwIfEnding();
+      onDisk('write', place, () => {
+        for (let done = 0; done < piece.length; ) done += writeSync(file, piece, done);
+      });
+    }
+  } catch (error) {
+    throw diskFailure('read', path, error);
+  } finally {
+    closeSync(file);
+  }
+}
