@@ -9,6 +9,7 @@ import { measurePublish } from './publish.ts';
 import type { CaseName, Place } from './results.ts';
 import { type Servers, type Site, startLimitedServers, startServers } from './servers.ts';
 import { measureStart } from './start.ts';
+import { measureUpload } from './upload.ts';
 
 /** What the cases work on; the second is for `--quick`. */
 const SETS = {
@@ -73,6 +74,7 @@ export const CASE_DEFINITIONS: Readonly<Record<CaseName, Case>> = {
   'low-disk': { places: ['disk'], largest: () => 'larger', measure: measureLowDisk },
   look: { places: ['disk'], largest: () => 'base', measure: measureLook },
   publish: { places: ['disk'], largest: () => 'small', measure: measurePublish },
+  upload: { places: ['disk'], largest: () => 'base', measure: measureUpload },
   dataset: {
     places: ['disk'],
     largest: () => 'larger',

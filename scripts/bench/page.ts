@@ -6,6 +6,7 @@ import { type Figures, median } from './measure.ts';
 import { REQUEST_MS } from './publish.ts';
 import { CASES, type CaseName, type Place, type Result } from './results.ts';
 import { TARGETS, type Target } from './targets.ts';
+import { UPLOADS } from './upload.ts';
 
 export interface PageFacts {
   /** Names the bundle that was measured. */
@@ -101,6 +102,7 @@ const TITLES: Readonly<Record<CaseName, string>> = {
   'low-disk': 'low-disk',
   look: 'look: is every image a whole one?',
   publish: 'publish: many requests to a slow server',
+  upload: 'upload: one large file',
   dataset: 'dataset: what a training begins with',
 };
 
@@ -129,6 +131,8 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     const { seconds = 0, requests = 0, roundTrips = 0, byHandSeconds = 0 } = result?.facts ?? {};
     return `A model of 7 files (1 MB) in the place of another, each request costs ${REQUEST_MS} ms: ${seconds.toFixed(2)} s for ${requests} requests, of which ${roundTrips} wait for each other. \`curl\` takes ${byHandSeconds.toFixed(2)} s for the bare minimum of 9, one after the other: MKCOL, 7 PUT, MOVE, without a lock, a check, a copy for production or its zip.`;
   },
+  upload: () =>
+    `To a stand-in for a server that takes files in pieces, ${UPLOADS.quick.bytesPerSecond / 1e6} MB/s; storing a file or a piece takes ${UPLOADS.quick.storingMs} ms beside its bytes, and one where it takes ${UPLOADS.slow.storingMs / 1e3} s. The action’s own upload, started from its sources: it signs in, looks at the folder, sends pieces, names the file, and compares its size and sum. \`curl -T\` sends the file in one request and does nothing else.`,
   dataset: (quick, [result]) =>
     `An archive of ${describeSet(imagesOf('larger', quick))}, ${((result?.facts['archiveBytes'] ?? 0) / 1e9).toFixed(2)} GB, on Apache with mod_dav. *Train model* brings it to where the training would read it, checks every sum, and unpacks it; its start and sign-in count. Its floor is only the download.`,
 };
@@ -145,6 +149,10 @@ const VARIANTS: Readonly<Record<string, string>> = {
   python: '(c) first version',
   floor: 'floor',
   byHand: '`curl`, then `unzip`',
+  'ours-quick': 'the action, 1 GB',
+  'curl-quick': '`curl`, 1 GB',
+  'ours-slow': 'the action, 150 MB, slow storing',
+  'curl-slow': '`curl`, 150 MB, slow storing',
   'floor-put': 'floor, Apache',
   'floor-base': 'floor, `base`',
   'floor-larger': 'floor, `larger`',

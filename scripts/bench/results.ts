@@ -4,7 +4,20 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { bundleOf, readActionMetadata } from '../action-metadata.ts';
 
-export const CASES = ['start', 'A', 'B', 'C', 'D', 'E', 'F', 'low-disk', 'look', 'publish', 'dataset'] as const;
+export const CASES = [
+  'start',
+  'A',
+  'B',
+  'C',
+  'D',
+  'E',
+  'F',
+  'low-disk',
+  'look',
+  'publish',
+  'dataset',
+  'upload',
+] as const;
 export type CaseName = (typeof CASES)[number];
 export type Place = 'disk' | 'tmpfs';
 

@@ -9,6 +9,8 @@ export const serveSchema = z.object({
   port: z.number(),
   chunking: z.boolean(),
   bytesPerSecond: z.optional(z.number()),
+  /** Of uploads: see `UploadServerOptions`. */
+  storingMs: z.optional(z.number()),
 });
 
 export type ServeOptions = z.infer<typeof serveSchema>;

@@ -69,9 +69,9 @@ export async function startLimitedServers(
   try {
     const source = await serve({ kind: 'zips', directory: zips, chunking: false, bytesPerSecond });
     closers.push(source.stop);
-    const chunked = await startUploads(join(folder, 'stand-in'), true, bytesPerSecond);
+    const chunked = await startUploads(join(folder, 'stand-in'), true, { bytesPerSecond });
     closers.push(chunked.close);
-    const whole = await startUploads(join(folder, 'stand-in-whole'), false, bytesPerSecond);
+    const whole = await startUploads(join(folder, 'stand-in-whole'), false, { bytesPerSecond });
     closers.push(whole.close);
     return {
       chunked: { ...chunked.site, zipsUrl: source.url },
@@ -85,9 +85,14 @@ export async function startLimitedServers(
   }
 }
 
-async function startUploads(storage: string, chunking: boolean, bytesPerSecond?: number) {
+/** Starts the stand-in for ownCloud. */
+export async function startUploads(
+  storage: string,
+  chunking: boolean,
+  limits: Pick<ServeOptions, 'bytesPerSecond' | 'storingMs'> = {},
+) {
   await mkdir(storage);
-  const { url, stop } = await serve({ kind: 'uploads', directory: storage, chunking, bytesPerSecond });
+  const { url, stop } = await serve({ kind: 'uploads', directory: storage, chunking, ...limits });
   const filesUrl = `${url}${FILES_PATH}`;
   const site = { owncloudUrl: url, filesUrl, storage, username: UPLOAD_USER, password: UPLOAD_USER };
   return { site, close: stop };

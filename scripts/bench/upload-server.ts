@@ -4,6 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ListeningServer, listenOn } from '../stand-ins/listen.ts';
 import { type Bucket, createBucket } from './token-bucket.ts';
 
@@ -15,6 +16,8 @@ export interface UploadServerOptions {
   readonly chunking: boolean;
   /** Of all connections together; not limited when left out. */
   readonly bytesPerSecond?: number | undefined;
+  /** What it takes for a file or a piece beside its bytes, after the last of them. */
+  readonly storingMs?: number | undefined;
 }
 
 export const UPLOAD_USER = 'bench';
@@ -116,8 +119,10 @@ export async function startUploadServer(options: UploadServerOptions): Promise<L
   }
 
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    answer(request).then(
-      (given) => reply(request, response, given),
+    const answered = answer(request);
+    const stored = answered.then(() => (request.method === 'PUT' ? sleep(options.storingMs ?? 0) : undefined));
+    Promise.all([answered, stored]).then(
+      ([given]) => reply(request, response, given),
       () => response.destroy(),
     );
   });
