@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipArchive } from 'archiver';
+import { DEFLATE_OPTIONS } from '../archive/deflate.ts';
 import { DiatomError, unlessCancelled } from '../errors.ts';
 import { digestFile, digestText } from '../files/digest-file.ts';
 import { formatBytes } from '../format.ts';
@@ -186,7 +187,7 @@ async function writeZip(
   { root, target, comment }: { readonly root: string; readonly target: string; readonly comment: string },
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const archive = new ZipArchive({ comment });
+  const archive = new ZipArchive({ comment, zlib: DEFLATE_OPTIONS });
   // A file that can’t be read is left out with a warning only.
   archive.on('warning', (error) => archive.destroy(error));
   for (const { name, content } of files) {
