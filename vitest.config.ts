@@ -20,6 +20,9 @@ export default defineConfig({
           // A third of their time they wait, for servers and for programs that they have started. Vitest by itself takes one
           // worker less than there are cores: of two, one.
           maxWorkers: availableParallelism() + 1,
+          // Files share a process and what it has loaded: to load it for each would take a quarter of the time.
+          isolate: false,
+          setupFiles: ['__tests__/helpers/forget-settings.ts'],
           // A second, which is the default, is no long time on a machine that is busy.
           expect: { poll: { timeout: 30_000 } },
           sequence: { groupOrder: 2 },

@@ -423,13 +423,13 @@ describe('a stop that finds nothing', () => {
   test('is not held up by a GitHub that does not answer', async () => {
     const driver = silentCloud();
     const warnings: string[] = [];
-    const made = session(driver, {}, { warnings });
+    const made = session(driver, { 'answer-timeout-seconds': '1' }, { warnings });
     const never = () => new Promise<never>(() => {});
     const runners = made.github.runners && { ...made.github.runners, list: never, remove: never };
     await stopRun({ ...made, github: { ...made.github, runners } });
     expect(warnings).toEqual([
-      expect.stringContaining('GitHub did not answer within 15 s'),
-      expect.stringContaining('GitHub did not answer within 15 s'),
+      expect.stringContaining('GitHub did not answer within 1 s'),
+      expect.stringContaining('GitHub did not answer within 1 s'),
     ]);
   });
 });

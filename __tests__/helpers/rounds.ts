@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 
 /** After so many turns without another request, nobody sends one before an answer comes. */
-const QUIET_TURNS = 20;
+const QUIET_TURNS = 12;
 const TURN_MS = 5;
 
 /**

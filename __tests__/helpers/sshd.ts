@@ -55,7 +55,9 @@ export async function startSshd(
   const port = await freePort();
   const home = join(folder, 'home');
   await mkdir(home);
-  const environment = Object.entries({ HOME: home, ...options.environment }).map(([name, value]) => `"${name}=${value}"`);
+  const environment = Object.entries({ HOME: home, ...options.environment }).map(
+    ([name, value]) => `"${name}=${value}"`,
+  );
   const config = join(folder, 'sshd_config');
   await writeFile(
     config,

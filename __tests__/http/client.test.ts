@@ -139,7 +139,10 @@ describe('an HTTP client', () => {
     });
     const port = await listen(server);
     cleanUps.push(async () => void server.close());
-    const run = client({ doubtMs: 50 }).send({ method: 'GET', url: new URL(`https://127.0.0.1:${port}/secret`) });
+    const run = client({ doubtMs: 50, connectTimeoutMs: 600_000 }).send({
+      method: 'GET',
+      url: new URL(`https://127.0.0.1:${port}/secret`),
+    });
     await expect(run).rejects.toMatchObject({
       transient: false,
       message: `The server 127.0.0.1:${port} did not answer in TLS, but it answers without: the address says https, and should begin with http://.`,
@@ -157,11 +160,25 @@ describe('an HTTP client', () => {
     });
     const port = await listen(server);
     cleanUps.push(async () => void server.close());
-    const run = client({ doubtMs: 50 }).send({ method: 'GET', url: new URL(`https://127.0.0.1:${port}/`) });
+    const run = client({ doubtMs: 50, connectTimeoutMs: 600_000 }).send({
+      method: 'GET',
+      url: new URL(`https://127.0.0.1:${port}/`),
+    });
     await expect(run).rejects.toMatchObject({
       transient: true,
       message: expect.stringContaining('broke the connection'),
     });
+  });
+
+  test('cancelling while there is no connection yet is CANCELLED at once', async () => {
+    const server = createTcpServer((socket) => void socket.on('error', () => {}));
+    const port = await listen(server);
+    cleanUps.push(async () => void server.close());
+    const cancel = new AbortController();
+    const { send } = client({ connectTimeoutMs: 600_000 });
+    const run = send({ method: 'GET', url: new URL(`https://127.0.0.1:${port}/`), signal: cancel.signal });
+    server.once('connection', () => cancel.abort());
+    await expect(run).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 
   test('cancelling before the answer and while the body comes is CANCELLED', async () => {

@@ -71,7 +71,7 @@ test.each([
   ['has the same names', zipOf('y'), { 'train/a/1.png': 'y', 'train/b/1.png': 'y' }],
   ['has other names', zipOf('y', ['train/a/1.png', 'train/c/1.png', 'test/a/1.png']), { 'train/a/1.png': 'y' }],
   ['has the very same bytes', zipOf('x'), { 'train/a/1.png': 'x', 'train/b/1.png': 'x' }],
-])('of a download that began anew, nothing is kept for another file, which %s', async (_, whole, expected) => {
+])('of a download that began again, nothing is kept for another file, which %s', async (_, whole, expected) => {
   const zip = zipOf('x');
   const download = startDownload(zip);
   download.written.set(zip.length / 2 + 100);

@@ -6,7 +6,7 @@ import type { ServerStatus } from './driver.ts';
 import { type ModeContext, pauses } from './mode-context.ts';
 import { describeStatus, isKnown } from './wait-for-runner.ts';
 import { TooLate, within } from './within.ts';
-import { GITHUB_MS, onlineRunner, runsElsewhere } from './witness.ts';
+import { onlineRunner, runsElsewhere, soonFromGithub } from './witness.ts';
 
 /** A server that is gone for sure. */
 export interface StoppedServer {
@@ -145,10 +145,8 @@ function hoursOf(before: ServerStatus | undefined, maxMinutes: number): number |
 }
 
 /** Removes the registration of a server’s runner, when it was not used. What can’t be removed costs nothing: a warning. */
-export async function removeRegistration(
-  { driver, github, onWarning, signal }: ModeContext,
-  name: string,
-): Promise<void> {
+export async function removeRegistration(context: ModeContext, name: string): Promise<void> {
+  const { driver, github, onWarning, signal } = context;
   if (!driver.makesRunner) return;
   if (!github.runners) {
     info(
@@ -157,7 +155,7 @@ export async function removeRegistration(
     return;
   }
   try {
-    const result = await within(GITHUB_MS, github.runners.remove(name), 'GitHub');
+    const result = await soonFromGithub(context, github.runners.remove(name));
     if (result === 'removed') info(`Removed the registration of the runner ${name}.`);
     if (result === 'busy') info(`GitHub takes the runner ${name} for busy; its registration goes with its job.`);
   } catch (error) {

@@ -3,8 +3,13 @@ import { hasLabels, type Runner } from '../github/runners.ts';
 import type { ModeContext } from './mode-context.ts';
 import { within } from './within.ts';
 
-/** GitHub may be down; who has seen that a server is gone does not wait for it any longer than this. */
-export const GITHUB_MS = 15_000;
+/** GitHub may be down; who has seen that a server is gone does not wait for it any longer than this, nor for any answer. */
+const GITHUB_MS = 15_000;
+
+/** What GitHub says, where it says so soon. @throws TooLate */
+export function soonFromGithub<T>({ inputs: { limits } }: ModeContext, work: Promise<T>): Promise<T> {
+  return within(Math.min(GITHUB_MS, limits.answerMs), work, 'GitHub');
+}
 
 /** What to look at when a server is not where it is looked for. */
 const WHERE = {
@@ -25,7 +30,7 @@ export async function onlineRunner(context: ModeContext, name: string): Promise<
   if (!github.runners || !driver.isForOne) return undefined;
   const isIts = (runner: Runner) => (driver.makesRunner ? runner.name === name : hasLabels(runner, [name]));
   try {
-    const runners = await within(GITHUB_MS, github.runners.list(driver.makesRunner ? name : undefined), 'GitHub');
+    const runners = await soonFromGithub(context, github.runners.list(driver.makesRunner ? name : undefined));
     return runners.find((runner) => runner.isOnline && isIts(runner));
   } catch (error) {
     throwIfCancelled(signal);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
-import { DiatomError, systemCodeOf } from '../errors.ts';
+import { DiatomError, systemCodeOf, unlessCancelled } from '../errors.ts';
 import { formatBytes, formatDuration } from '../format.ts';
 import { explainNetworkFailure } from './network-failure.ts';
 import { speaksPlainHttp } from './plain-http.ts';
@@ -97,7 +97,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         : undefined;
       const signal = doubt ? AbortSignal.any([inVain.signal, ...(wanted ? [wanted] : [])]) : wanted;
       try {
-        const answer = await dispatcherFor(url, proxy).request({
+        const asked = dispatcherFor(url, proxy).request({
           origin: url.origin,
           path: url.pathname + url.search,
           method: checkedMethod(method),
@@ -108,11 +108,16 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
           headersTimeout: answerTimeoutMs ?? idleTimeoutMs,
           bodyTimeout: idleTimeoutMs,
         });
-        proven.add(url.origin);
-        endTrickle(answer.body, leastRate, () => trickles(url, leastRate));
         // An answer that breaks before anybody reads it would end the process with an unhandled 'error' event; whoever
         // reads it later still gets the error.
-        answer.body.on('error', () => {});
+        asked.then(
+          ({ body }) => body.on('error', () => {}),
+          () => {},
+        );
+        // undici itself looks at the signal of a request only when it has a connection for it.
+        const answer = await unlessCancelled(asked, signal);
+        proven.add(url.origin);
+        endTrickle(answer.body, leastRate, () => trickles(url, leastRate));
         return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
         if (wanted?.aborted) throw asNetworkError(error, url, wanted, proxy);
