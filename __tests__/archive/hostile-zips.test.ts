@@ -163,6 +163,16 @@ describe('a bomb refuses the zip before anything is unpacked', () => {
     expect((await refusal(zipOf(...entries), { limits: strict })).message).toContain('its 11 entries unpack from');
   });
 
+  test('an entry that is packed into far more than it is', async () => {
+    // Deflated, in blocks without content (RFC 1951, 3.2.4).
+    const padding = Buffer.concat(Array.from({ length: 3_000 }, () => Buffer.from([0, 0, 0, 0xff, 0xff])));
+    const packed = Buffer.concat([padding, deflateRawSync('an image')]);
+    const error = await refusal(buildZip({ entries: [GOOD, { name: 'a.png', data: 'an image', method: 8, packed }] }), {
+      limits,
+    });
+    expect(error.message).toMatch(/“a\.png”.* takes 15,01\d bytes in the zip and unpacks to 8 bytes only/);
+  });
+
   test('by the number of entries', async () => {
     const entries = Array.from({ length: 10 }, (_, index) => ({ name: `${index}.png` }));
     const error = await refusal(zipOf(...entries), { limits: { ...limits, maxEntries: 10 } });

@@ -55,6 +55,22 @@ describe('where pieces can’t be read there is nothing', () => {
     expect(file).toBeUndefined();
   });
 
+  test('more than was asked for, which would fill the memory', async () => {
+    const { file } = await openFrom((_request, response) => {
+      response.writeHead(206, { 'content-range': `bytes 0-599999/600000`, etag: '"1"' });
+      const send = (): unknown => response.destroyed || response.write(FILE, send);
+      send();
+    });
+    expect(file).toBeUndefined();
+  });
+
+  test('another piece than the end', async () => {
+    const { file } = await openFrom((_request, response) => {
+      response.writeHead(206, { 'content-range': 'bytes 0-9/600000', etag: '"1"' }).end(FILE.subarray(0, 10));
+    });
+    expect(file).toBeUndefined();
+  });
+
   test('a piece without the size of the whole', async () => {
     const { file } = await openFrom((_request, response) => {
       response.writeHead(206, { 'content-range': 'bytes 0-9/*' }).end(FILE.subarray(0, 10));

@@ -27,8 +27,8 @@ export interface SshServer {
 const SSHD = '/usr/sbin/sshd';
 
 /**
- * Starts a real OpenSSH server on loopback, with a host key of its own, for the user who runs the tests, but with a home
- * of its own: what an action leaves on a machine would be found there by the tests of another day.
+ * Starts a real OpenSSH server on loopback, with a host key of its own, for the user who runs the tests, but with a
+ * `$HOME` of its own: what an action leaves on a machine would be found there by the tests of another day.
  *
  * @param options.environment what every session gets, as `SetEnv` of sshd_config(5)
  */

@@ -58,7 +58,7 @@ describe('of an archive', () => {
     writeFileSync(path, ZIP);
     const error = await failureOf(unpack(path, target, { freeBytes: async () => 12 }));
     expect(error).toMatchObject({ code: 'DISK' });
-    expect(error.message).toMatch(/set\.zip takes \d+ B unpacked, and the disk of .* has 12 B free/);
+    expect(error.message).toMatch(/set\.zip takes [\d.]+ kB unpacked, and the disk of .* has 12 B free/);
     expect(readdirSync(target)).toEqual([]);
   });
 
@@ -172,7 +172,7 @@ describe('a data set', () => {
     expect(filesBelow(join(cache, 'diatom-unfinished')).map((name) => name.slice(65))).toHaveLength(2);
     cut = false;
     const { result } = await fetched(`${server.origin}/set`, sum);
-    expect(server.requests.at(-1)?.headers.range).toBe('bytes=100-');
+    expect(server.requests.map(({ headers }) => headers.range)).toContain('bytes=100-');
     expect(result.sha256).toBe(sha256(ZIP));
     expect(filesBelow(join(cache, 'diatom-unfinished'))).toEqual([]);
   });

@@ -132,7 +132,7 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     return `A model of 7 files (1 MB) in the place of another, each request costs ${REQUEST_MS} ms: ${seconds.toFixed(2)} s for ${requests} requests, of which ${roundTrips} wait for each other. \`curl\` takes ${byHandSeconds.toFixed(2)} s for the bare minimum of 9, one after the other: MKCOL, 7 PUT, MOVE, without a lock, a check, a copy for production or its zip.`;
   },
   upload: () =>
-    `To a stand-in for a server that takes files in pieces, ${UPLOADS.quick.bytesPerSecond / 1e6} MB/s; storing a file or a piece takes ${UPLOADS.quick.storingMs} ms beside its bytes, and one where it takes ${UPLOADS.slow.storingMs / 1e3} s. The action’s own upload, started from its sources: it signs in, looks at the folder, sends pieces, names the file, and compares its size and sum. \`curl -T\` sends the file in one request and does nothing else.`,
+    `To a stand-in for a server that takes files in pieces, ${UPLOADS.quick.bytesPerSecond / 1e6} MB/s; storing a file or a piece, and putting the pieces together, takes ${UPLOADS.quick.storingMs} ms beside its bytes, and one where it takes ${UPLOADS.slow.storingMs / 1e3} s. The action’s own upload, started from its sources: it signs in, looks at the folder, sends pieces, names the file, and compares its size and sum. \`curl -T\` sends the file in one request and does nothing else.`,
   dataset: (quick, [result]) =>
     `An archive of ${describeSet(imagesOf('larger', quick))}, ${((result?.facts['archiveBytes'] ?? 0) / 1e9).toFixed(2)} GB, on Apache with mod_dav. *Train model* brings it to where the training would read it, checks every sum, and unpacks it; its start and sign-in count. Its floor is only the download.`,
 };

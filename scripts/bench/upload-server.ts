@@ -16,7 +16,7 @@ export interface UploadServerOptions {
   readonly chunking: boolean;
   /** Of all connections together; not limited when left out. */
   readonly bytesPerSecond?: number | undefined;
-  /** What it takes for a file or a piece beside its bytes, after the last of them. */
+  /** What it takes for a file, a piece, or putting pieces together, beside the bytes and after the last of them. */
   readonly storingMs?: number | undefined;
 }
 
@@ -120,7 +120,9 @@ export async function startUploadServer(options: UploadServerOptions): Promise<L
 
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     const answered = answer(request);
-    const stored = answered.then(() => (request.method === 'PUT' ? sleep(options.storingMs ?? 0) : undefined));
+    const stores =
+      request.method === 'PUT' || (request.method === 'MOVE' && request.url?.startsWith(`/${UPLOADS_PATH}`));
+    const stored = answered.then(() => (stores ? sleep(options.storingMs ?? 0) : undefined));
     Promise.all([answered, stored]).then(
       ([given]) => reply(request, response, given),
       () => response.destroy(),

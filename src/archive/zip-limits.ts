@@ -1,5 +1,5 @@
 import type { DirectoryEntry } from './zip-directory.ts';
-import { quoteName, zipFault } from './zip-fault.ts';
+import { DOWNLOAD_AGAIN, quoteName, zipFault } from './zip-fault.ts';
 
 /** What a zip may unpack to: beyond it, it is taken for a bomb (a small file made to fill a disk or a memory). */
 export interface ZipLimits {
@@ -40,6 +40,14 @@ export function checkSizes(zip: string, entries: readonly DirectoryEntry[], limi
     packed += compressedBytes;
     if (bytes > maxEntryBytes) {
       throw zipFault(zip, path, `unpacks to ${inBytes(bytes)}, more than ${inBytes(maxEntryBytes)}. ${advice}`);
+    }
+    // No program packs so; whoever reads it would need memory for all of it.
+    if (compressedBytes > ratioFloorBytes && compressedBytes > 2 * bytes) {
+      throw zipFault(
+        zip,
+        path,
+        `takes ${inBytes(compressedBytes)} in the zip and unpacks to ${inBytes(bytes)} only. ${DOWNLOAD_AGAIN}`,
+      );
     }
     if (passesRatio(bytes, compressedBytes)) {
       throw zipFault(

@@ -25,8 +25,8 @@ export async function openForRangeReads(
 ): Promise<RandomAccess | undefined> {
   const url = downloadAddressOf(address);
   if (!(await askForVersion(url, 'HEAD', options)).sendsPieces) return undefined;
-  const first = await readRange(url, `bytes=-${TAIL_BYTES}`, options);
-  if (!first) return undefined;
+  const first = await readRange(url, `bytes=-${TAIL_BYTES}`, TAIL_BYTES, options);
+  if (!first || first.first + first.data.length !== first.total) return undefined;
   const { total, version, data: tail } = first;
   return {
     length: total,
@@ -35,7 +35,7 @@ export async function openForRangeReads(
       if (position >= tailStart) return tail.subarray(position - tailStart, position - tailStart + length);
       const end = Math.min(position + length, total);
       if (end <= position) return Buffer.alloc(0);
-      const piece = await readRange(url, `bytes=${position}-${end - 1}`, options);
+      const piece = await readRange(url, `bytes=${position}-${end - 1}`, end - position, options);
       const isSame = piece?.total === total && piece.version === version && piece.first === position;
       if (!isSame || piece.data.length !== end - position) throw new Error('The file changed while it was read');
       return piece.data;
@@ -43,7 +43,8 @@ export async function openForRangeReads(
   };
 }
 
-async function readRange(url: URL, range: string, options: Parameters<typeof openForRangeReads>[1]) {
+/** @returns `undefined` when anything else comes than a piece of at most so many bytes */
+async function readRange(url: URL, range: string, most: number, options: Parameters<typeof openForRangeReads>[1]) {
   const answer = await getFollowingRedirects(url, { range }, options);
   const { response } = answer;
   const { first, total } = (response.status === 206 && contentRangeOf(response)) || {};
@@ -53,7 +54,12 @@ async function readRange(url: URL, range: string, options: Parameters<typeof ope
     return undefined;
   }
   const chunks: Buffer[] = [];
-  for await (const chunk of networkChunks(answer, options.signal)) chunks.push(chunk);
+  let bytes = 0;
+  for await (const chunk of networkChunks(answer, options.signal)) {
+    bytes += chunk.length;
+    if (bytes > most) return undefined;
+    chunks.push(chunk);
+  }
   return { first, total, version: versionOf(response), data: Buffer.concat(chunks) };
 }
 

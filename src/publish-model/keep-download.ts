@@ -187,7 +187,7 @@ async function writeZip(
   { root, target, comment }: { readonly root: string; readonly target: string; readonly comment: string },
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const archive = new ZipArchive({ comment, zlib: DEFLATE_OPTIONS });
+  const archive = new ZipArchive({ comment, zlib: { ...DEFLATE_OPTIONS } });
   // A file that can’t be read is left out with a warning only.
   archive.on('warning', (error) => archive.destroy(error));
   for (const { name, content } of files) {

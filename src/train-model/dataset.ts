@@ -190,22 +190,10 @@ async function downloadAndUnpack(
   await mkdir(directory, { recursive: true });
   const fileName = toSafeName(name);
   const progress = createProgress('Downloading the data set');
-  const written = createWrittenLength();
-  const ended = Promise.withResolvers<false>();
-  const coming = new AbortController();
-  const end = () => {
-    ended.resolve(false);
-    coming.abort();
-  };
   const unpacking = openUnpacker(name, target, signal);
+  const coming = createComing(downloadPaths(directory, fileName).part);
+  let isFirst = true;
   try {
-    if (!(await cache?.find(place))) {
-      unpacking.begin({
-        part: downloadPaths(directory, fileName).part,
-        remote: openForRangeReads(url, { http, signal: coming.signal }),
-        reach: (bytes) => Promise.race([ended.promise, written.reach(bytes).then(() => true)]),
-      });
-    }
     const download = await downloadFile(
       { url, fileName, sha256: expected },
       {
@@ -214,8 +202,13 @@ async function downloadAndUnpack(
         signal,
         cache: cache && keptUnder(place, cache),
         onProgress: ({ doneBytes, totalBytes }) => {
-          written.set(doneBytes);
           progress.update(doneBytes, totalBytes);
+          coming.update(doneBytes);
+          // The server has answered by now, and what comes is neither from the cache nor a page.
+          if (isFirst && doneBytes < (totalBytes ?? 0)) {
+            unpacking.begin({ ...coming, remote: openForRangeReads(url, { http, signal: coming.signal }) });
+          }
+          isFirst = false;
         },
         onRetry: ({ attempt, tries, waitMs, error }) =>
           info(`Try ${attempt} of ${tries} failed, the next in ${formatDuration(waitMs / 1_000)}: ${messageOf(error)}`),
@@ -223,7 +216,7 @@ async function downloadAndUnpack(
       },
     );
     progress.end();
-    end();
+    coming.end();
     const origin = download.fromCache ? 'from the cache of this runner' : 'downloaded';
     info(`${name}: ${formatBytes(download.bytes)}, ${origin}, SHA-256 ${download.sha256}`);
     await unpacking.finish(download.path);
@@ -233,7 +226,7 @@ async function downloadAndUnpack(
     await rm(join(directory, fileName), { force: true });
     throw error;
   } finally {
-    end();
+    coming.end();
     progress.end();
     await unpacking.close();
     // Stays when a part is in it.
@@ -245,16 +238,38 @@ function keptUnder(place: string, cache: DownloadCache): DownloadCache {
   return { find: () => cache.find(place), store: (_, file) => cache.store(place, file) };
 }
 
+/** How much of a download is here, for who works on it before it is whole. That ends when the download does, or begins again. */
+function createComing(part: string) {
+  const written = createWrittenLength();
+  const ended = Promise.withResolvers<false>();
+  const over = new AbortController();
+  const end = () => {
+    ended.resolve(false);
+    over.abort();
+  };
+  return {
+    part,
+    signal: over.signal,
+    end,
+    update(bytes: number): void {
+      if (bytes < written.level) end();
+      written.set(bytes);
+    },
+    reach: (bytes: number) => Promise.race([ended.promise, written.reach(bytes).then(() => true)]),
+  };
+}
+
 /** One that shows how far it is. */
 function openUnpacker(name: string, target: string, signal: AbortSignal): Unpacker {
   let progress: Progress | undefined;
-  const onProgress = (done: number, total: number) => {
-    progress ??= createProgress('Unpacking the data set');
-    progress.update(done, total);
-  };
+  const onProgress = (done: number, total: number) => progress?.update(done, total);
   const unpacker = createUnpacker(target, { name, signal, onProgress });
   return {
     ...unpacker,
+    async finish(path) {
+      progress = createProgress('Unpacking the data set');
+      await unpacker.finish(path);
+    },
     async close() {
       progress?.end();
       await unpacker.close();

@@ -2,12 +2,12 @@
  * A thread that unpacks entries of a zip to files of their own. It waits for the disk at every step, which is fastest for many
  * small files; several of them keep a disk busy that is far away, as those of clusters are.
  */
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { streamEntry } from '../archive/entry-data.ts';
 import { createEntryReader } from '../archive/entry-reader.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
-import { diskFailure, onDisk } from '../files/disk-failure.ts';
+import { diskFailure, onDisk, onDiskLater } from '../files/disk-failure.ts';
 import { fileIdentity } from '../files/file-identity.ts';
 import { answerRequests, throwIfEnding } from '../parallel/thread-program.ts';
 
@@ -33,8 +33,8 @@ export interface UnpackReply {
   readonly identity: string;
 }
 
-/** An entry larger than this is not held in memory. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+/** An entry larger than this is not held in memory: every thread may hold one. */
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
 const reader = createEntryReader();
 let source: { readonly path: string; readonly handle: FileHandle; readonly identity: string } | undefined;
@@ -43,7 +43,8 @@ answerRequests<UnpackRequest, UnpackReply>(async ({ zip, files }) => {
   const { handle, identity } = await openSource(zip.path);
   for (const { entry, place } of files) {
     throwIfEnding();
-    if (entry.bytes > MAX_BUFFERED_BYTES) await unpackLarge(zip, handle, { entry, place });
+    if (Math.max(entry.bytes, entry.compressedBytes) > MAX_BUFFERED_BYTES)
+      await unpackLarge(zip, handle, { entry, place });
     else {
       const data = onDisk('read', zip.path, () => reader.read(zip.name, handle.fd, entry));
       onDisk('write', place, () => writeFileSync(place, data, { flag: 'wx' }));
@@ -67,17 +68,16 @@ async function openSource(path: string) {
 }
 
 async function unpackLarge({ path, name }: Zip, handle: FileHandle, { entry, place }: Unpacking): Promise<void> {
-  const file = onDisk('write', place, () => openSync(place, 'wx'));
+  const file = await onDiskLater('write', place, () => open(place, 'wx'));
   try {
     for await (const piece of streamEntry(name, handle, entry)) {
       throwIfEnding();
-      onDisk('write', place, () => {
-        for (let done = 0; done < piece.length; ) done += writeSync(file, piece, done);
-      });
+      await onDiskLater('write', place, () => file.writeFile(piece));
     }
   } catch (error) {
+    await file.close().catch(() => {});
     throw diskFailure('read', path, error);
-  } finally {
-    closeSync(file);
   }
+  // Disks that are far away may say only here that they are full.
+  await onDiskLater('write', place, () => file.close());
 }

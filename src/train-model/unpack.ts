@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
-import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { DiatomError, unlessCancelled } from '../errors.ts';
 import { onDiskLater } from '../files/disk-failure.ts';
 import { fileIdentity } from '../files/file-identity.ts';
 import { freeBytes } from '../files/free-bytes.ts';
@@ -12,7 +12,7 @@ import { formatBytes } from '../format.ts';
 import { mapAllEnded } from '../parallel/all-ended.ts';
 import { batchesOf } from '../parallel/batches.ts';
 import { startThread } from '../parallel/thread.ts';
-import { startThreadPool } from '../parallel/thread-pool.ts';
+import { startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
 import type { UnpackReply, UnpackRequest } from './unpack-thread.ts';
 
 /** The two places of a data set in an archive: `archive-content: results` and `data` of *prepare data*. */
@@ -21,8 +21,11 @@ const BASES = ['', 'results/'];
 /** What of a data set is unpacked, below its base: the images, and what describes them. */
 const NEEDED = /^(?:(?:train|test)\/.|(?:manifest\.csv|dataset\.json)$)/;
 
-/** On a disk that is far away more threads than cores wait at the same time. Each takes some 20 MB. */
+/** On a disk that is far away more threads than cores wait at the same time. Each takes some 20 MB, and twice the largest entry that it holds. */
 const THREADS = Math.min(8, Math.max(2, availableParallelism()));
+
+/** What files take up on most disks: whole blocks. */
+const BLOCK_BYTES = 4_096;
 
 export interface UnpackOptions {
   /** How errors name the zip. */
@@ -61,81 +64,87 @@ export interface Unpacker {
   close(): Promise<void>;
 }
 
-/** What is in its place already, and which files it came from. */
+/** What is in its place already, and which file it came from. */
 interface Early {
-  readonly entries: Map<string, ZipEntry>;
-  readonly identities: Set<string>;
+  readonly entries: ReadonlyMap<string, ZipEntry>;
+  readonly identity: string | undefined;
 }
+
+type Threads = ThreadPool<UnpackRequest, UnpackReply>;
 
 /** @param target a folder that is for this alone; it is emptied where what is in it can't be trusted */
 export function createUnpacker(target: string, options: UnpackOptions): Unpacker {
   const { name, signal, onProgress } = options;
-  const pool = startThreadPool<UnpackRequest, UnpackReply>(THREADS, (events) =>
-    startThread({ program: 'unpack-thread', base: import.meta.url, data: undefined }, events),
-  );
+  const running = new Set<Threads>();
   let early: Promise<Early | undefined> = Promise.resolve(undefined);
 
+  /** The threads have the zip open no longer than this takes. */
   async function unpack(path: string, { base, entries }: Wanted, step: Step): Promise<void> {
-    const place = ({ path }: ZipEntry) => placeOf(target, path.slice(base.length));
+    if (entries.length === 0) return;
+    const place = ({ path: below }: ZipEntry) => placeOf(target, below.slice(base.length));
     await makeFolders(entries.map((entry) => dirname(place(entry))));
     // In the order in which they come, and in which a disk reads fastest.
     const inOrder = entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
-    await mapAllEnded([...batchesOf(inOrder, ({ bytes }) => bytes)], pool.count, async (batch) => {
-      if (!(await step.mayBegin(batch))) return;
-      const files = batch.map((entry) => ({ entry, place: place(entry) }));
-      const { identity } = await pool.use((ask) => ask({ zip: { path, name }, files }));
-      step.onDone(batch, identity);
-    });
+    const threads: Threads = startThreadPool(THREADS, (events) =>
+      startThread({ program: 'unpack-thread', base: import.meta.url, data: undefined }, events),
+    );
+    running.add(threads);
+    try {
+      await mapAllEnded([...batchesOf(inOrder, ({ bytes }) => bytes)], threads.count, async (batch) => {
+        if (!(await step.mayBegin(batch))) return;
+        const files = batch.map((entry) => ({ entry, place: place(entry) }));
+        const { identity } = await threads.use((ask) => ask({ zip: { path, name }, files }));
+        step.onDone(batch, identity);
+      });
+    } finally {
+      await threads.close();
+      running.delete(threads);
+    }
   }
 
   async function unpackEarly({ part, remote, reach }: Coming): Promise<Early | undefined> {
-    const done: Early = { entries: new Map(), identities: new Set() };
     const content = await remote;
     if (!content) return undefined;
     const wanted = wantedOf(name, await readZipEntries(content, { name, accept }));
     const free = await (options.freeBytes ?? freeBytes)(target);
-    // Else the unpacked images could take the room that the download needs; whoever comes later says what is missing.
-    if (free < content.length + bytesOf(wanted.entries)) return undefined;
+    // Else the images could take the room that the zip needs, and a copy of it in the runner's cache.
+    if (free < 2 * content.length + roomFor(wanted.entries)) return undefined;
+    const entries = new Map<string, ZipEntry>();
+    let identity: string | undefined;
     await unpack(part, wanted, {
       mayBegin: (batch) => reach(Math.max(...batch.map(({ limit }) => limit))),
-      onDone: (batch, identity) => {
-        done.identities.add(identity);
-        for (const entry of batch) done.entries.set(entry.path, entry);
+      onDone: (batch, read) => {
+        identity ??= read;
+        if (identity !== read) throw new Error('The download has begun again');
+        for (const entry of batch) entries.set(entry.path, entry);
       },
     });
-    return done;
+    return { entries, identity };
+  }
+
+  async function finish(path: string): Promise<void> {
+    const wanted = await readWanted(path, name);
+    const before = await early;
+    const missing = before && (await missingOf(wanted.entries, before, path));
+    if (!missing) await empty(target);
+    const entries = missing ?? wanted.entries;
+    await requireRoom(target, entries, options);
+    const total = bytesOf(entries);
+    let done = 0;
+    const onDone = (batch: readonly ZipEntry[]) => {
+      done += bytesOf(batch);
+      onProgress?.(done, total);
+    };
+    await unpack(path, { ...wanted, entries }, { mayBegin: async () => true, onDone });
   }
 
   return {
     begin(coming) {
       early = unpackEarly(coming).catch(() => undefined);
     },
-    async finish(path) {
-      const wanted = await readWanted(path, name);
-      const before = await early;
-      const missing = before && (await missingOf(wanted.entries, before, path));
-      if (!missing) await empty(target);
-      const rest = missing ?? wanted.entries;
-      await requireRoom(target, bytesOf(rest), options);
-      const total = bytesOf(wanted.entries);
-      let done = total - bytesOf(rest);
-      await unpack(
-        path,
-        { ...wanted, entries: rest },
-        {
-          mayBegin: async () => {
-            throwIfCancelled(signal);
-            return true;
-          },
-          onDone: (batch) => {
-            done += bytesOf(batch);
-            onProgress?.(done, total);
-          },
-        },
-      );
-    },
+    finish: (path) => unlessCancelled(finish(path), signal),
     async close() {
-      await pool.close();
+      await Promise.all([...running].map((threads) => threads.close()));
       await early;
     },
   };
@@ -176,7 +185,7 @@ async function missingOf(
   path: string,
 ): Promise<readonly ZipEntry[] | undefined> {
   const identity = fileIdentity(await stat(path, { bigint: true }));
-  if ([...before.identities].some((one) => one !== identity)) return undefined;
+  if (before.entries.size > 0 && before.identity !== identity) return undefined;
   const missing = entries.filter((entry) => !isDeepStrictEqual(before.entries.get(entry.path), entry));
   return missing.length + before.entries.size === entries.length ? missing : undefined;
 }
@@ -194,9 +203,15 @@ function bytesOf(entries: readonly ZipEntry[]): number {
   return entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
+/** What files of these sizes take up. Bytes. */
+function roomFor(entries: readonly ZipEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES, 0);
+}
+
 /** @throws DiatomError `DISK` before half a data set is there */
-async function requireRoom(target: string, needed: number, options: UnpackOptions): Promise<void> {
+async function requireRoom(target: string, entries: readonly ZipEntry[], options: UnpackOptions): Promise<void> {
   const { name } = options;
+  const needed = roomFor(entries);
   const free = await (options.freeBytes ?? freeBytes)(target);
   if (free >= needed) return;
   throw new DiatomError(
