@@ -1,10 +1,12 @@
-/** Uploads one file from the sources of the actions, as they upload a model: nothing else is measured. */
+/** Uploads one file from the sources of the actions, in pieces as an archive is that still grows: nothing else is measured. */
 import { createHttpClient } from '../../src/http/client.ts';
 import { connect } from '../../src/owncloud/connect.ts';
-import { uploadFile } from '../../src/owncloud/upload.ts';
+import { uploadGrowing } from '../../src/owncloud/upload-growing.ts';
 
-const [url = '', password = '', localPath = '', bytes = '', sha1 = ''] = process.argv.slice(2);
+const [url = '', password = '', path = '', size = '', sha1 = ''] = process.argv.slice(2);
+const bytes = Number(size);
 const http = createHttpClient();
 const remote = await connect({ url, username: password, password }, { http });
-await uploadFile(remote, { localPath, folder: '', name: 'archive', bytes: Number(bytes), sha1 }, {});
+const complete = Promise.resolve({ bytes, sha1, sha256: '' });
+await uploadGrowing(remote, { source: { path, reach: async () => bytes, complete }, folder: '', name: 'archive' }, {});
 await http.close();

@@ -25,12 +25,13 @@ export interface ChunkCost {
 
 /**
  * The size of the pieces to come, after one of that cost: half way from the present size to the one that would have taken
- * three seconds, or longer where the server is slow to answer.
+ * three seconds. Where most of the time went into waiting for the answer, at once what can be sent in a multiple of that.
  */
 export function nextChunkBytes(present: number, { bytes, ms, waitMs = 0 }: ChunkCost, sizes: ChunkSizes): number {
+  const mostlyWaits = waitMs > ms / 2;
   const targetMs = Math.max(TARGET_MS, TIMES_THE_WAIT * waitMs);
-  const ideal = within(sizes, (bytes * targetMs) / Math.max(1, ms));
-  return Math.round((present + ideal) / 2);
+  const ideal = within(sizes, (bytes * targetMs) / Math.max(1, mostlyWaits ? ms - waitMs : ms));
+  return Math.round(mostlyWaits ? ideal : (present + ideal) / 2);
 }
 
 /**
