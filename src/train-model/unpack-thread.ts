@@ -9,10 +9,10 @@ import { createEntryReader } from '../archive/entry-reader.ts';
 import type { ZipEntry } from '../archive/open-zip.ts';
 import { diskFailure, onDisk, onDiskLater } from '../files/disk-failure.ts';
 import { fileIdentity } from '../files/file-identity.ts';
-import { answerRequests, throwIfEnding } from '../parallel/thread-program.ts';
+import { answerRequests, startData, throwIfEnding } from '../parallel/thread-program.ts';
 
-/** Where a zip is, and how errors name it. */
-interface Zip {
+/** What a thread is started with: where the zip is, and how errors name it. */
+export interface UnpackData {
   readonly path: string;
   readonly name: string;
 }
@@ -24,7 +24,6 @@ export interface Unpacking {
 }
 
 export interface UnpackRequest {
-  readonly zip: Zip;
   readonly files: readonly Unpacking[];
 }
 
@@ -36,15 +35,16 @@ export interface UnpackReply {
 /** An entry larger than this is not held in memory: every thread may hold one. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
+const zip = startData<UnpackData>();
 const reader = createEntryReader();
-let source: { readonly path: string; readonly handle: FileHandle; readonly identity: string } | undefined;
+let source: ReturnType<typeof openSource> | undefined;
 
-answerRequests<UnpackRequest, UnpackReply>(async ({ zip, files }) => {
-  const { handle, identity } = await openSource(zip.path);
+answerRequests<UnpackRequest, UnpackReply>(async ({ files }) => {
+  source ??= openSource();
+  const { handle, identity } = await source;
   for (const { entry, place } of files) {
     throwIfEnding();
-    if (Math.max(entry.bytes, entry.compressedBytes) > MAX_BUFFERED_BYTES)
-      await unpackLarge(zip, handle, { entry, place });
+    if (Math.max(entry.bytes, entry.compressedBytes) > MAX_BUFFERED_BYTES) await unpackLarge(handle, entry, place);
     else {
       const data = onDisk('read', zip.path, () => reader.read(zip.name, handle.fd, entry));
       onDisk('write', place, () => writeFileSync(place, data, { flag: 'wx' }));
@@ -54,29 +54,21 @@ answerRequests<UnpackRequest, UnpackReply>(async ({ zip, files }) => {
 });
 
 /** It stays open: what it is called may change, and its bytes then are still the same. */
-async function openSource(path: string) {
-  if (source?.path === path) return source;
-  await source?.handle.close();
-  source = undefined;
-  try {
-    const handle = await open(path);
-    source = { path, handle, identity: fileIdentity(await handle.stat({ bigint: true })) };
-    return source;
-  } catch (error) {
-    throw diskFailure('read', path, error);
-  }
+async function openSource() {
+  const handle = await onDiskLater('read', zip.path, () => open(zip.path));
+  return { handle, identity: fileIdentity(await handle.stat({ bigint: true })) };
 }
 
-async function unpackLarge({ path, name }: Zip, handle: FileHandle, { entry, place }: Unpacking): Promise<void> {
+async function unpackLarge(handle: FileHandle, entry: ZipEntry, place: string): Promise<void> {
   const file = await onDiskLater('write', place, () => open(place, 'wx'));
   try {
-    for await (const piece of streamEntry(name, handle, entry)) {
+    for await (const piece of streamEntry(zip.name, handle, entry)) {
       throwIfEnding();
       await onDiskLater('write', place, () => file.writeFile(piece));
     }
   } catch (error) {
     await file.close().catch(() => {});
-    throw diskFailure('read', path, error);
+    throw diskFailure('read', zip.path, error);
   }
   // Disks that are far away may say only here that they are full.
   await onDiskLater('write', place, () => file.close());

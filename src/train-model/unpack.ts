@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openZip, readZipEntries, type ZipEntry } from '../archive/open-zip.ts';
-import { DiatomError, unlessCancelled } from '../errors.ts';
+import { DiatomError, throwIfCancelled, unlessCancelled } from '../errors.ts';
 import { onDiskLater } from '../files/disk-failure.ts';
 import { fileIdentity } from '../files/file-identity.ts';
 import { freeBytes } from '../files/free-bytes.ts';
@@ -13,7 +13,7 @@ import { mapAllEnded } from '../parallel/all-ended.ts';
 import { batchesOf } from '../parallel/batches.ts';
 import { startThread } from '../parallel/thread.ts';
 import { startThreadPool, type ThreadPool } from '../parallel/thread-pool.ts';
-import type { UnpackReply, UnpackRequest } from './unpack-thread.ts';
+import type { UnpackData, UnpackReply, UnpackRequest } from './unpack-thread.ts';
 
 /** The two places of a data set in an archive: `archive-content: results` and `data` of *prepare data*. */
 const BASES = ['', 'results/'];
@@ -77,6 +77,7 @@ export function createUnpacker(target: string, options: UnpackOptions): Unpacker
   const { name, signal, onProgress } = options;
   const running = new Set<Threads>();
   let early: Promise<Early | undefined> = Promise.resolve(undefined);
+  let finished: Promise<void> = Promise.resolve();
 
   /** The threads have the zip open no longer than this takes. */
   async function unpack(path: string, { base, entries }: Wanted, step: Step): Promise<void> {
@@ -85,15 +86,18 @@ export function createUnpacker(target: string, options: UnpackOptions): Unpacker
     await makeFolders(entries.map((entry) => dirname(place(entry))));
     // In the order in which they come, and in which a disk reads fastest.
     const inOrder = entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
+    // Whoever ends those that run must not miss these.
+    throwIfCancelled(signal);
+    const data: UnpackData = { path, name };
     const threads: Threads = startThreadPool(THREADS, (events) =>
-      startThread({ program: 'unpack-thread', base: import.meta.url, data: undefined }, events),
+      startThread({ program: 'unpack-thread', base: import.meta.url, data }, events),
     );
     running.add(threads);
     try {
       await mapAllEnded([...batchesOf(inOrder, ({ bytes }) => bytes)], threads.count, async (batch) => {
         if (!(await step.mayBegin(batch))) return;
         const files = batch.map((entry) => ({ entry, place: place(entry) }));
-        const { identity } = await threads.use((ask) => ask({ zip: { path, name }, files }));
+        const { identity } = await threads.use((ask) => ask({ files }));
         step.onDone(batch, identity);
       });
     } finally {
@@ -142,10 +146,14 @@ export function createUnpacker(target: string, options: UnpackOptions): Unpacker
     begin(coming) {
       early = unpackEarly(coming).catch(() => undefined);
     },
-    finish: (path) => unlessCancelled(finish(path), signal),
+    finish(path) {
+      const work = finish(path);
+      finished = work.catch(() => {});
+      return unlessCancelled(work, signal);
+    },
     async close() {
       await Promise.all([...running].map((threads) => threads.close()));
-      await early;
+      await Promise.all([early, finished]);
     },
   };
 }
