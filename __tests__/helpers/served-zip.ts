@@ -45,7 +45,8 @@ export function sendFile(request: IncomingMessage, response: ServerResponse, fil
     response.writeHead(304).end();
     return;
   }
-  const first = Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
+  const [, from, last] = /^bytes=(\d*)-(\d*)/.exec(range ?? '') ?? [];
+  const first = from === '' ? Math.max(0, file.length - Number(last)) : Number(from ?? 0);
   const partly =
     ranges && range !== undefined && (ifRange === undefined || ifRange === etag || ifRange === lastModified);
   if (partly && first >= file.length) {

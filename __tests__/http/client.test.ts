@@ -1,6 +1,6 @@
 import { request as ask, createServer } from 'node:http';
 import { connect, createServer as createTcpServer, type Socket } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { asNetworkError, createHttpClient, type HttpClientOptions, NetworkError } from '../../src/http/client.ts';
 import { listen, type Serve, startServer } from '../helpers/loopback-server.ts';
@@ -168,6 +168,25 @@ describe('an HTTP client', () => {
       transient: true,
       message: expect.stringContaining('broke the connection'),
     });
+  });
+
+  test('a long answer is whole where the server closes the connection behind it and nobody has read it yet', async () => {
+    const body = 'x'.repeat(300_000);
+    const server = createTcpServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', () => {
+          socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+        });
+    });
+    const port = await listen(server);
+    cleanUps.push(async () => void server.close());
+    const { send } = client();
+    for (const wait of [0, 1, 20, 100]) {
+      const answer = await send({ method: 'GET', url: new URL(`http://127.0.0.1:${port}/`) });
+      await sleep(wait);
+      expect(await answer.body.text()).toHaveLength(body.length);
+    }
   });
 
   test('cancelling while there is no connection yet is CANCELLED at once', async () => {
