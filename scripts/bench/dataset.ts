@@ -35,9 +35,9 @@ export async function measureDataset(bench: Bench, set: ImageSet): Promise<Measu
 
 /** The shipped bundle of *train model*, up to where it would look at the images and train. Its Docker does nothing. */
 async function runFetch(site: Site, workspace: string, dataset: string): Promise<Figures> {
-  const [programs, temp] = ['programs', 'temp'].map((name) => join(workspace, name));
-  for (const folder of [programs ?? '', temp ?? '']) mkdirSync(folder);
-  const docker = join(programs ?? '', 'docker');
+  const [programs, temp] = [join(workspace, 'programs'), join(workspace, 'temp')];
+  for (const folder of [programs, temp]) mkdirSync(folder);
+  const docker = join(programs, 'docker');
   writeFileSync(docker, `#!/bin/sh\n[ "$2" != inspect ] || echo '{"Id":"sha256:0"}'\n`);
   chmodSync(docker, 0o755);
   const isHere = Promise.withResolvers<void>();

@@ -20,17 +20,18 @@ export async function measureUpload(bench: Bench): Promise<Measured> {
   try {
     const variants: Record<string, Variant> = {};
     for (const [name, { bytes, ...limits }] of Object.entries(UPLOADS)) {
-      const { site, close } = await startUploads(join(bench.folder, name), true, limits);
-      closers.push(close);
+      const server = await startUploads(join(bench.folder, name), true, limits);
+      closers.push(server.close);
+      const site = { ...server.site, zipsUrl: '' };
       const file = join(await mkdtemp(join(bench.folder, 'file-')), 'archive');
       const size = bytes[bench.quick ? 1 : 0];
       execFileSync('bash', ['-c', 'head --bytes="$0" /dev/urandom >"$1"', String(size), file]);
       const [sha1 = ''] = execFileSync('sha1sum', [file], { encoding: 'utf8' }).split(' ');
       const upload = (script: string): Variant => ({
         rounds: 5,
-        site: { ...site, zipsUrl: '' },
+        site,
         run: (workspace) =>
-          bash({ ...site, zipsUrl: '' }, workspace, script, {
+          bash(site, workspace, script, {
             ...{ FILE: file, SIZE: String(size), SHA1: sha1, URL: site.owncloudUrl },
             ...{ NODE: process.execPath, SCRIPT: join(import.meta.dirname, 'upload-file.ts') },
           }),

@@ -241,21 +241,17 @@ function keptUnder(place: string, cache: DownloadCache): DownloadCache {
 /** How much of a download is here, for who works on it before it is whole. That ends when the download does, or begins again. */
 function createComing(part: string) {
   const written = createWrittenLength();
-  const ended = Promise.withResolvers<false>();
   const over = new AbortController();
-  const end = () => {
-    ended.resolve(false);
-    over.abort();
-  };
+  const ended = new Promise<false>((resolve) => over.signal.addEventListener('abort', () => resolve(false)));
   return {
     part,
     signal: over.signal,
-    end,
+    end: () => over.abort(),
     update(bytes: number): void {
-      if (bytes < written.level) end();
+      if (bytes < written.level) over.abort();
       written.set(bytes);
     },
-    reach: (bytes: number) => Promise.race([ended.promise, written.reach(bytes).then(() => true)]),
+    reach: (bytes: number) => Promise.race([ended, written.reach(bytes).then(() => true)]),
   };
 }
 

@@ -171,8 +171,12 @@ interface Wanted {
   readonly entries: readonly ZipEntry[];
 }
 
-function accept(entry: string): boolean {
-  return BASES.some((base) => entry.startsWith(base) && NEEDED.test(entry.slice(base.length)));
+function isNeeded(path: string, base: string): boolean {
+  return path.startsWith(base) && NEEDED.test(path.slice(base.length));
+}
+
+function accept(path: string): boolean {
+  return BASES.some((base) => isNeeded(path, base));
 }
 
 async function readWanted(path: string, name: string): Promise<Wanted> {
@@ -183,7 +187,7 @@ async function readWanted(path: string, name: string): Promise<Wanted> {
 
 function wantedOf(name: string, all: readonly ZipEntry[]): Wanted {
   const base = baseOf(name, all);
-  return { base, entries: all.filter(({ path }) => path.startsWith(base) && NEEDED.test(path.slice(base.length))) };
+  return { base, entries: all.filter(({ path }) => isNeeded(path, base)) };
 }
 
 /** @returns what is not unpacked yet; `undefined` when what was, was another file’s */
