@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Answer, Hook, OwncloudServerOptions, SeenRequest } from '../../scripts/stand-ins/owncloud-server.ts';
@@ -243,11 +244,35 @@ describe('a file that grows', () => {
       },
     };
     const upload = uploadGrowing(remote, { source: watched, ...TARGET }, quick());
-    await expect.poll(() => put.seen.length).toBe(3);
-    expect(asked).toBe(300 * KB);
+    // Three of them are sent at a time, and when their answer is long waited for, three more.
+    await expect.poll(() => put.seen.length, { timeout: 10_000 }).toBe(6);
+    await sleep(600);
+    expect(put.seen).toHaveLength(6);
+    expect(asked).toBe(600 * KB);
     gate.resolve();
     await upload;
     await expectStored(directory, 1_000 * KB);
+  });
+
+  test('what a server has that answers late is followed by the rest meanwhile, in pieces that are larger', async () => {
+    const gate = Promise.withResolvers<void>();
+    const whole = 3_000 * KB;
+    let received = 0;
+    const put = on(isPiece, async (_, { headers }, proceed) => {
+      const answer = await proceed();
+      received += Number(headers['content-length']);
+      if (received === whole) gate.resolve();
+      await gate.promise;
+      return answer;
+    });
+    const { remote, directory } = await setUp({ hook: put.hook });
+    const { source } = await completeFile(whole);
+    const sizes = { start: 100 * KB, min: 100 * KB, max: 2_000 * KB };
+    await uploadGrowing(remote, { source, ...TARGET }, quick({ sizes }));
+    await expectStored(directory, whole);
+    const lengths = put.seen.map(({ headers }) => Number(headers['content-length']));
+    expect(lengths.length).toBeLessThanOrEqual(6);
+    expect(Math.max(...lengths)).toBeGreaterThan(500 * KB);
   });
 
   test('whoever waits for what is stored hears of it, in order, and only of what the server lists', async () => {

@@ -132,7 +132,7 @@ const DESCRIPTIONS: Readonly<Record<CaseName, (quick: boolean, results: readonly
     return `A model of 7 files (1 MB) in the place of another, each request costs ${REQUEST_MS} ms: ${seconds.toFixed(2)} s for ${requests} requests, of which ${roundTrips} wait for each other. \`curl\` takes ${byHandSeconds.toFixed(2)} s for the bare minimum of 9, one after the other: MKCOL, 7 PUT, MOVE, without a lock, a check, a copy for production or its zip.`;
   },
   upload: () =>
-    `To two stand-ins for servers that take files in pieces, ${UPLOADS.quick.bytesPerSecond / 1e6} MB/s. To store a file or a piece, and to put the pieces together, takes ${UPLOADS.quick.storingMs} ms beside the bytes on one, and ${UPLOADS.slow.storingMs / 1e3} s on the other. The action’s own upload of an archive, started from its sources: it signs in, looks at the folder, sends pieces, lets the server put them together, and compares size and sum. \`curl -T\` sends the file in one request and does nothing else.`,
+    `To stand-ins for servers that take files in pieces, ${UPLOADS.quick.bytesPerSecond / 1e6} MB/s. A file, a piece, and putting pieces together cost ${UPLOADS.quick.storingMs} ms each beside the bytes; where storing is slow, a file or a piece costs ${UPLOADS.slow.storingMs / 1e3} s, and where all is slow, putting together as well. The action’s own upload of an archive, started from its sources: it signs in, looks at the folder, sends pieces, lets the server put them together, and compares size and sum. \`curl -T\` sends the file in one request and does nothing else.`,
   dataset: (quick, [result]) =>
     `An archive of ${describeSet(imagesOf('larger', quick))}, ${((result?.facts['archiveBytes'] ?? 0) / 1e9).toFixed(2)} GB, on Apache with mod_dav. *Train model* brings it to where the training would read it, checks every sum, and unpacks it; its start and sign-in count. Its floor is only the download.`,
 };
@@ -153,6 +153,8 @@ const VARIANTS: Readonly<Record<string, string>> = {
   'curl-quick': '`curl`, 1 GB',
   'ours-slow': 'the action, 150 MB, slow storing',
   'curl-slow': '`curl`, 150 MB, slow storing',
+  'ours-slowest': 'the action, 150 MB, all slow',
+  'curl-slowest': '`curl`, 150 MB, all slow',
   'floor-put': 'floor, Apache',
   'floor-base': 'floor, `base`',
   'floor-larger': 'floor, `larger`',

@@ -11,6 +11,7 @@ export const serveSchema = z.object({
   bytesPerSecond: z.optional(z.number()),
   /** Of uploads: see `UploadServerOptions`. */
   storingMs: z.optional(z.number()),
+  assemblyMs: z.optional(z.number()),
 });
 
 export type ServeOptions = z.infer<typeof serveSchema>;

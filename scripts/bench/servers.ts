@@ -89,7 +89,7 @@ export async function startLimitedServers(
 export async function startUploads(
   storage: string,
   chunking: boolean,
-  limits: Pick<ServeOptions, 'bytesPerSecond' | 'storingMs'> = {},
+  limits: Pick<ServeOptions, 'bytesPerSecond' | 'storingMs' | 'assemblyMs'> = {},
 ) {
   await mkdir(storage);
   const { url, stop } = await serve({ kind: 'uploads', directory: storage, chunking, ...limits });

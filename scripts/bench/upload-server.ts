@@ -16,8 +16,10 @@ export interface UploadServerOptions {
   readonly chunking: boolean;
   /** Of all connections together; not limited when left out. */
   readonly bytesPerSecond?: number | undefined;
-  /** What it takes for a file, a piece, or putting pieces together, beside the bytes and after the last of them. */
+  /** What it takes for a file or a piece, beside the bytes and after the last of them. */
   readonly storingMs?: number | undefined;
+  /** What it takes to put pieces together. */
+  readonly assemblyMs?: number | undefined;
 }
 
 export const UPLOAD_USER = 'bench';
@@ -120,15 +122,21 @@ export async function startUploadServer(options: UploadServerOptions): Promise<L
 
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     const answered = answer(request);
-    const stores =
-      request.method === 'PUT' || (request.method === 'MOVE' && request.url?.startsWith(`/${UPLOADS_PATH}`));
-    const stored = answered.then(() => (stores ? sleep(options.storingMs ?? 0) : undefined));
-    Promise.all([answered, stored]).then(
-      ([given]) => reply(request, response, given),
+    const stored = answered.then(async (given) => {
+      await sleep(lasting(request, options));
+      return given;
+    });
+    stored.then(
+      (given) => reply(request, response, given),
       () => response.destroy(),
     );
   });
   return listenOn(server, port);
+}
+
+function lasting({ method, url }: IncomingMessage, { storingMs = 0, assemblyMs = 0 }: UploadServerOptions): number {
+  if (method === 'PUT') return storingMs;
+  return method === 'MOVE' && url?.startsWith(`/${UPLOADS_PATH}`) ? assemblyMs : 0;
 }
 
 /** Pieces go out in order but may come in another one: a piece’s place is known when those before it have begun. */

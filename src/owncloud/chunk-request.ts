@@ -18,6 +18,8 @@ export interface ChunkRequest {
   readonly stallTimeoutMs: number;
   /** Told how many more bytes the connection has taken; less than 0 when an attempt failed. */
   readonly onTaken: (bytes: number) => void;
+  /** Told when the connection has taken the last byte, and so the answer alone is waited for; again by each attempt. */
+  readonly onSent: (cost: ChunkCost) => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface ChunkRequest {
  * @throws DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`
  */
 export async function putChunk(uploads: Endpoint, request: ChunkRequest, options: RemoteOptions): Promise<ChunkCost> {
-  const { file, start, bytes, path, headers, stallTimeoutMs, onTaken } = request;
+  const { file, start, bytes, path, headers, stallTimeoutMs, onTaken, onSent } = request;
   const { host } = uploads.rootUrl;
   return retrying(options, async () => {
     const hash = uploads.product === 'nextcloud' ? beginSum() : undefined;
@@ -48,7 +50,9 @@ export async function putChunk(uploads: Endpoint, request: ChunkRequest, options
       onProgress: (done) => {
         onTaken(done - taken);
         taken = done;
-        if (done === bytes) sent = performance.now();
+        if (done < bytes) return;
+        sent = performance.now();
+        onSent({ bytes, ms: sent - began });
       },
     });
     try {

@@ -1,7 +1,7 @@
 import { DiatomError, unlessCancelled } from '../errors.ts';
 import type { GrowingFile } from '../files/growing-file.ts';
 import { putChunk } from './chunk-request.ts';
-import { type ChunkSizes, leastChunkBytes, nextChunkBytes } from './chunk-size.ts';
+import { type ChunkCost, type ChunkSizes, leastChunkBytes, nextChunkBytes } from './chunk-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listFolder } from './list-folder.ts';
 import type { RemoteOptions } from './options.ts';
@@ -13,8 +13,10 @@ export interface ChunksRequest {
   /** Go with every request of the upload. */
   readonly headers: Readonly<Record<string, string>>;
   readonly sizes: ChunkSizes;
-  /** Pieces under way at a time. */
+  /** Pieces that are sent at a time. */
   readonly parallel: number;
+  /** Pieces under way at a time: those whose answer is long waited for as well. */
+  readonly maxUnderWay: number;
   readonly stallTimeoutMs: number;
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
   readonly onStored?: ((bytes: number) => void) | undefined;
@@ -34,7 +36,8 @@ interface Chunk {
  * Sends a file in pieces while it grows, and returns when the server lists each of them with its size.
  *
  * A piece goes out as soon as its bytes are there and one of the `parallel` places is free, streamed from the file: what
- * is held in memory is a few portions a place, whatever the size of a piece. A piece that the server has not stored whole
+ * is held in memory is a few portions a place, whatever the size of a piece. Where the server takes long to answer, the
+ * line would lie idle: such a piece gives its place away, and those that follow are as large as pays then. A piece that the server has not stored whole
  * although it said so is sent again, once.
  *
  * @throws what ended the source; DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`. No request is under way then.
@@ -54,6 +57,8 @@ class Sending {
   /** What the server is not known to have, in the order of the file. */
   #unconfirmed: Chunk[] = [];
   readonly #underWay = new Set<Promise<void>>();
+  /** Of these, what takes up a place. */
+  readonly #sending = new Set<Promise<void>>();
   #confirming: Promise<void> | undefined;
   #chunkBytes: number;
   /** Where the next piece begins. */
@@ -78,7 +83,7 @@ class Sending {
   async sendAll(): Promise<void> {
     try {
       for (let number = 1; ; number++) {
-        if (this.#underWay.size >= this.#request.parallel) await Promise.race(this.#underWay);
+        await this.#place();
         const chunk = await this.#next(number);
         if (!chunk) break;
         this.#begin(chunk);
@@ -101,6 +106,12 @@ class Sending {
     while (this.#confirming) await this.#confirming;
   }
 
+  async #place(): Promise<void> {
+    const { parallel, maxUnderWay } = this.#request;
+    while (this.#sending.size >= parallel) await Promise.race(this.#sending);
+    while (this.#underWay.size >= maxUnderWay) await Promise.race(this.#underWay);
+  }
+
   /** @returns `undefined` when all of the file is in pieces */
   async #next(number: number): Promise<Chunk | undefined> {
     const { source, sizes } = this.#request;
@@ -118,16 +129,21 @@ class Sending {
 
   #begin(chunk: Chunk): void {
     this.#unconfirmed.push(chunk);
-    const task = this.#send(chunk)
+    const { promise: place, resolve: free } = Promise.withResolvers<void>();
+    this.#sending.add(place);
+    place.then(() => this.#sending.delete(place));
+    const task = this.#send(chunk, free)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
+        free();
         this.#underWay.delete(task);
         this.#confirmNowAndThen();
       });
     this.#underWay.add(task);
   }
 
-  async #send(chunk: Chunk): Promise<void> {
+  /** @param onLongWait its answer is waited for longer than the line should lie idle */
+  async #send(chunk: Chunk, onLongWait: () => void): Promise<void> {
     const { source: file, folder, headers, stallTimeoutMs, onProgress, sizes } = this.#request;
     const { number, start, bytes } = chunk;
     const path = `${folder}/${String(number).padStart(5, '0')}`;
@@ -135,9 +151,23 @@ class Sending {
       this.#taken += more;
       if (more > 0) onProgress?.(this.#taken);
     };
-    const piece = { file, start, bytes, path, headers, stallTimeoutMs, onTaken };
-    const cost = await putChunk(this.#uploads, piece, this.#options);
-    this.#chunkBytes = nextChunkBytes(this.#chunkBytes, cost, sizes);
+    let waiting: NodeJS.Timeout | undefined;
+    const learn = (cost: ChunkCost) => {
+      this.#chunkBytes = nextChunkBytes(this.#chunkBytes, cost, sizes);
+    };
+    const onSent = ({ ms }: ChunkCost) => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        learn({ bytes, ms: ms + LONG_WAIT_MS, waitMs: LONG_WAIT_MS });
+        onLongWait();
+      }, LONG_WAIT_MS);
+    };
+    const piece = { file, start, bytes, path, headers, stallTimeoutMs, onTaken, onSent };
+    try {
+      learn(await putChunk(this.#uploads, piece, this.#options));
+    } finally {
+      clearTimeout(waiting);
+    }
     chunk.sent = true;
   }
 
@@ -181,9 +211,12 @@ class Sending {
     this.#options.onWarning?.(`${message} It is sent again.`);
     chunk.again = true;
     this.#taken -= chunk.bytes;
-    await this.#send(chunk);
+    await this.#send(chunk, () => {});
   }
 }
+
+/** For an answer, after the last byte: longer than a server takes that has nothing but the piece to store. */
+const LONG_WAIT_MS = 400;
 
 /** Times `sizes.start`: a listing has a line for every piece, so it should not come after each of them. */
 const CONFIRM_EVERY = 3;

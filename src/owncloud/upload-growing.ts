@@ -38,7 +38,7 @@ export interface GrowingUploadOptions extends UploadOptions {
   readonly onStored?: ((bytes: number) => void) | undefined;
   /** Default: from 10 MB, within 1 and 100 MB. What the server asks for comes first. */
   readonly sizes?: ChunkSizes | undefined;
-  /** Pieces under way at a time. Default: 3. */
+  /** Pieces that are sent at a time; as many more may be waiting for the server's answer. Default: 3. */
   readonly parallel?: number | undefined;
   /** How long the server may take to put so many bytes together after a proxy has given up waiting for it. */
   readonly assemblyMs?: ((bytes: number) => number) | undefined;
@@ -108,6 +108,7 @@ async function uploadInChunks(
         headers,
         sizes,
         parallel: Math.min(parallel, maxParallel),
+        maxUnderWay: Math.min(2 * parallel, maxParallel),
         stallTimeoutMs,
         onProgress,
         onStored,
