@@ -137,7 +137,7 @@ export const TARGETS: readonly Target[] = [
 ];
 
 function ratio(name: CaseName, text: string, limit: number, value: Target['value']): Target {
-  return { name, text, limit: `≤ ${limit} ×`, value, met: (found) => found <= limit, show: times };
+  return { name, text, limit: `≤ ${Number(limit.toFixed(2))} ×`, value, met: (found) => found <= limit, show: times };
 }
 
 function flat(text: string, value: Target['value']): Target {
