@@ -37,8 +37,8 @@ interface Chunk {
  *
  * A piece goes out as soon as its bytes are there and one of the `parallel` places is free, streamed from the file: what
  * is held in memory is a few portions a place, whatever the size of a piece. Where the server takes long to answer, the
- * line would lie idle: such a piece gives its place away, and those that follow are as large as pays then. A piece that the server has not stored whole
- * although it said so is sent again, once.
+ * line would lie idle: such a piece gives its place away, and those that follow are as large as pays then. A piece that
+ * the server has not stored whole although it said so is sent again, once.
  *
  * @throws what ended the source; DiatomError `OWNCLOUD`, `DISK`, `NETWORK`, `CANCELLED`. No request is under way then.
  */
@@ -147,16 +147,17 @@ class Sending {
     const { source: file, folder, headers, stallTimeoutMs, onProgress, sizes } = this.#request;
     const { number, start, bytes } = chunk;
     const path = `${folder}/${String(number).padStart(5, '0')}`;
+    let waiting: NodeJS.Timeout | undefined;
     const onTaken = (more: number) => {
       this.#taken += more;
       if (more > 0) onProgress?.(this.#taken);
+      // The attempt has failed: nothing is waited for.
+      else clearTimeout(waiting);
     };
-    let waiting: NodeJS.Timeout | undefined;
     const learn = (cost: ChunkCost) => {
       this.#chunkBytes = nextChunkBytes(this.#chunkBytes, cost, sizes);
     };
     const onSent = ({ ms }: ChunkCost) => {
-      clearTimeout(waiting);
       waiting = setTimeout(() => {
         learn({ bytes, ms: ms + LONG_WAIT_MS, waitMs: LONG_WAIT_MS });
         onLongWait();
