@@ -105,7 +105,9 @@ export const TARGETS: readonly Target[] = [
     met: (value) => value <= 20,
     show: String,
   },
-  ratio('upload', 'a file of 1 GB, over `curl`', 1 / 0.9, (r) => over(seconds(r, 'ours-quick'), seconds(r, 'curl-quick'))),
+  ratio('upload', 'a file of 1 GB, over `curl`', 1 / 0.9, (r) =>
+    over(seconds(r, 'ours-quick'), seconds(r, 'curl-quick')),
+  ),
   ratio('upload', '150 MB where a file or piece costs 4 s, over `curl`', 1.3, (r) =>
     over(seconds(r, 'ours-slow'), seconds(r, 'curl-slow')),
   ),
