@@ -105,6 +105,7 @@ export const TARGETS: readonly Target[] = [
     met: (value) => value <= 20,
     show: String,
   },
+  // Nine tenths of the rate of `curl`.
   ratio('upload', 'a file of 1 GB, over `curl`', 1 / 0.9, (r) =>
     over(seconds(r, 'ours-quick'), seconds(r, 'curl-quick')),
   ),

@@ -1,9 +1,9 @@
 import { DiatomError } from '../errors.ts';
 import { compareCodePoints } from '../text/code-points.ts';
-import { isCompanion } from './endings.ts';
 import { EVERY } from './file-list.ts';
 import type { FileListEntry } from './file-list-entry.ts';
 import { findFolder } from './find-folder.ts';
+import { isCompanion } from './other-files.ts';
 import { foldName, toSafeName, whyUnsafeName } from './safe-name.ts';
 
 /** A folder whose images have one label. */

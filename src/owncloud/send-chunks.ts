@@ -17,6 +17,8 @@ export interface ChunksRequest {
   readonly parallel: number;
   /** Pieces under way at a time: those whose answer is long waited for as well. */
   readonly maxUnderWay: number;
+  /** An answer that takes longer, after the last byte, is long waited for. */
+  readonly longWaitMs: number;
   readonly stallTimeoutMs: number;
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
   readonly onStored?: ((bytes: number) => void) | undefined;
@@ -144,7 +146,7 @@ class Sending {
 
   /** @param onLongWait its answer is waited for longer than the line should lie idle */
   async #send(chunk: Chunk, onLongWait: () => void): Promise<void> {
-    const { source: file, folder, headers, stallTimeoutMs, onProgress, sizes } = this.#request;
+    const { source: file, folder, headers, stallTimeoutMs, onProgress, sizes, longWaitMs } = this.#request;
     const { number, start, bytes } = chunk;
     const path = `${folder}/${String(number).padStart(5, '0')}`;
     let waiting: NodeJS.Timeout | undefined;
@@ -158,10 +160,11 @@ class Sending {
       this.#chunkBytes = nextChunkBytes(this.#chunkBytes, cost, sizes);
     };
     const onSent = ({ ms }: ChunkCost) => {
+      const waitMs = Math.max(longWaitMs, (Math.min(bytes, ON_THE_WAY_BYTES) * ms) / bytes);
       waiting = setTimeout(() => {
-        learn({ bytes, ms: ms + LONG_WAIT_MS, waitMs: LONG_WAIT_MS });
+        if (waitMs > ms) learn({ bytes, ms: ms + waitMs, waitMs });
         onLongWait();
-      }, LONG_WAIT_MS);
+      }, waitMs);
     };
     const piece = { file, start, bytes, path, headers, stallTimeoutMs, onTaken, onSent };
     try {
@@ -216,8 +219,8 @@ class Sending {
   }
 }
 
-/** For an answer, after the last byte: longer than a server takes that has nothing but the piece to store. */
-const LONG_WAIT_MS = 400;
+/** What buffers here and in the system may hold of a piece that counts as sent: on a slow line it takes a while. */
+const ON_THE_WAY_BYTES = 2_000_000;
 
 /** Times `sizes.start`: a listing has a line for every piece, so it should not come after each of them. */
 const CONFIRM_EVERY = 3;

@@ -40,6 +40,8 @@ export interface GrowingUploadOptions extends UploadOptions {
   readonly sizes?: ChunkSizes | undefined;
   /** Pieces that are sent at a time; as many more may be waiting for the server's answer. Default: 3. */
   readonly parallel?: number | undefined;
+  /** Default: 400, longer than a server takes that has nothing but the piece to store. */
+  readonly longWaitMs?: number | undefined;
   /** How long the server may take to put so many bytes together after a proxy has given up waiting for it. */
   readonly assemblyMs?: ((bytes: number) => number) | undefined;
 }
@@ -94,7 +96,7 @@ async function uploadInChunks(
   options: GrowingUploadOptions,
 ): Promise<Uploaded> {
   const { uploads, maxParallel = Number.POSITIVE_INFINITY } = chunking;
-  const { parallel = 3, stallTimeoutMs = 120_000, onProgress, onStored } = options;
+  const { parallel = 3, longWaitMs = 400, stallTimeoutMs = 120_000, onProgress, onStored } = options;
   const folder = `/${chunkFolder(remote.mark, randomBytes(16).toString('hex'))}`;
   const headers = { destination: chunking.targetUrl(path) };
   let facts: FileDigest;
@@ -109,6 +111,7 @@ async function uploadInChunks(
         sizes,
         parallel: Math.min(parallel, maxParallel),
         maxUnderWay: Math.min(2 * parallel, maxParallel),
+        longWaitMs,
         stallTimeoutMs,
         onProgress,
         onStored,

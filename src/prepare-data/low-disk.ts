@@ -4,7 +4,7 @@ import { DiatomError, messageOf } from '../errors.ts';
 import { askProgram } from '../runner/ask-program.ts';
 import { warn } from '../runner/log.ts';
 
-/** How far the archive may be ahead of what the server has: a few of the pieces that are under way. */
+/** How far the archive may be ahead of what the server has: about as much as the pieces that are under way. */
 const AHEAD_BYTES = 128e6;
 
 /** The archive's beginning is freed in steps of this size at least. */

@@ -1,9 +1,9 @@
 import type { ZipEntry } from '../archive/open-zip.ts';
-import { addEndings, type Ending, endingWarnings, requireImages } from '../dataset/endings.ts';
 import type { FileListEntry } from '../dataset/file-list-entry.ts';
 import { createGallery, type Gallery } from '../dataset/gallery.ts';
 import type { NTest } from '../dataset/n-test.ts';
 import { oncePerZip } from '../dataset/one-zip.ts';
+import { addEndings, type Ending, endingWarnings, requireImages } from '../dataset/other-files.ts';
 import type { PlanSource } from '../dataset/plan-types.ts';
 import { foldName } from '../dataset/safe-name.ts';
 import { extensionOf, type LeftOut, selectImages } from '../dataset/select-images.ts';

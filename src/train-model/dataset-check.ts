@@ -1,7 +1,7 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adviseOnClasses } from '../dataset/advice.ts';
-import { isCompanion } from '../dataset/endings.ts';
+import { isCompanion } from '../dataset/other-files.ts';
 import { createSentences } from '../dataset/sentences.ts';
 import type { ClassCount } from '../dataset/tally.ts';
 import { DiatomError, throwIfCancelled } from '../errors.ts';

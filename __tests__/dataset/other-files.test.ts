@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addEndings, type Ending, endingWarnings, requireImages } from '../../src/dataset/endings.ts';
+import { addEndings, type Ending, endingWarnings, requireImages } from '../../src/dataset/other-files.ts';
 import { failureOf } from '../helpers/failure.ts';
 
 const EXTENSIONS = ['jpg', 'png'];
