@@ -368,6 +368,20 @@ describe('failures that pass', () => {
     },
   );
 
+  test('a piece that failed keeps its place until it is sent again, however long that takes', async () => {
+    const put = on(isPiece, async (count, _, proceed) => {
+      const answer = await proceed();
+      return count === 1 ? { status: 503, headers: { 'retry-after': '1' } } : answer;
+    });
+    const { remote, directory } = await setUp({ hook: put.hook });
+    const { source } = await completeFile(350 * KB);
+    const policy = { ...SWIFT, maxRetryAfterMs: 2_000 };
+    await uploadGrowing(remote, { source, ...TARGET }, quick({ policy, parallel: 1, longWaitMs: 50 }));
+    await expectStored(directory, 350 * KB);
+    const numbers = put.seen.map(({ path }) => Number(path.split('/').at(-1)));
+    expect(numbers.slice(0, 2)).toEqual([1, 1]);
+  });
+
   test('connections that break', async () => {
     const broken = new Set<string>();
     const hook: Hook = async ({ method, path }, proceed) => {
