@@ -18,8 +18,8 @@ export interface ChunkRequest {
   readonly stallTimeoutMs: number;
   /** Told how many more bytes the connection has taken; less than 0 when an attempt failed. */
   readonly onTaken: (bytes: number) => void;
-  /** Told when the connection has taken the last byte, and so the answer alone is waited for; again by each attempt. */
-  readonly onSent: (cost: ChunkCost) => void;
+  /** Told after how long the connection has taken the last byte, so that the answer alone is waited for; by each attempt. */
+  readonly onSent: (ms: number) => void;
 }
 
 /**
@@ -52,7 +52,7 @@ export async function putChunk(uploads: Endpoint, request: ChunkRequest, options
         taken = done;
         if (done < bytes) return;
         sent = performance.now();
-        onSent({ bytes, ms: sent - began });
+        onSent(sent - began);
       },
     });
     try {

@@ -159,7 +159,7 @@ class Sending {
     const learn = (cost: ChunkCost) => {
       this.#chunkBytes = nextChunkBytes(this.#chunkBytes, cost, sizes);
     };
-    const onSent = ({ ms }: ChunkCost) => {
+    const onSent = (ms: number) => {
       const waitMs = Math.max(longWaitMs, (Math.min(bytes, ON_THE_WAY_BYTES) * ms) / bytes);
       waiting = setTimeout(() => {
         if (waitMs > ms) learn({ bytes, ms: ms + waitMs, waitMs });
@@ -167,11 +167,8 @@ class Sending {
       }, waitMs);
     };
     const piece = { file, start, bytes, path, headers, stallTimeoutMs, onTaken, onSent };
-    try {
-      learn(await putChunk(this.#uploads, piece, this.#options));
-    } finally {
-      clearTimeout(waiting);
-    }
+    learn(await putChunk(this.#uploads, piece, this.#options));
+    clearTimeout(waiting);
     chunk.sent = true;
   }
 
