@@ -25,7 +25,10 @@ export function generatedFiles(read: ReadText = readCheckout): GeneratedFile[] {
       if (action === undefined && !hasContents(read(`docs/${name}`))) return [];
       return page(`docs/${name}`, read, action);
     }),
-    { path: 'prepare-data/action.yml', text: read('action.yml').replace('main: dist/', 'main: ../dist/') },
+    {
+      path: 'prepare-data/action.yml',
+      text: `# Made from ../action.yml by “npm run docs”: change that one.\n${read('action.yml').replace('main: dist/', 'main: ../dist/')}`,
+    },
     { path: 'docs/file-list.schema.json', text: `${JSON.stringify(fileListJsonSchema(), undefined, 2)}\n` },
     { path: 'docs/diatoms.schema.json', text: `${JSON.stringify(settingsJsonSchema(read), undefined, 2)}\n` },
   ];

@@ -52,6 +52,8 @@ function cloud(): Cloud {
     makesRunner: true,
     isForOne: true,
     deadMansSwitch: 'the test ends',
+    byHand: 'end the test',
+    whereToLook: 'the test’s memory',
     async start(request) {
       this.requests.push(request);
       servers.set(request.name, 'waiting');
@@ -350,7 +352,7 @@ describe('a stop', () => {
     const error = await failureOf(stopServer(session(driver, { 'stop-timeout-minutes': '0.02' }), 'diatom-1-1'));
     expect(error).toMatchObject({ code: 'SERVER' });
     expect(error.message).toContain('diatom-1-1 may still run and cost money: after 1 s, it is unknown: in memory');
-    expect(error.message).toContain('scancel --name');
+    expect(error.message).toContain('Please end the test.');
     expect(error.message).toContain('If you don’t: the test ends, at its deadline.');
   });
 
@@ -396,7 +398,7 @@ describe('a stop that finds nothing', () => {
     const error = await failureOf(stopRun(session(driver, { 'stop-timeout-minutes': '0.05' })));
     expect(error).toMatchObject({ code: 'SERVER' });
     expect(error.message).toContain('GitHub shows its runner diatom-1-1 online and busy');
-    expect(error.message).toContain('Check ssh-host and ssh-user');
+    expect(error.message).toContain('Check the test’s memory. They must be the same');
     expect(api.runnerNamed('diatom-1-1')).toBeDefined();
   });
 

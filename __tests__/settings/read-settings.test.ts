@@ -178,22 +178,25 @@ const WRONG: readonly (readonly [name: string, text: string, faults: readonly st
   ],
   [
     'values that contradict each other',
-    `${OWNCLOUD}\ndata:\n  split: stable\n  n-test: 10\ngpu-server:\n  driver: ec2\n  slurm-gres: gpu:1\n  lifetime-hours: 20\n`,
+    `${OWNCLOUD}\ndata:\n  split: stable\n  n-test: 10\ngpu-server:\n  driver: ec2\n  slurm-gres: gpu:1\n  lifetime-hours: 20\n  start-command: wake\n`,
     [
       '3:10: data.split: stable needs a seed',
       '3:10: data.split: stable needs a percentage as n-test',
       '7:15: gpu-server.slurm-gres: is for another driver than ec2.',
       '8:19: gpu-server.lifetime-hours: 20 is more than max-hours (12) allows',
+      '9:18: gpu-server.start-command: is for another driver than ec2.',
     ],
   ],
   [
     'what is missing beside something else',
-    'publish:\n  gate: accuracy > 0.8, acuracy >= 1\n  password: secret MODELS_PASSWORD\n',
+    'publish:\n  gate: accuracy > 0.8, acuracy >= 1\n  password: secret MODELS_PASSWORD\ngpu-server:\n  driver: gce\n  gce-project: lab-diatoms\n  gce-image: gpu\n',
     [
       '2:9: publish.model-name: is missing',
       '2:9: publish.model-name: can’t be published: owncloud.url is missing.',
       '2:9: publish.gate: is “accuracy > 0.8, acuracy >= 1”, allowed is comparisons',
       '3:13: publish.password: is set without username: they are one account.',
+      '5:11: gpu-server.gce-zones: is missing.',
+      '5:11: gpu-server.gpu: is missing.',
     ],
   ],
 ];

@@ -86,6 +86,8 @@ export function openCommand(
     makesRunner: false,
     isForOne,
     deadMansSwitch: isRemote ? `a timer on ${host.description} runs stop-command` : limit || undefined,
+    byHand: 'run stop-command yourself, or switch the machine off',
+    whereToLook: 'ssh-host, stop-command and status-command: do they mean the machine with that runner?',
     cannotList:
       isForOne && !isRemote
         ? 'Nobody has written down which servers start-command has started (without ssh-host, and with a status-command that asks for $DIATOM_SERVER_NAME), so none can be found.'
@@ -126,6 +128,7 @@ export function openCommand(
       for (const name of await names()) servers.push(...(await listed(name)));
       return servers;
     },
+    close: () => host.close(),
   };
 }
 

@@ -32,6 +32,12 @@ export interface Driver {
    * part: “Slurm ends the job (--time)”.
    */
   readonly deadMansSwitch: string | undefined;
+  /** What a person does to end it, when a stop fails. Follows “Please ”. */
+  readonly byHand: string;
+  /** Which inputs say where it is: one that is started with some can’t be found with others. Follows “Check ”. */
+  readonly whereToLook: string;
+  /** Nothing is started, stopped or paid by the hour. */
+  readonly isAlwaysOn?: true;
   /** Why an empty list does not mean that there is no server; left out where it does. A sentence. */
   readonly cannotList?: string | undefined;
   /**
@@ -55,6 +61,8 @@ export interface Driver {
    * says so in `cannotList`.
    */
   list(): Promise<readonly ListedServer[]>;
+  /** Removes what it needed on this machine. */
+  close?(): Promise<void>;
 }
 
 export interface Price {

@@ -40,6 +40,9 @@ export function openEc2(settings: Ec2Settings, context: DriverContext): Driver {
     makesRunner: mode === 'ephemeral',
     isForOne: mode === 'ephemeral',
     deadMansSwitch: deadMansSwitch(settings),
+    byHand: 'open the EC2 console, and terminate (or stop) the instance with this name in each of the regions',
+    whereToLook:
+      'ec2-regions, and the AWS account that the job signs in to (role-to-assume of aws-actions/configure-aws-credentials)',
     async prices() {
       if (mode === 'existing') return [];
       const prices = await pricesOf(allowed, aws);

@@ -61,6 +61,9 @@ export function openGce(settings: GceSettings, context: DriverContext): Driver {
     makesRunner: true,
     isForOne: true,
     deadMansSwitch: 'Compute Engine deletes the instance (--max-run-duration, counted from its boot)',
+    byHand:
+      'open the Google Cloud console, the project, Compute Engine, VM instances, and delete the one with this name',
+    whereToLook: 'gce-project',
     start: (request) => start(request, tools),
     async status(name) {
       const { servers, failure } = await named(name);

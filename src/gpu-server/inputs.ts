@@ -10,33 +10,19 @@ import { takeSettings } from '../runner/settings.ts';
 import { BESIDE_INPUTS } from '../schema/beside-inputs.ts';
 import { serverClashes } from '../schema/clashes.ts';
 import { GPU_SERVER } from '../schema/gpu-server.ts';
-import type { CommandSettings } from './command-driver.ts';
 import type { Limits } from './driver-context.ts';
-import { type Ec2Settings, ec2Inputs } from './ec2-inputs.ts';
-import { type GceSettings, gceInputs } from './gce-inputs.ts';
-import type { SshSettings } from './host.ts';
+import { DRIVERS, type OpenDriver } from './driver-table.ts';
 import type { HoursPlace } from './hours-file.ts';
-import { type OpenStackSettings, openstackInputs } from './openstack-inputs.ts';
-import { type SlurmSettings, slurmInputs } from './slurm-inputs.ts';
-import { sshInputs } from './ssh-inputs.ts';
 
 export type Mode = 'start' | 'stop' | 'status' | 'reap';
 
 const WATCH_MS = 2 * 60_000;
 
-/** The chosen driver with what it needs; the inputs of the others are not read. */
-export type DriverInputs =
-  | { readonly kind: 'local' }
-  | { readonly kind: 'command'; readonly settings: CommandSettings; readonly ssh: SshSettings | undefined }
-  | { readonly kind: 'ec2'; readonly settings: Ec2Settings }
-  | { readonly kind: 'gce'; readonly settings: GceSettings }
-  | { readonly kind: 'openstack'; readonly settings: OpenStackSettings }
-  | { readonly kind: 'slurm'; readonly settings: SlurmSettings; readonly ssh: SshSettings | undefined };
-
 /** The inputs of the action, checked. */
 export interface Inputs {
   readonly mode: Mode;
-  readonly driver: DriverInputs;
+  /** Opens the chosen driver. The inputs of the others are not read. */
+  readonly openDriver: OpenDriver;
   /** The step that signs in to AWS has failed, so that nothing can be asked there. */
   readonly isSignInRefused: boolean;
   readonly run: RunIdentity;
@@ -96,7 +82,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   };
   return {
     mode,
-    driver: driverInputs(env),
+    openDriver: DRIVERS[oneOfInput('driver', GPU_SERVER.driver.words)](env),
     isSignInRefused: isSignInRefused(),
     run,
     name: serverName(run),
@@ -136,18 +122,6 @@ function limitsInputs(): Limits {
   };
 }
 
-function driverInputs(env: NodeJS.ProcessEnv): DriverInputs {
-  const kind = oneOfInput('driver', GPU_SERVER.driver.words);
-  if (kind === 'local') return { kind };
-  if (kind === 'ec2') return { kind, settings: ec2Inputs() };
-  if (kind === 'gce') return { kind, settings: gceInputs(env) };
-  if (kind === 'openstack') return { kind, settings: openstackInputs() };
-  const ssh = sshInputs();
-  return kind === 'slurm'
-    ? { kind, settings: slurmInputs(), ssh }
-    : { kind, settings: commandInputs(ssh !== undefined), ssh };
-}
-
 /** Without a password nothing is kept: a workflow of one's own may hand on none. */
 function hoursPlaceInputs(): HoursPlace | undefined {
   const url = checkedInput('owncloud-url', GPU_SERVER['owncloud-url']);
@@ -159,25 +133,6 @@ function hoursPlaceInputs(): HoursPlace | undefined {
 function isSignInRefused(): boolean {
   const outcome = checkedInput('aws-sign-in', GPU_SERVER['aws-sign-in']);
   return textInput('driver') === 'ec2' && outcome === 'failure';
-}
-
-function commandInputs(isRemote: boolean): CommandSettings {
-  return {
-    startCommand: commandInput('start-command', 'what starts the server'),
-    stopCommand: commandInput('stop-command', 'what stops it'),
-    statusCommand: commandInput(
-      'status-command',
-      'what prints “running” or “stopped”. Without it nobody could say whether the server is gone',
-    ),
-    limit: textInput('server-limit'),
-    isRemote,
-  };
-}
-
-function commandInput(name: string, what: string): string {
-  const command = textInput(name).replaceAll('\r\n', '\n');
-  if (command !== '') return command;
-  throw new DiatomError('INPUT', `Input ${name} is missing, and driver is command: give ${what}.`);
 }
 
 /** What the runner tells every step. */

@@ -7,6 +7,9 @@ export function openLocal(): Driver {
     makesRunner: false,
     isForOne: false,
     deadMansSwitch: 'nothing has to end it: it is always on',
+    byHand: 'switch it off, if that is what you want',
+    whereToLook: 'nothing',
+    isAlwaysOn: true,
     start: async () => {},
     status: async () => ({
       state: 'running',

@@ -4,17 +4,10 @@ import { throwIfCancelled } from '../errors.ts';
 import { createHttpClient, type HttpClient } from '../http/client.ts';
 import { mask } from '../runner/log.ts';
 import { proxyFor } from '../runner/proxy.ts';
-import { openCommand } from './command-driver.ts';
 import type { Driver } from './driver.ts';
 import type { DriverContext } from './driver-context.ts';
-import { openEc2 } from './ec2-driver.ts';
-import { openGce } from './gce-driver.ts';
 import { type Github, openGithub } from './github.ts';
-import { type Host, openHost } from './host.ts';
 import type { Inputs } from './inputs.ts';
-import { openLocal } from './local-driver.ts';
-import { openOpenstack } from './openstack-driver.ts';
-import { openSlurm } from './slurm-driver.ts';
 
 /** All that a mode works with. A clean-up after a cancelled run has a context of its own. */
 export interface ModeContext {
@@ -34,7 +27,7 @@ export async function openModeContext(
 ): Promise<ModeContext> {
   const { limits, repository } = inputs;
   const context = { signal, onWarning, env, temporary: env['RUNNER_TEMP'] || tmpdir(), repository, limits };
-  const { driver, host } = await openDriver(inputs, context);
+  const driver = await inputs.openDriver(context);
   const http = createHttpClient({ proxyFor });
   return {
     inputs,
@@ -44,24 +37,10 @@ export async function openModeContext(
     signal,
     onWarning,
     async close() {
-      await host?.close();
+      await driver.close?.();
       await http.close();
     },
   };
-}
-
-async function openDriver(
-  { driver }: Inputs,
-  context: DriverContext,
-): Promise<{ driver: Driver; host?: Host | undefined }> {
-  if (driver.kind === 'local') return { driver: openLocal() };
-  if (driver.kind === 'ec2') return { driver: openEc2(driver.settings, context) };
-  if (driver.kind === 'gce') return { driver: openGce(driver.settings, context) };
-  if (driver.kind === 'openstack') return { driver: openOpenstack(driver.settings, context) };
-  const host = await openHost(driver.ssh, context);
-  return driver.kind === 'slurm'
-    ? { host, driver: openSlurm({ ...driver.settings, host }, context) }
-    : { host, driver: openCommand({ ...driver.settings, host }, context) };
 }
 
 /**

@@ -72,6 +72,8 @@ export function openOpenstack(settings: OpenStackSettings, context: DriverContex
     makesRunner: true,
     isForOne: true,
     deadMansSwitch: settings.deletion && 'the server deletes itself (counted from its boot, in its user data)',
+    byHand: 'open the cloud’s dashboard, project, Compute, Instances, and delete the one with this name',
+    whereToLook: 'openstack-auth-url, openstack-region, and the project of openstack-credential-id',
     start: (request) => start(request, tools),
     status: async (name) =>
       statusOf(await named(name), ({ id }) =>

@@ -165,7 +165,7 @@ async function runOther(context: ModeContext): Promise<string[]> {
 
 async function runStop(context: ModeContext): Promise<string[]> {
   const { inputs, driver } = context;
-  if (inputs.driver.kind === 'local') {
+  if (driver.isAlwaysOn) {
     info('The machine is always on: there is nothing to stop.');
     setOutputs({ name: inputs.name, state: 'running' });
     return ['The machine is always on: nothing was stopped.'];

@@ -117,10 +117,13 @@ scancel --user="$me" --name=${shellQuote(name)}`,
     makesRunner: true,
     isForOne: true,
     deadMansSwitch: 'Slurm ends the job (--time)',
+    byHand: 'sign in to the cluster and run “scancel --name” with this name',
+    whereToLook: 'ssh-host and ssh-user, or the cluster of the machine that this job runs on',
     start,
     status,
     stop,
     list,
+    close: () => host.close(),
   };
 }
 

@@ -42,7 +42,7 @@ export async function start(context: ModeContext, onMaking: () => void): Promise
     );
   }
   const reaped = await reapFirst(context);
-  const deadline = inputs.driver.kind === 'local' ? undefined : new Date(Date.now() + maxMinutes * 60_000);
+  const deadline = driver.isAlwaysOn ? undefined : new Date(Date.now() + maxMinutes * 60_000);
   const labels = runsOn(context);
   if (driver.makesRunner) await refuseWhenTaken(context);
   setOutputs({
@@ -52,7 +52,7 @@ export async function start(context: ModeContext, onMaking: () => void): Promise
     deadline: deadline?.toISOString() ?? '',
   });
   const software = driver.makesRunner ? await github.runners?.software() : undefined;
-  if (inputs.driver.kind !== 'local') {
+  if (!driver.isAlwaysOn) {
     await recordStart(context, perHour);
     onMaking();
   }

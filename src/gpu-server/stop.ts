@@ -24,16 +24,6 @@ export interface StoppedServer {
 /** How often a server is looked at before it is asked to stop once more. */
 const LOOKS_PER_STOP = 8;
 
-/** What a person does whom we have to ask. */
-const BY_HAND = {
-  local: 'switch it off, if that is what you want',
-  command: 'run stop-command yourself, or switch the machine off',
-  ec2: 'open the EC2 console, and terminate (or stop) the instance with this name in each of the regions',
-  gce: 'open the Google Cloud console, the project, Compute Engine, VM instances, and delete the one with this name',
-  openstack: 'open the cloud’s dashboard, project, Compute, Instances, and delete the one with this name',
-  slurm: 'sign in to the cluster and run “scancel --name” with this name',
-} as const;
-
 /** A stop does not wait any longer than this to learn what it is that it stops. */
 const FIRST_LOOK_MS = 15_000;
 
@@ -129,7 +119,7 @@ function notStopped({ driver, inputs }: ModeContext, name: string, fault: string
       fault === ''
         ? `it is ${last ? describeStatus(last) : 'unknown'}`
         : `the last answer was: ${fault.replace(/\.$/, '')}`
-    }. It is ${driver.description}. Please ${BY_HAND[inputs.driver.kind]}${
+    }. It is ${driver.description}. Please ${driver.byHand}${
       driver.deadMansSwitch === undefined
         ? '. Nothing else will end it'
         : `. If you don’t: ${driver.deadMansSwitch}, at its deadline`

@@ -11,16 +11,6 @@ export function soonFromGithub<T>({ inputs: { limits } }: ModeContext, work: Pro
   return within(Math.min(GITHUB_MS, limits.answerMs), work, 'GitHub');
 }
 
-/** What to look at when a server is not where it is looked for. */
-const WHERE = {
-  local: 'nothing',
-  command: 'ssh-host, stop-command and status-command: do they mean the machine with that runner?',
-  ec2: 'ec2-regions, and the AWS account that the job signs in to (role-to-assume of aws-actions/configure-aws-credentials)',
-  gce: 'gce-project',
-  openstack: 'openstack-auth-url, openstack-region, and the project of openstack-credential-id',
-  slurm: 'ssh-host and ssh-user, or the cluster of the machine that this job runs on',
-} as const;
-
 /**
  * The runner that only this server has, when GitHub shows it online: then something that has its name runs, wherever the
  * driver has looked. `undefined` when there is none, GitHub does not say, or other servers have such runners, too.
@@ -40,9 +30,9 @@ export async function onlineRunner(context: ModeContext, name: string): Promise<
 }
 
 /** A server that is gone where the driver looks, and whose runner goes on. */
-export function runsElsewhere({ driver, inputs }: ModeContext, name: string, runner: Runner): DiatomError {
+export function runsElsewhere({ driver }: ModeContext, name: string, runner: Runner): DiatomError {
   return new DiatomError(
     'SERVER',
-    `${name} may still run and cost money: it is not there (${driver.description}), but GitHub shows its runner ${runner.name} online${runner.busy ? ' and busy' : ''}. So it runs somewhere else than it was looked for. Check ${WHERE[inputs.driver.kind]}. They must be the same for the stop as for the start.`,
+    `${name} may still run and cost money: it is not there (${driver.description}), but GitHub shows its runner ${runner.name} online${runner.busy ? ' and busy' : ''}. So it runs somewhere else than it was looked for. Check ${driver.whereToLook}. They must be the same for the stop as for the start.`,
   );
 }

@@ -1,4 +1,5 @@
 import { type Clash, dataClashes, neededOnNodes, serverClashes, type ValueOf } from '../schema/clashes.ts';
+import { DRIVER_INPUTS, DRIVER_NAMES, DRIVER_SCHEMAS } from '../schema/driver-inputs.ts';
 import type { Inputs } from '../schema/kinds.ts';
 import { ACTION_INPUTS, type ActionName, FILE_DEFAULTS } from '../schema/sections.ts';
 import type { Fault } from '../schema/yaml-place.ts';
@@ -38,29 +39,27 @@ function faults(section: SectionValues, clashes: readonly Clash[]): Fault[] {
   });
 }
 
-/** What only one driver reads would be left aside in silence. */
+/** What only other drivers read would be left aside in silence. */
 function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   if (places.size === 0) return [];
-  const driver = inputs.get('driver');
+  const driver = DRIVER_NAMES.find((name) => name === inputs.get('driver'));
   if (driver === undefined) {
-    return places.has('driver')
-      ? []
-      : [{ input: 'driver', sentence: 'is missing: local, command, ec2, gce, openstack or slurm.' }];
+    const names = `${DRIVER_NAMES.slice(0, -1).join(', ')} or ${DRIVER_NAMES.at(-1)}`;
+    return places.has('driver') ? [] : [{ input: 'driver', sentence: `is missing: ${names}.` }];
   }
-  const others = [...inputs.keys(), ...secrets.keys()].flatMap((input): Clash[] => {
-    const [, owner] = /^(ec2|gce|openstack|slurm|ssh)-/.exec(input) ?? [];
-    const fits = owner === undefined || owner === driver || (owner === 'ssh' && ['slurm', 'command'].includes(driver));
-    return fits ? [] : [{ input, sentence: `is for another driver than ${driver}.` }];
-  });
-  const needed = [
-    ...(driver === 'command' ? ['start-command', 'stop-command', 'status-command'] : []),
-    ...(driver === 'gce' ? ['gce-project', 'gce-zones', 'gce-image'] : []),
-    ...(driver === 'gce' && !inputs.has('gce-machine-types') ? ['gpu'] : []),
-    ...(driver === 'openstack' ? ['openstack-auth-url', 'openstack-credential-id', 'openstack-credential-secret'] : []),
-    ...(inputs.has('ssh-host') ? ['ssh-user', 'ssh-known-hosts'] : []),
+  const { inputs: own, needs } = DRIVER_SCHEMAS[driver];
+  const others = [...inputs.keys(), ...secrets.keys()].filter(
+    (input) => Object.hasOwn(DRIVER_INPUTS, input) && !Object.hasOwn(own, input),
+  );
+  const isGiven = (input: string) => inputs.has(input) || secrets.has(input) || places.has(input);
+  const needed = [...needs, ...(inputs.has('ssh-host') ? [['ssh-user'], ['ssh-known-hosts']] : [])];
+  const missing = needed.flatMap(([first, ...others]) =>
+    first === undefined || [first, ...others].some(isGiven) ? [] : [first],
+  );
+  return [
+    ...others.map((input) => ({ input, sentence: `is for another driver than ${driver}.` })),
+    ...missing.map((input) => ({ input, sentence: 'is missing.' })),
   ];
-  const missing = needed.filter((input) => !inputs.has(input) && !secrets.has(input) && !places.has(input));
-  return [...others, ...missing.map((input) => ({ input, sentence: 'is missing.' }))];
 }
 
 /** Of the cluster’s nodes with what trains on them. */

@@ -22,7 +22,10 @@ from common import UserError, build_network, first_line, head_classes, load_weig
 from preparation import MEAN, STD
 from size_input import Sized, image_weights
 
+# What serving code loads.
 CONTRACT = "resnet50"
+# What a training uses when BACKBONE is not set; the Dockerfile names it, too, for the weights in the image.
+DEFAULT_BACKBONE = CONTRACT
 LITE = "efficientnet-lite0"
 # Short names for some of timm's networks; with timm: before it, BACKBONE takes the name of any other.
 TIMM = {

@@ -14,7 +14,7 @@ from collections import Counter
 import torch
 
 import checks
-from backbones import CONTRACT, backbone_name
+from backbones import CONTRACT, DEFAULT_BACKBONE, backbone_name
 from common import (
     IMAGE_SIZE,
     Example,
@@ -48,7 +48,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     options.add(
         "--backbone",
         backbone_name,
-        CONTRACT,
+        DEFAULT_BACKBONE,
         "resnet50, which serving expects; efficientnet-lite0; with timm: convnext, efficientnet, dinov3, timm:NAME",
     )
     options.add("--folds", number(int, 2, 100), 5, "parts of the cross-validation inside the training images")

@@ -144,10 +144,11 @@ describe.each(ALL)('$name, $zips:', ({ answers, before, fork, server, secrets, s
       'ssh-key': 'key',
       'runner-token': 'token',
     });
-    const { driver, maxMinutes } = readInputs(process.env);
-    expect(driver.kind).toBe(server['driver']);
+    const { maxMinutes } = readInputs(process.env);
+    const driver = parts['gpu-server']['driver'];
+    expect(driver).toBe(server['driver']);
     expect(maxMinutes).toBeGreaterThan(Number(parts.train['timeout-minutes']));
-    expect(parts.train['engine']).toBe(driver.kind === 'slurm' ? 'apptainer' : undefined);
+    expect(parts.train['engine']).toBe(driver === 'slurm' ? 'apptainer' : undefined);
   });
 
   test('the workflow hands on each secret that is to be created, and calls the fork', async () => {
