@@ -132,7 +132,7 @@ test('what finish tells is true of the file, and progress ends at its size', asy
   expect(facts).toEqual({
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
-    sha1: createHash('sha1').update(bytes).digest('hex'),
+    uploadSum: createHash('sha1').update(bytes).digest('hex'),
     entries: 20,
   });
   expect(progress.at(-1)).toBe(bytes.length);
@@ -277,7 +277,11 @@ describe('the archive while it grows', () => {
     expect(await waiting).toBe(62);
     const facts = await writer.finish();
     expect(await writer.file.reach(1e9)).toBe(facts.bytes);
-    expect(await writer.file.complete).toEqual({ bytes: facts.bytes, sha1: facts.sha1, sha256: facts.sha256 });
+    expect(await writer.file.complete).toEqual({
+      bytes: facts.bytes,
+      uploadSum: facts.uploadSum,
+      sha256: facts.sha256,
+    });
   });
 
   test('fails for whoever waits when it is discarded', async () => {

@@ -47,7 +47,7 @@ export async function growingFile() {
     },
     finish(change: Partial<FileDigest> = {}): void {
       ended = true;
-      complete.resolve({ bytes, sha256: sums.sha256.digest('hex'), sha1: sums.sha1.digest('hex'), ...change });
+      complete.resolve({ bytes, sha256: sums.sha256.digest('hex'), uploadSum: sums.sha1.digest('hex'), ...change });
     },
     fail(error: Error): void {
       ended = true;

@@ -71,7 +71,7 @@ export async function localFile(bytes: number, name = 'diatom_set-2026-11-22-17-
   const data = Buffer.alloc(bytes, 'diatoms are algae with glass walls ');
   const localPath = join(await temporaryFolder(), name);
   await writeFile(localPath, data);
-  return { localPath, folder: 'data sets', name, bytes, sha1: createHash('sha1').update(data).digest('hex') };
+  return { localPath, folder: 'data sets', name, bytes, uploadSum: createHash('sha1').update(data).digest('hex') };
 }
 
 /** The error that `run` ends with; a run that succeeds is a failure of the test. */

@@ -24,7 +24,7 @@ const chunk = Math.ceil(bytes / 3);
 const source = {
   path,
   reach: async () => bytes,
-  complete: Promise.resolve({ bytes, sha1: sha1.digest('hex'), sha256: '' }),
+  complete: Promise.resolve({ bytes, uploadSum: sha1.digest('hex'), sha256: '' }),
 };
 const sizes = { start: chunk, min: chunk, max: chunk };
 const { verified } = await uploadGrowing(remote, { source, folder: '', name: 'zeros.zip' }, { sizes });

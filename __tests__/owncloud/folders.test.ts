@@ -42,7 +42,7 @@ async function* breaksOff() {
 const expected = (name: string, content: string) => ({
   name,
   sha256: digest('sha256', content),
-  stored: { bytes: content.length, sha1: digest('sha1', content) },
+  stored: { bytes: content.length, uploadSum: digest('sha1', content) },
 });
 
 test('a folder is listed with what the server knows of each member', async () => {
@@ -54,7 +54,7 @@ test('a folder is listed with what the server knows of each member', async () =>
     ['zwei äöü & #.txt', 'file', 4],
   ]);
   const one = entries?.find(({ name }) => name === 'one.txt');
-  expect(one).toMatchObject({ sha1: digest('sha1', 'one'), modified: expect.any(Date) });
+  expect(one).toMatchObject({ uploadSum: digest('sha1', 'one'), modified: expect.any(Date) });
   expect(await listFolder(remote, 'none', options)).toBeUndefined();
 });
 

@@ -94,7 +94,7 @@ describe('an upload-only link', () => {
     const done = await uploadFile(remote, request, { policy: SWIFT });
     expect(done.verified).toBe('no');
     expect(seen.map(({ method }) => method)).toEqual(['PUT']);
-    expect(seen[0]?.headers['oc-checksum']).toBe(`SHA1:${request.sha1}`);
+    expect(seen[0]?.headers['oc-checksum']).toBe(`SHA1:${request.uploadSum}`);
     expect(seen[0]?.headers['x-requested-with']).toBe('XMLHttpRequest');
     expect((await readFile(join(server.directory, request.name))).equals(await readFile(request.localPath))).toBe(true);
   });

@@ -74,12 +74,12 @@ test('the upload is begun in the file’s folder, with length, name and sum, and
 
 test('a file that grows is sent when it is complete, as its length has to be said beforehand', async () => {
   const { remote, request, methods } = await setUp();
-  const { localPath, sha1, folder, name } = request;
+  const { localPath, uploadSum, folder, name } = request;
   const complete = Promise.withResolvers<FileDigest>();
   const source = { path: localPath, complete: complete.promise, reach: async () => BYTES };
   const uploading = uploadGrowing(remote, { source, folder, name }, { policy: SWIFT });
   expect(methods()).toEqual([]);
-  complete.resolve({ bytes: BYTES, sha1, sha256: '' });
+  complete.resolve({ bytes: BYTES, uploadSum, sha256: '' });
   expect((await uploading).verified).toBe('checksum');
   expect(methods()).toEqual(['POST', 'PATCH', 'PATCH']);
 });

@@ -134,7 +134,7 @@ describe('an upload in pieces that works', () => {
     expect(move.seen[0]?.headers).toMatchObject({
       overwrite: 'F',
       'oc-total-length': '300000',
-      'oc-checksum': `SHA1:${(await source.complete).sha1}`,
+      'oc-checksum': `SHA1:${(await source.complete).uploadSum}`,
     });
   });
 
@@ -528,7 +528,7 @@ describe('refusals', () => {
     const { remote, directory } = await setUp({ hook: move.hook });
     const file = await growingFile();
     await file.write(testBytes(350 * KB));
-    file.finish({ sha1: 'a'.repeat(40) });
+    file.finish({ uploadSum: 'a'.repeat(40) });
     const error = await errorOf(uploadGrowing(remote, { source: file.source, ...TARGET }, quick()));
     expect(error.message).toContain('damaged on the way');
     expect(error.message).toContain('The computed checksum does not match');

@@ -62,7 +62,7 @@ describe('an upload that works', () => {
     const put = seen.filter(({ method }) => method === 'PUT');
     expect(put).toHaveLength(1);
     expect(put[0]?.headers['content-length']).toBe('5000');
-    expect(put[0]?.headers['oc-checksum']).toBe(`SHA1:${request.sha1}`);
+    expect(put[0]?.headers['oc-checksum']).toBe(`SHA1:${request.uploadSum}`);
     expect(put[0]?.path).toMatch(/\.zip\.uploading-[0-9a-f]{8}$/);
     expect(seen.find(({ method }) => method === 'MOVE')?.headers['overwrite']).toBe('F');
   });
@@ -496,7 +496,7 @@ describe('a local file', () => {
 
   test('with other bytes than its checksum says never gets its name', async () => {
     const server = await ownServer();
-    const request = { ...(await localFile(1_000)), sha1: 'a'.repeat(40) };
+    const request = { ...(await localFile(1_000)), uploadSum: 'a'.repeat(40) };
     expect(await errorOf(uploadFile(await connectTo(server.url), request, { policy: SWIFT }))).toMatchObject({
       code: 'DISK',
     });

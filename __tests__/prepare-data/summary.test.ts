@@ -5,7 +5,7 @@ import { summaryMarkdown } from '../../src/prepare-data/summary.ts';
 const ARCHIVE: ArchiveOutcome = {
   name: 'diatom_set-2026-11-22-17-45-00.zip',
   path: '/runner/diatom_set-2026-11-22-17-45-00.zip',
-  facts: { bytes: 1_440_000, sha256: 'ab'.repeat(32), sha1: 'cd'.repeat(20), entries: 7 },
+  facts: { bytes: 1_440_000, sha256: 'ab'.repeat(32), uploadSum: 'cd'.repeat(20), entries: 7 },
   manifestPath: '/runner/data/results/manifest.csv',
   reportPath: '/runner/data/results/report.html',
   delivery: undefined,

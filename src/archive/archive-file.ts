@@ -32,8 +32,8 @@ export interface ArchiveFileOptions {
   readonly onProgress?: ((writtenBytes: number) => void) | undefined;
   /** How much of the file was digested. */
   readonly onDigested?: ((bytes: number) => void) | undefined;
-  /** Whether anybody needs the SHA-1, which takes as long as the SHA-256. Default: true. */
-  readonly withSha1?: boolean | undefined;
+  /** Whether anybody needs the sum that servers compare (files/upload-sum.ts), which takes as long as the SHA-256. Default: true. */
+  readonly withUploadSum?: boolean | undefined;
 }
 
 /** Small pieces (records) are written together: a call of the system costs more than they. */
@@ -46,7 +46,7 @@ export async function createArchiveFile(path: string, options: ArchiveFileOption
   const file = await open(path, 'wx').catch((error) => {
     throw diskFailure('write', path, error);
   });
-  const digest = startDigest(path, { withSha1: options.withSha1 ?? true }, options.onDigested);
+  const digest = startDigest(path, { withUploadSum: options.withUploadSum ?? true }, options.onDigested);
   const { promise: complete, resolve: resolveComplete, reject: failComplete } = Promise.withResolvers<FileDigest>();
   complete.catch(() => undefined); // whoever waits for it has the rejection
   const block = Buffer.allocUnsafe(BLOCK_BYTES);

@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { diskFailure } from '../files/disk-failure.ts';
+import { beginUploadSum } from '../files/upload-sum.ts';
 import { answerRequests, startData, throwIfEnding } from '../parallel/thread-program.ts';
 
 /** What the thread is started with. */
 export interface DigestData {
-  readonly withSha1: boolean;
+  readonly withUploadSum: boolean;
 }
 
 export interface DigestRequest {
@@ -25,11 +26,11 @@ export type DigestReply =
   /** How much of the file is no longer needed here. */
   | { readonly done: number }
   /** Hexadecimal, lower case; the second is `''` where it was not asked for. */
-  | { readonly sha256: string; readonly sha1: string };
+  | { readonly sha256: string; readonly uploadSum: string };
 
 const PIECE_BYTES = 2 ** 20;
 
-const { withSha1 } = startData<DigestData>();
+const { withUploadSum } = startData<DigestData>();
 const piece = Buffer.allocUnsafe(PIECE_BYTES);
 let current: ReturnType<typeof begin> | undefined;
 
@@ -43,8 +44,8 @@ answerRequests<DigestRequest, DigestReply>((request) => {
 });
 
 function begin(path: string) {
-  const sha1 = withSha1 ? createHash('sha1') : undefined;
-  return { file: openSync(path, 'r'), done: 0, sha256: createHash('sha256'), sha1 };
+  const uploadSum = withUploadSum ? beginUploadSum() : undefined;
+  return { file: openSync(path, 'r'), done: 0, sha256: createHash('sha256'), uploadSum };
 }
 
 function finish(): void {
@@ -57,17 +58,17 @@ function follow({ path, end, last }: DigestRequest): DigestReply | undefined {
   // Little pieces are left until there is more of them: a call of the system costs more than they.
   if (!last && end - (current?.done ?? 0) < PIECE_BYTES) return undefined;
   current ??= begin(path);
-  const { file, sha256, sha1 } = current;
+  const { file, sha256, uploadSum } = current;
   while (current.done < end) {
     throwIfEnding();
     const bytes = readSync(file, piece, 0, Math.min(PIECE_BYTES, end - current.done), current.done);
     if (bytes === 0) break;
     const data = piece.subarray(0, bytes);
     sha256.update(data);
-    sha1?.update(data);
+    uploadSum?.update(data);
     current.done += bytes;
   }
   if (!last) return { done: current.done };
   finish();
-  return { sha256: sha256.digest('hex'), sha1: sha1?.digest('hex') ?? '' };
+  return { sha256: sha256.digest('hex'), uploadSum: uploadSum?.digest('hex') ?? '' };
 }

@@ -15,7 +15,7 @@ export interface FileSums {
 }
 
 export function createFileSums(): FileSums {
-  const data: DigestData = { withSha1: false };
+  const data: DigestData = { withUploadSum: false };
   let pool: ThreadPool<DigestRequest, DigestReply> | undefined;
   let closed = false;
   return {

@@ -1,33 +1,31 @@
-/** SHA-1 as the servers say it: the one sum that all of them know. */
-import { createHash, type Hash } from 'node:crypto';
+/** How servers say the sum of an upload. */
+import { UPLOAD_SUM } from '../files/upload-sum.ts';
 import type { Product } from './server-status.ts';
 
-/** A sum that grows with the bytes that are sent. */
-export function beginSum(): Hash {
-  return createHash('sha1');
-}
+const NAME = UPLOAD_SUM.toUpperCase();
+const LISTED = new RegExp(`${NAME}:([0-9a-f]+)`, 'i');
 
 /** ownCloud and Infinite Scale compare it and refuse what differs; Nextcloud only remembers it. */
-export function checksumHeader(sha1: string): { readonly 'oc-checksum': string } {
-  return { 'oc-checksum': `SHA1:${sha1}` };
+export function checksumHeader(uploadSum: string): { readonly 'oc-checksum': string } {
+  return { 'oc-checksum': `${NAME}:${uploadSum}` };
 }
 
 /** What makes Nextcloud answer with the sum of what it got (apps/dav/lib/Connector/Sabre/File.php). */
 export function askForSum(product: Product | undefined): Readonly<Record<string, string>> {
-  return product === 'nextcloud' ? { 'x-hash': 'sha1' } : {};
+  return product === 'nextcloud' ? { 'x-hash': UPLOAD_SUM } : {};
 }
 
 /** The sum in Nextcloud's answer. */
 export function answeredSum(headers: { get(name: string): string | null }): string | undefined {
-  return headers.get('x-hash-sha1')?.toLowerCase();
+  return headers.get(`x-hash-${UPLOAD_SUM}`)?.toLowerCase();
 }
 
 /** In the metadata of an upload by TUS. */
-export function tusChecksum(sha1: string): string {
-  return `sha1 ${sha1}`;
+export function tusChecksum(uploadSum: string): string {
+  return `${UPLOAD_SUM} ${uploadSum}`;
 }
 
 /** `<oc:checksums><oc:checksum>SHA1:… MD5:… ADLER32:…</oc:checksum></oc:checksums>`, as the library's parser gives it. */
 export function sumIn(checksums: unknown): string | undefined {
-  return /SHA1:([0-9a-f]{40})/i.exec(JSON.stringify(checksums ?? ''))?.[1]?.toLowerCase();
+  return LISTED.exec(JSON.stringify(checksums ?? ''))?.[1]?.toLowerCase();
 }

@@ -1,6 +1,7 @@
 import type { GrowingFile } from '../files/growing-file.ts';
+import { beginUploadSum } from '../files/upload-sum.ts';
 import { NetworkError } from '../http/client.ts';
-import { answeredSum, askForSum, beginSum } from './checksums.ts';
+import { answeredSum, askForSum } from './checksums.ts';
 import type { ChunkCost } from './chunk-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type RemoteOptions, retrying, withSignal } from './options.ts';
@@ -37,7 +38,7 @@ export async function putChunk(uploads: Endpoint, request: ChunkRequest, options
   const { file, start, bytes, path, headers, stallTimeoutMs, onTaken, onSent } = request;
   const { host } = uploads.rootUrl;
   return retrying(options, async () => {
-    const hash = uploads.product === 'nextcloud' ? beginSum() : undefined;
+    const hash = uploads.product === 'nextcloud' ? beginUploadSum() : undefined;
     const began = performance.now();
     let [taken, sent] = [0, began];
     const data = chunkBody({

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiatomError, throwIfCancelled } from '../errors.ts';
+import { beginUploadSum } from '../files/upload-sum.ts';
 import { NetworkError } from '../http/client.ts';
 import { mapAllEnded } from '../parallel/all-ended.ts';
-import { answeredSum, askForSum, beginSum, checksumHeader } from './checksums.ts';
+import { answeredSum, askForSum, checksumHeader } from './checksums.ts';
 import type { Endpoint } from './endpoint.ts';
 import { lookUp, lookUpIfThere, type RemoteFile } from './look-up.ts';
 import { type RemoteOptions, retrying, SIDE_BY_SIDE, withSignal } from './options.ts';
@@ -15,7 +16,7 @@ import { judgeWebdav, statusOf } from './webdav-error.ts';
 export interface Content {
   readonly bytes: number;
   /** Hexadecimal, lower case. */
-  readonly sha1: string;
+  readonly uploadSum: string;
   body(): Readable;
 }
 
@@ -24,7 +25,7 @@ export function textContent(text: string): Content {
   const data = Buffer.from(text);
   return {
     bytes: data.length,
-    sha1: beginSum().update(data).digest('hex'),
+    uploadSum: beginUploadSum().update(data).digest('hex'),
     body: () => Readable.from([data], { objectMode: false }),
   };
 }
@@ -32,7 +33,7 @@ export function textContent(text: string): Content {
 /**
  * How far the server's copy was compared.
  *
- * - `checksum`  by a SHA-1 sum that the server made of what it got
+ * - `checksum`  by a sum that the server made of what it got
  * - `size`      by its size: the server has no sums
  * - `no`        not at all: it can't be read back
  */
@@ -104,7 +105,7 @@ export async function putAllVerified(
       const { path, content } = file;
       const there = found.get(path);
       const sum = sums.get(path);
-      const differs = sum !== undefined && sum !== content.sha1 ? 'its checksum differs' : undefined;
+      const differs = sum !== undefined && sum !== content.uploadSum ? 'its checksum differs' : undefined;
       const fault = there ? (faultOf(there, content, remote) ?? differs) : 'nothing is there';
       if (there && fault === undefined) {
         if (sum === undefined && verifiedBy(there, remote) !== 'checksum') verified = 'size';
@@ -160,7 +161,7 @@ export function putUntilAnswered(
 export async function put(
   remote: Remote,
   path: string,
-  { bytes, sha1, body }: Content,
+  { bytes, uploadSum, body }: Content,
   options: RemoteOptions,
 ): Promise<string | undefined> {
   const data = body();
@@ -172,7 +173,7 @@ export async function put(
         'content-type': 'application/octet-stream',
         // The library leaves it out for a stream; Infinite Scale then answers 400, and others store nothing.
         'content-length': String(bytes),
-        ...checksumHeader(sha1),
+        ...checksumHeader(uploadSum),
         ...askForSum(remote.product),
       },
       ...withSignal(options),
@@ -263,7 +264,7 @@ export function assemblyMs(bytes: number): number {
 export async function isStored(
   remote: Endpoint,
   path: string,
-  content: Pick<Content, 'bytes' | 'sha1'>,
+  content: Pick<Content, 'bytes' | 'uploadSum'>,
   options: RemoteOptions,
 ): Promise<boolean> {
   const found = await lookUpIfThere(remote.client, path, options.signal);
@@ -280,7 +281,7 @@ export async function refuseTakenName(remote: Remote, path: string, options: Rem
 export async function verifyStored(
   remote: Endpoint,
   path: string,
-  content: Pick<Content, 'bytes' | 'sha1'>,
+  content: Pick<Content, 'bytes' | 'uploadSum'>,
   options: RemoteOptions,
 ): Promise<Verified> {
   const found = await retrying(options, () => lookUp(remote.client, path, options.signal));
@@ -344,19 +345,19 @@ function nameTaken(remote: Endpoint, path: string): DiatomError {
 /** How a stored file differs from what it should be; `undefined` when it does not, as far as the server tells. */
 export function faultOf(
   found: RemoteFile,
-  content: Pick<Content, 'bytes' | 'sha1'>,
+  content: Pick<Content, 'bytes' | 'uploadSum'>,
   remote: Endpoint,
 ): string | undefined {
   if (found.type !== 'file') return 'a folder is there';
   if (found.size !== content.bytes)
     return `${found.size ?? 'an unknown number of'} of ${content.bytes} bytes are there`;
-  const differs = found.sha1 !== undefined && found.sha1 !== content.sha1;
+  const differs = found.uploadSum !== undefined && found.uploadSum !== content.uploadSum;
   return differs && trustsSums(remote) ? 'its checksum differs' : undefined;
 }
 
 /** How far `faultOf` compared. */
 export function verifiedBy(found: RemoteFile, remote: Endpoint): Verified {
-  return found.sha1 !== undefined && trustsSums(remote) ? 'checksum' : 'size';
+  return found.uploadSum !== undefined && trustsSums(remote) ? 'checksum' : 'size';
 }
 
 /** Nextcloud shows the sum that the sender gave, whatever it stored. */

@@ -9,7 +9,7 @@ export interface RemoteFile {
   /** Bytes; `undefined` when the server does not say. */
   readonly size: number | undefined;
   /** Hexadecimal, lower case; `undefined` when the server has none. */
-  readonly sha1: string | undefined;
+  readonly uploadSum: string | undefined;
   /** ownCloud's letters (`oc:permissions`): C and K create, D delete, N and V rename and move … */
   readonly permissions: string | undefined;
   /** When its content was last written, by the server's clock. */
@@ -55,7 +55,7 @@ export function remoteFileOf({ type, props }: FileStat): RemoteFile {
   return {
     type,
     size: numberIn(props?.getcontentlength),
-    sha1: sumIn(props?.['checksums']),
+    uploadSum: sumIn(props?.['checksums']),
     permissions: textIn(props?.['permissions']),
     modified: dateIn(props?.getlastmodified),
     linkPermissions: numberIn(props?.['public-link-permission']),

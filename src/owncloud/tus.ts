@@ -114,12 +114,12 @@ async function create(
   { rootUrl }: Remote,
   { send }: Tus,
   path: string,
-  { bytes, sha1 }: Content,
+  { bytes, uploadSum }: Content,
   options: RemoteOptions,
 ): Promise<URL | undefined> {
   const slash = path.lastIndexOf('/');
   const folder = folderUrl(rootUrl, path.slice(1, slash));
-  const metadata = { filename: path.slice(slash + 1), checksum: tusChecksum(sha1) };
+  const metadata = { filename: path.slice(slash + 1), checksum: tusChecksum(uploadSum) };
   const headers = {
     ...HEADERS,
     'upload-length': String(bytes),

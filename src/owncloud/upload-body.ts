@@ -2,8 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DiatomError, messageOf, systemCodeOf } from '../errors.ts';
 import type { GrowingFile } from '../files/growing-file.ts';
+import { beginUploadSum } from '../files/upload-sum.ts';
 import { NetworkError } from '../http/client.ts';
-import { beginSum } from './checksums.ts';
 
 type LocalFile = Pick<GrowingFile, 'path'>;
 
@@ -19,7 +19,7 @@ export interface UploadBodyOptions extends SendOptions {
   readonly localPath: string;
   /** What the file was when its size and sum were taken. */
   readonly bytes: number;
-  readonly sha1: string;
+  readonly uploadSum: string;
 }
 
 export interface ChunkBodyOptions extends SendOptions {
@@ -49,22 +49,23 @@ const CHUNK_PORTION = 256 * 1024;
 const RING = 4;
 
 /**
- * Reads a file for sending, a portion at a time. The last one comes only when the whole was what `sha1` says: a file
+ * Reads a file for sending, a portion at a time. The last one comes only when the whole was what `uploadSum` says: a file
  * that changed or a disk that errs breaks the upload off instead of being stored.
  *
  * The stream fails with a DiatomError `DISK` for such a file, and a NetworkError when nobody reads from it for long:
  * the HTTP client's own time-out runs for the answer and is as long as servers need after the last byte.
  */
 export function uploadBody(options: UploadBodyOptions): Readable {
-  const { localPath, bytes, sha1 } = options;
-  const hash = beginSum();
+  const { localPath, bytes, uploadSum } = options;
+  const hash = beginUploadSum();
   return sending(
     options,
     { file: { path: localPath }, start: 0, bytes, portion: PORTION },
     async (data, done, file) => {
       hash.update(data);
       if (done < bytes) return;
-      if ((await file.stat()).size !== bytes || hash.digest('hex') !== sha1.toLowerCase()) throw changed(localPath);
+      if ((await file.stat()).size !== bytes || hash.digest('hex') !== uploadSum.toLowerCase())
+        throw changed(localPath);
     },
   );
 }

@@ -77,8 +77,8 @@ export async function uploadGrowing(
       return uploadInChunks(remote, { source, path, chunking, sizes }, options);
     }
   }
-  const { bytes, sha1 } = await unlessCancelled(source.complete, signal);
-  const uploaded = await uploadFile(remote, { localPath: source.path, folder, name, bytes, sha1 }, options);
+  const { bytes, uploadSum } = await unlessCancelled(source.complete, signal);
+  const uploaded = await uploadFile(remote, { localPath: source.path, folder, name, bytes, uploadSum }, options);
   onStored?.(bytes);
   return uploaded;
 }
@@ -156,7 +156,7 @@ async function putTogether(
   { uploads, folder, headers, path, facts }: Assembly,
   options: GrowingUploadOptions,
 ): Promise<void> {
-  const { bytes, sha1 } = facts;
+  const { bytes, uploadSum } = facts;
   await moveUntilThere(
     remote,
     {
@@ -171,7 +171,7 @@ async function putTogether(
             ...headers,
             overwrite: 'F',
             'oc-total-length': String(bytes),
-            ...checksumHeader(sha1),
+            ...checksumHeader(uploadSum),
           },
           ...withSignal(options),
         }),

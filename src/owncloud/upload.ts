@@ -29,7 +29,7 @@ export interface UploadRequest {
   readonly name: string;
   readonly bytes: number;
   /** Of the local file, hexadecimal. */
-  readonly sha1: string;
+  readonly uploadSum: string;
 }
 
 export interface Uploaded {
@@ -119,15 +119,15 @@ export async function putFiles(
 /** A local file as what is to be stored. */
 export async function fileContent(
   { rootUrl: { host } }: Remote,
-  { localPath, bytes, sha1: sum }: Pick<UploadRequest, 'localPath' | 'bytes' | 'sha1'>,
+  { localPath, bytes, uploadSum: sum }: Pick<UploadRequest, 'localPath' | 'bytes' | 'uploadSum'>,
   { onProgress, stallTimeoutMs = 120_000 }: Pick<UploadOptions, 'onProgress' | 'stallTimeoutMs'>,
 ): Promise<PiecedContent> {
-  const sha1 = sum.toLowerCase();
+  const uploadSum = sum.toLowerCase();
   await checkLocalFile(localPath, bytes);
   return {
     bytes,
-    sha1,
-    body: () => uploadBody({ localPath, bytes, sha1, host, onProgress, stallTimeoutMs }),
+    uploadSum,
+    body: () => uploadBody({ localPath, bytes, uploadSum, host, onProgress, stallTimeoutMs }),
     piece: (start, length) =>
       chunkBody({
         file: { path: localPath },

@@ -13,7 +13,7 @@ export interface ExpectedFile {
   readonly name: string;
   readonly sha256: string;
   /** Known for what was uploaded in this run, where the server makes sums: then its own spares reading the file back. */
-  readonly stored?: { readonly bytes: number; readonly sha1: string } | undefined;
+  readonly stored?: { readonly bytes: number; readonly uploadSum: string } | undefined;
 }
 
 /**

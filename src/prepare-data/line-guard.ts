@@ -20,7 +20,7 @@ const ASK_MS = 3_000;
 export interface LocalSides {
   readonly path: string;
   readonly bytes: number;
-  readonly sha1: string;
+  readonly uploadSum: string;
   readonly sha256: string;
 }
 
@@ -61,9 +61,9 @@ export function createLineGuard(
   return {
     ready: resolve,
     async beforeNamed() {
-      const { path: localPath, bytes, sha1 } = await unlessCancelled(promise, options.signal);
+      const { path: localPath, bytes, uploadSum } = await unlessCancelled(promise, options.signal);
       // Before the list: of two runs, at least the one that lists later sees the other's sides.
-      await uploadFile(remote, { localPath, folder, name: sidesNameOf(name), bytes, sha1 }, options);
+      await uploadFile(remote, { localPath, folder, name: sidesNameOf(name), bytes, uploadSum }, options);
       isStored = true;
       await requireNewest(guarded, options);
     },

@@ -97,7 +97,7 @@ export async function writeDataset(selections: Selections, run: WriteRun): Promi
   const archive = await createArchive(part, {
     signal,
     onDigested: saver?.onDigested,
-    withSha1: inputs.upload !== undefined,
+    withUploadSum: inputs.upload !== undefined,
   }).catch(async (error: unknown) => {
     await manifest.abort();
     throw error;

@@ -155,9 +155,9 @@ async function makeDownload(
     const localPath = join(own, name);
     const comment = commentOf(name, digestText(sums).sha256);
     await writeZip(content, { root: name.slice(0, -'.zip'.length), target: localPath, comment }, options.signal);
-    const { bytes, sha1 } = await digestFile(localPath, options.signal);
+    const { bytes, uploadSum } = await digestFile(localPath, options.signal);
     const naming = { ...options, beforeNamed: allowed };
-    await uploadNewFile(remote, { localPath, folder, name, bytes, sha1 }, naming);
+    await uploadNewFile(remote, { localPath, folder, name, bytes, uploadSum }, naming);
     info(`${name}: ${formatBytes(bytes)}`);
   } finally {
     await rm(own, { recursive: true, force: true });

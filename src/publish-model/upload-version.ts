@@ -39,7 +39,7 @@ export async function uploadVersion(
   options: RemoteOptions,
 ): Promise<ExpectedFile[]> {
   const files = [...model.files, textFile(SUMS_FILE, model.sums)];
-  const expected = files.map(({ name, sha256, bytes, sha1 }) => ({ name, sha256, stored: { bytes, sha1 } }));
+  const expected = files.map(({ name, sha256, bytes, uploadSum }) => ({ name, sha256, stored: { bytes, uploadSum } }));
   const target = `${folder}/${version}`;
   if (!record) {
     if ((await readText(remote, remotePath(target, SUMS_FILE), options)) !== model.sums) {
@@ -80,10 +80,10 @@ async function storeFiles(
 ): Promise<Verified> {
   const total = sumOf(files.map(({ bytes }) => bytes));
   const sent = new Map<string, number>();
-  const contentOf = ({ name, bytes, sha1, content }: ModelFile) => {
+  const contentOf = ({ name, bytes, uploadSum, content }: ModelFile) => {
     if ('text' in content) return textContent(content.text);
     const onProgress = (done: number) => options.onProgress?.(sumOf([...sent.set(name, done).values()]), total);
-    return fileContent(remote, { localPath: content.path, bytes, sha1 }, { onProgress });
+    return fileContent(remote, { localPath: content.path, bytes, uploadSum }, { onProgress });
   };
   const contents = await Promise.all(files.map(async (file) => ({ name: file.name, content: await contentOf(file) })));
   return putFiles(remote, folder, contents, options);

@@ -19,14 +19,14 @@ export function owncloudCheckpoints(remote: Remote, folder: string, options: Rem
     name: `the folder “${folder}” at ${remote.rootUrl.host}`,
     remove,
     list: async () => ((await listFolder(remote, folder, options)) ?? []).map(({ name }) => name),
-    async store({ path, bytes, sha1, sha256 }) {
+    async store({ path, bytes, uploadSum, sha256 }) {
       if (isAddOnly(remote, await ensureFolder(remote, folder, options))) {
         throw new DiatomError(
           'OWNCLOUD',
           `In “${folder}” at ${remote.rootUrl.host} this account may add files and not delete them, so that checkpoints would pile up there. Use an account that may, or set checkpoint-minutes: 0.`,
         );
       }
-      const source = { path, reach: async () => bytes, complete: Promise.resolve({ bytes, sha1, sha256 }) };
+      const source = { path, reach: async () => bytes, complete: Promise.resolve({ bytes, uploadSum, sha256 }) };
       await uploadGrowing(remote, { source, folder, name: sha256 }, options);
     },
     fetch: (sha256, target) => saveRemote(remote, remotePath(folder, sha256), target, options),

@@ -1,0 +1,9 @@
+import { createHash, type Hash } from 'node:crypto';
+
+/** The kind of sum by which servers compare what they got: all of them know SHA-1. How each says it: owncloud/checksums.ts. */
+export const UPLOAD_SUM = 'sha1';
+
+/** A sum that grows with the bytes that are sent. */
+export function beginUploadSum(): Hash {
+  return createHash(UPLOAD_SUM);
+}
