@@ -1,4 +1,5 @@
 import { decode, type TiffIfd } from 'tiff';
+import { freeMemory } from '../parallel/free-memory.ts';
 import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
 
 const PALETTE = 3;
@@ -13,6 +14,7 @@ export function decodeTiff(data: Buffer): Pixels {
   if (described.planarConfiguration !== 1 && described.samplesPerPixel > 1) throw new NotShown('a TIFF in planes');
   if (described.tiled && described.samplesPerPixel > 1) throw new NotShown('a TIFF with coloured tiles');
   const [page] = decode(file, { pages: [0] });
+  freeMemory(file.buffer);
   if (!page) throw new NotShown('a TIFF without an image');
   const { width, height, bitsPerSample } = page;
   if (page.type === PALETTE) return { width, height, channels: 3, data: colours(page), black: 0, white: 65_535 };

@@ -7,6 +7,7 @@ import type { FoundNear } from './near-finder.ts';
 import { createPictures } from './pictures.ts';
 import { rowsOfManifest } from './read-manifest.ts';
 import type { Source } from './sources.ts';
+import type { Picture } from './thread-jobs.ts';
 
 /** So many pairs are shown in the report, the nearest; the file lists all. */
 const SHOWN_PAIRS = 30;
@@ -114,7 +115,9 @@ async function picture(
     for (const [zipName, own] of Map.groupBy(places, (place) => place.zipName)) {
       const source = sources.find((one) => one.zipName === zipName);
       const files =
-        lowDisk || !source ? new Map<Place, Buffer>() : await readAgain((await source.downloaded()).path, zipName, own);
+        lowDisk || !source
+          ? new Map<Place, Picture['data']>()
+          : await readAgain((await source.downloaded()).path, zipName, own);
       const asked = own.filter((place) => files.has(place));
       await maker.add(asked.map((place) => ({ ...describe(place), data: files.get(place) })));
     }
@@ -131,14 +134,14 @@ async function picture(
 }
 
 /** The images of a zip that are not too large. */
-async function readAgain(zip: string, zipName: string, places: readonly Place[]): Promise<Map<Place, Buffer>> {
+async function readAgain(zip: string, zipName: string, places: readonly Place[]): Promise<Map<Place, Picture['data']>> {
   const byPath = new Map(places.map((place) => [place.sourcePath, place]));
-  const found = new Map<Place, Buffer>();
+  const found = new Map<Place, Picture['data']>();
   const open = await openZip(zip, { name: zipName, accept: (path) => byPath.has(path) });
   try {
     for (const entry of open.entries) {
       const place = byPath.get(entry.path);
-      if (place && entry.bytes <= MAX_PICTURED_BYTES) found.set(place, await open.read(entry));
+      if (place && entry.bytes <= MAX_PICTURED_BYTES) found.set(place, Uint8Array.from(await open.read(entry)));
     }
     return found;
   } finally {

@@ -13,7 +13,8 @@ let prepared: Prepared | undefined;
 
 answerRequests<FillRequest, FillReply>(answer, (reply) => {
   const files = 'filled' in reply ? reply.filled.files : 'files' in reply ? reply.files : undefined;
-  return files ? [files.data.buffer] : [];
+  const pictures = 'filled' in reply ? reply.filled.pictures : [];
+  return [files, ...pictures].flatMap((given) => given?.data?.buffer ?? []);
 });
 
 async function answer(request: FillRequest): Promise<FillReply> {

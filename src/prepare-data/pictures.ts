@@ -16,7 +16,7 @@ const MAX_WAITING_BYTES = 64 * 2 ** 20;
 
 /** Makes the pictures of the report, while the images go to their places. */
 export interface Pictures {
-  /** Waits while many wait already. */
+  /** Takes the memory of the files. Waits while many wait already. */
   add(images: readonly Picture[]): Promise<void>;
   /** All of them, in the order in which they were added. */
   finish(): Promise<ReportPicture[]>;
@@ -50,7 +50,7 @@ export function createPictures(maxBytes: number): Pictures {
     if (isClosed) return { ...image, picture: { notShown: 'the run has ended' } };
     lane.pool ??= start();
     // If the thread is gone, the pool has another for the next image.
-    const asked = lane.pool.use((ask) => ask({ file: data, maxBytes }));
+    const asked = lane.pool.use((ask) => ask({ file: data, maxBytes }, [data.buffer]));
     const picture = await asked.catch(() => ({ notShown: 'it can’t be decoded' }));
     return { ...image, picture };
   }

@@ -71,8 +71,8 @@ export interface Picture {
   readonly label: string;
   readonly split: Split;
   readonly fileName: string;
-  /** The image file; `undefined` of one that is too large to be held. */
-  readonly data: Uint8Array | undefined;
+  /** The image file, in memory of its own, which goes to the thread that makes the picture; `undefined` of one that is too large to be held. */
+  readonly data: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** Some entries of a zip. */
