@@ -1,5 +1,4 @@
 import { decode, type TiffIfd } from 'tiff';
-import { freeMemory } from '../parallel/free-memory.ts';
 import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
 
 const PALETTE = 3;
@@ -7,14 +6,13 @@ const PALETTE = 3;
 /** The first page: grey, RGB or with a palette, plain, LZW or deflated. */
 export function decodeTiff(data: Buffer): Pixels {
   // The decoder reads what follows in memory where a file is cut short: here, nothing does.
-  const file = Uint8Array.from(data);
+  const file = data.byteOffset + data.length === data.buffer.byteLength ? data : Uint8Array.from(data);
   const [described] = decode(file, { pages: [0], ignoreImageData: true });
   if (!described) throw new NotShown('a TIFF without an image');
   // The decoder would give wrong pictures of these.
   if (described.planarConfiguration !== 1 && described.samplesPerPixel > 1) throw new NotShown('a TIFF in planes');
   if (described.tiled && described.samplesPerPixel > 1) throw new NotShown('a TIFF with coloured tiles');
   const [page] = decode(file, { pages: [0] });
-  freeMemory(file.buffer);
   if (!page) throw new NotShown('a TIFF without an image');
   const { width, height, bitsPerSample } = page;
   if (page.type === PALETTE) return { width, height, channels: 3, data: colours(page), black: 0, white: 65_535 };
