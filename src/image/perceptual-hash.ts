@@ -11,6 +11,7 @@ export const FREQUENCIES = 16;
 
 /** An image is brought to so many pixels in each direction. */
 const GRID = 32;
+const HALF = GRID / 2;
 
 /** Decoded JPEGs are at least so large: two pixels for one of the grid. */
 const DECODED_SIDE = 2 * GRID;
@@ -44,10 +45,8 @@ export function createPerceptualHash(): PerceptualHash {
 /** @returns `undefined` for an image in which nothing is seen */
 export function hashOf(pixels: Pixels): Uint32Array | undefined {
   const grey = greyGrid(pixels, GRID);
-  const mean = grey.reduce((sum, value) => sum + value, 0) / grey.length;
-  const variance = grey.reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
   // Values that are not numbers have no variance either.
-  if (!(variance >= MIN_CONTRAST ** 2)) return undefined;
+  if (!(varianceOf(grey) >= MIN_CONTRAST ** 2)) return undefined;
   const hash = new Uint32Array(HASH_WORDS);
   for (const [place, value] of lowFrequencies(grey).entries()) {
     // The first is the mean, whose sign says nothing.
@@ -57,9 +56,17 @@ export function hashOf(pixels: Pixels): Uint32Array | undefined {
   return hash;
 }
 
-/** Of each frequency, its values along the grid. */
-const COSINES = Float64Array.from({ length: FREQUENCIES * GRID }, (_, at) =>
-  Math.cos((Math.PI * Math.floor(at / GRID) * (2 * (at % GRID) + 1)) / (2 * GRID)),
+function varianceOf(values: Float64Array): number {
+  let [sum, squares] = [0, 0];
+  for (const value of values) sum += value;
+  const mean = sum / values.length;
+  for (const value of values) squares += (value - mean) ** 2;
+  return squares / values.length;
+}
+
+/** Of each frequency, its values along the grid's first half. */
+const COSINES = Float64Array.from({ length: FREQUENCIES * HALF }, (_, at) =>
+  Math.cos((Math.PI * Math.floor(at / HALF) * (2 * (at % HALF) + 1)) / (2 * GRID)),
 );
 
 /**
@@ -69,14 +76,24 @@ function lowFrequencies(grey: Float64Array): Float64Array {
   return project(project(grey, GRID), FREQUENCIES);
 }
 
-/** The low frequencies of each row, as columns. */
+/** The low frequencies of each row, as columns. A cosine is the same at both ends of a row, or the opposite: half of it is enough. */
 function project(rows: Float64Array, count: number): Float64Array {
   const columns = new Float64Array(FREQUENCIES * count);
+  const [sums, differences] = [new Float64Array(HALF), new Float64Array(HALF)];
   for (let row = 0; row < count; row++) {
-    for (let frequency = 0; frequency < FREQUENCIES; frequency++) {
-      let sum = 0;
-      for (let at = 0; at < GRID; at++) sum += (COSINES[frequency * GRID + at] ?? 0) * (rows[row * GRID + at] ?? 0);
-      columns[frequency * count + row] = sum;
+    for (let at = 0; at < HALF; at++) {
+      const [left, right] = [rows[row * GRID + at] ?? 0, rows[row * GRID + GRID - 1 - at] ?? 0];
+      sums[at] = left + right;
+      differences[at] = left - right;
+    }
+    for (let frequency = 0; frequency < FREQUENCIES; frequency += 2) {
+      let [even, odd] = [0, 0];
+      for (let at = 0; at < HALF; at++) {
+        even += (COSINES[frequency * HALF + at] ?? 0) * (sums[at] ?? 0);
+        odd += (COSINES[(frequency + 1) * HALF + at] ?? 0) * (differences[at] ?? 0);
+      }
+      columns[frequency * count + row] = even;
+      columns[(frequency + 1) * count + row] = odd;
     }
   }
   return columns;
