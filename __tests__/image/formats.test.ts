@@ -23,8 +23,8 @@ test('what is compressed is told by the ending; a TIFF may be, or not', () => {
   expect(['a.tif', 'a.bmp', 'png', 'a.csv'].map(isCompressedImage)).toEqual(Array(4).fill(false));
 });
 
-test.each(['common.py', 'predict.py'])('the template’s %s takes the files for images that the action does', (name) => {
-  const program = readFileSync(new URL(`../../templates/model/${name}`, import.meta.url), 'utf8');
-  const taken = /^EXTENSIONS = \((.*)\)$/m.exec(program)?.[1]?.match(/\w+/g);
+test('the template’s programs take the files for images that the action does', () => {
+  const program = readFileSync(new URL('../../templates/model/preparation.py', import.meta.url), 'utf8');
+  const taken = /^IMAGE_ENDINGS = \((.*)\)$/m.exec(program)?.[1]?.match(/\w+/g);
   expect(taken?.sort()).toEqual([...DEFAULT_ENDINGS].sort());
 });

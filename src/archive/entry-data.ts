@@ -7,7 +7,7 @@ import { DOWNLOAD_AGAIN, zipFault } from './zip-fault.ts';
 import type { LocatedEntry } from './zip-limits.ts';
 
 /** An entry with more bytes, packed or unpacked, has to be streamed: it would not fit into a read, or the memory. */
-export const MAX_READ_BYTES = 2 ** 30;
+const MAX_READ_BYTES = 2 ** 30;
 
 export const LOCAL_HEADER_BYTES = 30;
 /** What is read beyond header, name and data for a local extra field; a longer one costs a second read. */

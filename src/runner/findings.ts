@@ -28,7 +28,7 @@ export async function find(
 }
 
 /** The findings as one table. */
-export function checkMarkdown(findings: readonly Finding[]): string {
+function checkMarkdown(findings: readonly Finding[]): string {
   const rows = findings.map(({ subject, ok, isWarning, sentence }) => [
     ok ? (isWarning ? '⚠️' : '✅') : '❌',
     escapeMarkdown(subject),

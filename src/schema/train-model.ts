@@ -2,7 +2,7 @@ import { folder, OWNCLOUD, PART, safeName, sha256 } from './common.ts';
 import { ofRun, secret, text, truth, whole, words } from './kinds.ts';
 
 /** The longest that a job on a self-hosted runner may take: five days. */
-export const MAX_MINUTES = 7_200;
+const MAX_MINUTES = 7_200;
 
 /** The inputs of train-model. */
 export const TRAIN_MODEL = {

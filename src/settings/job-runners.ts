@@ -10,7 +10,7 @@ export interface Runners {
   readonly server: string;
 }
 
-export const RUNNERS = ['default', 'train', 'server'] as const;
+const RUNNERS = ['default', 'train', 'server'] as const;
 const ALLOWED =
   'a name such as ubuntu-latest, labels such as [self-hosted, gpu], or a group such as { group: gpus, labels: gpu }';
 

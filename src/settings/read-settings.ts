@@ -67,7 +67,7 @@ export function readSettings(text: string, options: SettingsOptions): Settings {
 }
 
 /** The one form in which a settings file is refused. */
-export function refused(faults: readonly Fault[], where: string): DiatomError {
+function refused(faults: readonly Fault[], where: string): DiatomError {
   const sorted = [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
   const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
   const lines = sorted.map(({ line, column, sentence }) => `${where}:${line}:${column}: ${sentence}`);

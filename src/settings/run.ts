@@ -8,7 +8,7 @@ import { PARTS } from '../schema/sections.ts';
 import { linesInstead } from './old-variables.ts';
 import { fileText, readSettings } from './read-settings.ts';
 
-export const DEFAULT_PATH = '.github/diatoms.yml';
+const DEFAULT_PATH = '.github/diatoms.yml';
 
 /** Where the file gets by mistake. */
 const ELSEWHERE = ['diatoms.yml', '.github/diatoms.yaml', '.github/workflows/diatoms.yml', 'diatoms.yaml'];

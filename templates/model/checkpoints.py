@@ -88,7 +88,9 @@ def find_checkpoint(trainer: Trainer, folder: Path) -> Path | None:
     if problem is None:
         return path
     if wanted == "auto":
-        warn(f"The checkpoint {path} is not used, and will be replaced: {problem}. The training starts from the beginning.")
+        warn(
+            f"The checkpoint {path} is not used, and will be replaced: {problem}. The training starts from the beginning."
+        )
         return None
     raise UserError(f"The checkpoint {path} can't be used: {problem}.")
 

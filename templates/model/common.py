@@ -23,11 +23,9 @@ import torch
 import torchvision
 from PIL import Image, UnidentifiedImageError
 
-from preparation import IMAGE_SIZE, TooNarrow, decode, mode_of, normalise, scaled, square
+from preparation import IMAGE_ENDINGS, IMAGE_SIZE, TooNarrow, decode, mode_of, normalise, scaled, square
 from size_input import answers
 
-# Of images, where the data set does not say which endings it took.
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 EXIT_USER_ERROR = 2
 EXIT_OUT_OF_MEMORY = 3
@@ -310,7 +308,7 @@ def image_extensions(data_dir: Path) -> tuple[str, ...]:
         own = tuple(f".{extension.lower()}" for extension in options.get("image_extensions", []))
     except (OSError, ValueError, AttributeError):
         own = ()
-    return tuple(sorted({*EXTENSIONS, *own}))
+    return tuple(sorted({*IMAGE_ENDINGS, *own}))
 
 
 def image_files(folder: Path, extensions: tuple[str, ...]) -> list[Path]:

@@ -27,7 +27,7 @@ try:
 
     import calibration
     import counts
-    from preparation import IMAGE_SIZE, decode, normalise, square
+    from preparation import IMAGE_ENDINGS, IMAGE_SIZE, decode, normalise, square
 except ModuleNotFoundError as error:
     sys.exit(
         f"Error: the Python module “{error.name}” is missing. Install what is needed with\n"
@@ -35,7 +35,6 @@ except ModuleNotFoundError as error:
         "and keep calibration.py, counts.py and preparation.py in the folder of predict.py."
     )
 
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 HEAD = ("file", "class", "probability", "second_class", "second_probability", "unknown", "error")
 
 Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -212,7 +211,7 @@ def find_pictures(places: Sequence[Path]) -> list[tuple[str, Path]]:
         if place.is_file():
             found.append((place.as_posix(), place))
         elif place.is_dir():
-            files = (path for path in place.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+            files = (path for path in place.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS and path.is_file())
             names = ((path.relative_to(place).as_posix(), path) for path in files)
             # With several folders, their names tell equal names in them apart.
             named = ((name if len(places) == 1 else f"{place.as_posix()}/{name}", path) for name, path in names)
@@ -220,7 +219,7 @@ def find_pictures(places: Sequence[Path]) -> list[tuple[str, Path]]:
         else:
             fail(f"There is no file and no folder {place}.")
     if not found:
-        fail(f"No pictures in {', '.join(map(str, places))}: looked for {', '.join(EXTENSIONS)}.")
+        fail(f"No pictures in {', '.join(map(str, places))}: looked for {', '.join(IMAGE_ENDINGS)}.")
     return found
 
 

@@ -15,6 +15,9 @@ IMAGE_SIZE = 224
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+# Of image files, where nobody says which endings count.
+IMAGE_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
 
 class TooNarrow(ValueError):
     """An image of which nothing would be left of the short side."""

@@ -92,7 +92,10 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
         "--compile", choice("true", "false"), "false", "whether PyTorch compiles the network: minutes, then faster"
     )
     options.add(
-        "--resume", str, "auto", "auto: go on from CHECKPOINT_DIR when it fits; none: start from the beginning; or a checkpoint file"
+        "--resume",
+        str,
+        "auto",
+        "auto: go on from CHECKPOINT_DIR when it fits; none: start from the beginning; or a checkpoint file",
     )
     options.add(
         "--checkpoint-dir", str, "", "where the checkpoint is kept until the end [default: OUTPUT_DIR/checkpoint]"
