@@ -27,8 +27,8 @@ def predict_baseline(
     device: torch.device,
 ) -> np.ndarray | None:
     """
-    What the probe of the same training says to each image; None where a model has none. Its features are computed again,
-    so they need the weights that the training started from: without them a warning says so.
+    What the probe of the same training says to each image; None where a model has none. Its features are computed
+    again, so they need the weights that the training started from: without them a warning says so.
     """
     file, about = model.with_name(BASELINE_FILE), facts.get("probe")
     if not file.is_file() or not about:

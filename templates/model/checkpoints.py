@@ -89,7 +89,8 @@ def find_checkpoint(trainer: Trainer, folder: Path) -> Path | None:
         return path
     if wanted == "auto":
         warn(
-            f"The checkpoint {path} is not used, and will be replaced: {problem}. The training starts from the beginning."
+            f"The checkpoint {path} is not used, and will be replaced: {problem}. "
+            "The training starts from the beginning."
         )
         return None
     raise UserError(f"The checkpoint {path} can't be used: {problem}.")

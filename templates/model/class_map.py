@@ -1,7 +1,7 @@
 """
 Where in a picture a network has seen the class that it names: Grad-CAM (R. Selvaraju et al., 2017) on its last maps.
-Where the head is linear in their means, as a probe's is, that is exact: the map's sum is the class's score except for the
-bias.
+Where the head is linear in their means, as a probe's is, that is exact: the map's sum is the class's score except for
+the bias.
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ from PIL import Image, UnidentifiedImageError
 from preparation import IMAGE_ENDINGS, IMAGE_SIZE, TooNarrow, decode, mode_of, normalise, scaled, square
 from size_input import answers
 
-
 EXIT_USER_ERROR = 2
 EXIT_OUT_OF_MEMORY = 3
 EXIT_INTERRUPTED = 130

@@ -102,8 +102,8 @@ def inseparable(examples: list[Example]) -> list[list[Example]]:
 
 def balanced_weights(targets: np.ndarray, classes: int, balance: str) -> np.ndarray:
     """
-    The weight of an image of each class. Unless `balance` is `none`, every class has the same weight altogether, and the
-    mean weight of an image is 1. A class without images, as in a part of them, has none.
+    The weight of an image of each class. Unless `balance` is `none`, every class has the same weight altogether, and
+    the mean weight of an image is 1. A class without images, as in a part of them, has none.
     """
     counts = np.bincount(targets, minlength=classes).astype(np.float64)
     present = counts > 0
