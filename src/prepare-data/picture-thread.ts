@@ -4,7 +4,6 @@
  */
 import { NotShown } from '../image/pixels.ts';
 import { type Thumbnail, thumbnailOf } from '../image/thumbnail.ts';
-import { freeMemory } from '../parallel/free-memory.ts';
 import { answerRequests } from '../parallel/thread-program.ts';
 
 export interface PictureRequest {
@@ -24,7 +23,5 @@ async function answer(file: Buffer, maxBytes: number): Promise<PictureReply> {
     return await thumbnailOf(file, maxBytes);
   } catch (error) {
     return { notShown: error instanceof NotShown ? error.message : 'it can’t be decoded' };
-  } finally {
-    freeMemory(file.buffer);
   }
 }
