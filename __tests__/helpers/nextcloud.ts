@@ -25,7 +25,7 @@ export interface NextcloudRequest {
  */
 export async function nextcloudServer(
   limits: { max_size: number; max_parallel_count: number },
-  change: (request: NextcloudRequest, reply: Reply) => Reply = (_, reply) => reply,
+  change: (request: NextcloudRequest, reply: Reply) => Reply | Promise<Reply> = (_, reply) => reply,
 ) {
   const files = new Map<string, Buffer>();
   const uploads = new Map<string, Map<number, Buffer>>();

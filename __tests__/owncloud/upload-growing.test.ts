@@ -679,6 +679,24 @@ describe('Nextcloud', () => {
     expect(new Set(destinations)).toEqual(new Set([`${server.url}/remote.php/dav/files/u/${NAME}`]));
   });
 
+  test('never gets more pieces at once than it states, however late it answers', async () => {
+    const gate = Promise.withResolvers<void>();
+    const server = await nextcloudServer(LIMITS, async ({ method }, reply) => {
+      if (method === 'PUT') await gate.promise;
+      return reply;
+    });
+    const remote = await connectTo(server.url, user);
+    const { source } = await completeFile(20_000_000);
+    const upload = uploadGrowing(remote, { source, folder: '', name: NAME }, { policy: SWIFT, longWaitMs: 50 });
+    const put = () => server.seen.filter(({ method }) => method === 'PUT');
+    await expect.poll(() => put().length, { timeout: 10_000 }).toBe(LIMITS.max_parallel_count);
+    await sleep(600);
+    expect(put()).toHaveLength(LIMITS.max_parallel_count);
+    gate.resolve();
+    await upload;
+    expect(server.files.get(NAME)?.equals(testBytes(20_000_000))).toBe(true);
+  });
+
   test('a piece whose sum differs is sent again', async () => {
     let changed = 0;
     const server = await nextcloudServer(LIMITS, ({ method }, reply) =>
