@@ -86,7 +86,7 @@ test('every link to a heading leads to one', () => {
 });
 
 describe('the two action.yml', () => {
-  test('agree in all but the path of the bundle, which is the same file', () => {
+  test('declare the same but for the path of the bundle, which is the same file', () => {
     const [root, twin] = [readActionMetadata(''), readActionMetadata('prepare-data')];
     expect({ ...twin, runs: { ...twin.runs, main: root.runs.main } }).toEqual(root);
     expect(join('prepare-data', twin.runs.main)).toBe(join(root.runs.main));

@@ -77,6 +77,7 @@ function cloud(): Cloud {
         if (runner) Object.assign(runner, { status: 'offline', busy: false });
       }
     },
+    close: async () => {},
     async list() {
       return [...servers].map(([name, state]) => ({ name, state, detail: '', deadline: this.deadline }));
     },

@@ -1,5 +1,6 @@
 import { encode as encodePng16 } from 'fast-png';
 import { describe, expect, test } from 'vitest';
+import { createNoise } from '../../scripts/bench/images.ts';
 import type { Picture } from '../../scripts/sample/png.ts';
 import { nearGroups } from '../../src/dataset/near-duplicates.ts';
 import { createPerceptualHash, HASH_WORDS, hashOf as hashOfPixels } from '../../src/image/perceptual-hash.ts';
@@ -51,6 +52,31 @@ describe('an image looks like itself', () => {
     });
     expect(looksLike(Buffer.from(deep), asPng({ ...picture, pixels: grey }))).toBe(true);
   });
+});
+
+test('what is the same from all four corners looks like no other, and like itself upside down from two', () => {
+  const [side, half, count] = [64, 32, 40];
+  const folded = (at: number) => Math.min(at, side - 1 - at);
+  const grey = (noise: Buffer, value: (x: number, y: number) => number) => {
+    const data = Uint8Array.from(
+      { length: side * side },
+      (_, at) => noise[value(at % side, Math.floor(at / side))] ?? 0,
+    );
+    return hashOfPixels({ width: side, height: side, channels: 1, data, black: 0, white: 255 }) ?? [];
+  };
+  const noises = Array.from({ length: count }, (_, number) => createNoise(String(number))(side * half));
+  const groups = (hashes: readonly ArrayLike<number>[]) => {
+    const all = new Uint32Array(hashes.length * HASH_WORDS);
+    for (const [at, hash] of hashes.entries()) all.set(hash, at * HASH_WORDS);
+    return nearGroups(all, new Uint8Array(hashes.length));
+  };
+  const fromCorners = noises.map((noise) => grey(noise, (x, y) => folded(y) * half + folded(x)));
+  expect(groups(fromCorners).filter((first, image) => first === image)).toHaveLength(count);
+  const pairs = noises.filter((noise) => {
+    const upright = grey(noise, (x, y) => y * half + folded(x));
+    return groups([upright, grey(noise, (x, y) => (side - 1 - y) * half + folded(x))])[1] === 0;
+  });
+  expect(pairs.length).toBeGreaterThan(count / 2);
 });
 
 test('specimens of seven species look like no other', () => {

@@ -88,6 +88,15 @@ test('who waits for the place of a thread that dies is not drawn into it', async
   expect(outcomes).toMatchObject([{ status: 'rejected' }, { value: { said: 'b' } }, { value: { said: 'c' } }]);
 });
 
+test('who gives memory that is gone hears of it, and nobody else does', async () => {
+  const { pool, ask } = oddPool(1);
+  const memory = new ArrayBuffer(8);
+  memory.transfer();
+  await expect(pool.use((asked) => asked({ say: 'a' }, [memory]))).rejects.toThrow('Cannot transfer');
+  expect(await ask({ say: 'b' })).toEqual({ said: 'b' });
+  await pool.close();
+});
+
 test('a closed pool with dead threads starts no others', async () => {
   const { pool, ask, started } = oddPool(1);
   await expect(ask({ die: 'throwing' })).rejects.toThrow();

@@ -217,6 +217,26 @@ describe('ten wrong files: each fault is found, all at once, with its line and c
   test('there are ten', () => expect(WRONG).toHaveLength(10));
 });
 
+describe('of a GPU server', () => {
+  test.each([
+    [
+      'driver: slurm\n  aws-role: arn:aws:iam::1:role/x',
+      ['3:13: gpu-server.aws-role: is for another driver than slurm.'],
+    ],
+    ['driver: ec2\n  aws-role: arn:aws:iam::1:role/x\n  aws-region: eu-central-1', []],
+    ['driver: ""\n  ssh-host: gpu', ['3:13: gpu-server.ssh-host: needs a driver, and driver is empty.']],
+    ['driver: ""', []],
+    [
+      'driver: openstack\n  openstack-auth-url: https://keystone.example.org/v3\n  openstack-image: gpu',
+      ['credential-id', 'credential-secret', 'flavors'].map(
+        (name) => `2:11: gpu-server.openstack-${name}: is missing.`,
+      ),
+    ],
+  ])('%j is refused for what no driver of it reads, or its driver lacks', (lines, faults) => {
+    expect(faultsOf(`gpu-server:\n  ${lines}\n`)).toEqual(faults.map((fault) => `diatoms.yml:${fault}`));
+  });
+});
+
 test('a list with the password of a link belongs into a secret, in a private repository too; it is not quoted', () => {
   const text = `data:\n  files:\n    - { file_url: "https://cloud.example.org/s/AbC", password: hush, downloaded_file_name: h.zip, exploded_folder_name: H, species_label: H }\n`;
   expect(faultsOf(text)).toEqual([

@@ -62,7 +62,7 @@ export interface Driver {
    */
   list(): Promise<readonly ListedServer[]>;
   /** Removes what it needed on this machine. */
-  close?(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface Price {

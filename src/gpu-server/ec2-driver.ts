@@ -62,6 +62,7 @@ export function openEc2(settings: Ec2Settings, context: DriverContext): Driver {
     status: (name) => status(name, regions, aws, known),
     stop: (name) => stop(name, regions, aws, known),
     list: () => list(regions, aws, context),
+    close: async () => {},
   };
 }
 

@@ -84,6 +84,7 @@ export function openGce(settings: GceSettings, context: DriverContext): Driver {
       if (failure !== undefined) context.onWarning(`Nobody can say what runs there. ${failure.message}`);
       return servers.filter(({ repository }) => repository === context.repository);
     },
+    close: async () => {},
   };
 }
 

@@ -19,5 +19,6 @@ export function openLocal(): Driver {
     }),
     stop: async () => {},
     list: async () => [],
+    close: async () => {},
   };
 }

@@ -37,7 +37,7 @@ export async function openModeContext(
     signal,
     onWarning,
     async close() {
-      await driver.close?.();
+      await driver.close();
       await http.close();
     },
   };

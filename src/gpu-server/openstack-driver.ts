@@ -87,6 +87,7 @@ export function openOpenstack(settings: OpenStackSettings, context: DriverContex
       (await find(openstack, 'diatom-')).filter(
         ({ repository, state }) => repository === context.repository && state !== 'gone',
       ),
+    close: async () => {},
   };
 }
 

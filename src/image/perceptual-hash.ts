@@ -11,7 +11,6 @@ export const FREQUENCIES = 16;
 
 /** An image is brought to so many pixels in each direction. */
 const GRID = 32;
-const HALF = GRID / 2;
 
 /** Decoded JPEGs are at least so large: two pixels for one of the grid. */
 const DECODED_SIDE = 2 * GRID;
@@ -64,9 +63,9 @@ function varianceOf(values: Float64Array): number {
   return squares / values.length;
 }
 
-/** Of each frequency, its values along the grid's first half. */
-const COSINES = Float64Array.from({ length: FREQUENCIES * HALF }, (_, at) =>
-  Math.cos((Math.PI * Math.floor(at / HALF) * (2 * (at % HALF) + 1)) / (2 * GRID)),
+/** Of each frequency, its values along the grid. */
+const COSINES = Float64Array.from({ length: FREQUENCIES * GRID }, (_, at) =>
+  Math.cos((Math.PI * Math.floor(at / GRID) * (2 * (at % GRID) + 1)) / (2 * GRID)),
 );
 
 /**
@@ -76,21 +75,16 @@ function lowFrequencies(grey: Float64Array): Float64Array {
   return project(project(grey, GRID), FREQUENCIES);
 }
 
-/** The low frequencies of each row, as columns. A cosine is the same at both ends of a row, or the opposite: half of it is enough. */
+/** The low frequencies of each row, as columns. Two at a time: each sum waits for the one before it. */
 function project(rows: Float64Array, count: number): Float64Array {
   const columns = new Float64Array(FREQUENCIES * count);
-  const [sums, differences] = [new Float64Array(HALF), new Float64Array(HALF)];
   for (let row = 0; row < count; row++) {
-    for (let at = 0; at < HALF; at++) {
-      const [left, right] = [rows[row * GRID + at] ?? 0, rows[row * GRID + GRID - 1 - at] ?? 0];
-      sums[at] = left + right;
-      differences[at] = left - right;
-    }
     for (let frequency = 0; frequency < FREQUENCIES; frequency += 2) {
       let [even, odd] = [0, 0];
-      for (let at = 0; at < HALF; at++) {
-        even += (COSINES[frequency * HALF + at] ?? 0) * (sums[at] ?? 0);
-        odd += (COSINES[(frequency + 1) * HALF + at] ?? 0) * (differences[at] ?? 0);
+      for (let at = 0; at < GRID; at++) {
+        const value = rows[row * GRID + at] ?? 0;
+        even += (COSINES[frequency * GRID + at] ?? 0) * value;
+        odd += (COSINES[(frequency + 1) * GRID + at] ?? 0) * value;
       }
       columns[frequency * count + row] = even;
       columns[(frequency + 1) * count + row] = odd;

@@ -1,9 +1,9 @@
 /** How servers say the sum of an upload. */
-import { UPLOAD_SUM } from '../files/upload-sum.ts';
+import { UPLOAD_SUM, UPLOAD_SUM_DIGITS } from '../files/upload-sum.ts';
 import type { Product } from './server-status.ts';
 
 const NAME = UPLOAD_SUM.toUpperCase();
-const LISTED = new RegExp(`${NAME}:([0-9a-f]+)`, 'i');
+const LISTED = new RegExp(`${NAME}:([0-9a-f]{${UPLOAD_SUM_DIGITS}})`, 'i');
 
 /** ownCloud and Infinite Scale compare it and refuse what differs; Nextcloud only remembers it. */
 export function checksumHeader(uploadSum: string): { readonly 'oc-checksum': string } {

@@ -79,8 +79,12 @@ function createMember<Request, Reply extends object>(start: StartThread<Request,
     isGone: () => gone !== undefined,
     ask(request: Request, given?: readonly ArrayBuffer[]): Promise<Reply> {
       if (gone !== undefined) return Promise.reject(gone);
+      try {
+        thread.send(request, given);
+      } catch (error) {
+        return Promise.reject(error);
+      }
       pending = Promise.withResolvers<Reply>();
-      thread.send(request, given);
       return pending.promise;
     },
     end() {

@@ -1,3 +1,4 @@
+import { BESIDE_INPUTS } from './beside-inputs.ts';
 import { type Inputs, secret, text, truth, whole, words } from './kinds.ts';
 
 /** EC2’s own limits: 64 TiB for a gp3 volume (EBS user guide, “General Purpose SSD volumes”). */
@@ -140,7 +141,7 @@ export const DRIVER_INPUTS = { ...command, ...ssh, ...ec2, ...gce, ...openstack,
 interface DriverSchema {
   /** The inputs that only drivers with them read. */
   readonly inputs: Inputs;
-  /** Which inputs it can’t do without. Of several names one is enough, and the first is the one to ask for. */
+  /** Which inputs a start can’t do without, whatever else there is. Of several names one is enough, and the first is the one to ask for. */
   readonly needs: readonly (readonly (keyof typeof DRIVER_INPUTS | 'gpu')[])[];
 }
 
@@ -148,11 +149,17 @@ interface DriverSchema {
 export const DRIVER_SCHEMAS: Readonly<Record<DriverName, DriverSchema>> = {
   local: { inputs: {}, needs: [] },
   command: { inputs: { ...command, ...ssh }, needs: [['start-command'], ['stop-command'], ['status-command']] },
-  ec2: { inputs: ec2, needs: [] },
+  ec2: { inputs: { ...ec2, ...BESIDE_INPUTS['gpu-server'] }, needs: [] },
   gce: { inputs: gce, needs: [['gce-project'], ['gce-zones'], ['gce-image'], ['gpu', 'gce-machine-types']] },
   openstack: {
     inputs: openstack,
-    needs: [['openstack-auth-url'], ['openstack-credential-id'], ['openstack-credential-secret']],
+    needs: [
+      ['openstack-auth-url'],
+      ['openstack-credential-id'],
+      ['openstack-credential-secret'],
+      ['openstack-image'],
+      ['openstack-flavors'],
+    ],
   },
   slurm: { inputs: { ...slurm, ...ssh }, needs: [] },
 };

@@ -1,5 +1,5 @@
 import { type Clash, dataClashes, neededOnNodes, serverClashes, type ValueOf } from '../schema/clashes.ts';
-import { DRIVER_INPUTS, DRIVER_NAMES, DRIVER_SCHEMAS } from '../schema/driver-inputs.ts';
+import { DRIVER_NAMES, DRIVER_SCHEMAS } from '../schema/driver-inputs.ts';
 import type { Inputs } from '../schema/kinds.ts';
 import { ACTION_INPUTS, type ActionName, FILE_DEFAULTS } from '../schema/sections.ts';
 import type { Fault } from '../schema/yaml-place.ts';
@@ -42,22 +42,29 @@ function faults(section: SectionValues, clashes: readonly Clash[]): Fault[] {
 /** What only other drivers read would be left aside in silence. */
 function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   if (places.size === 0) return [];
-  const driver = DRIVER_NAMES.find((name) => name === inputs.get('driver'));
-  if (driver === undefined) {
+  const given = inputs.get('driver');
+  if (given === undefined) {
     const names = `${DRIVER_NAMES.slice(0, -1).join(', ')} or ${DRIVER_NAMES.at(-1)}`;
     return places.has('driver') ? [] : [{ input: 'driver', sentence: `is missing: ${names}.` }];
   }
-  const { inputs: own, needs } = DRIVER_SCHEMAS[driver];
+  // An empty one means that there is no server.
+  const driver = DRIVER_NAMES.find((name) => name === given);
+  const { inputs: own, needs } = driver ? DRIVER_SCHEMAS[driver] : { inputs: {}, needs: [] };
   const others = [...inputs.keys(), ...secrets.keys()].filter(
-    (input) => Object.hasOwn(DRIVER_INPUTS, input) && !Object.hasOwn(own, input),
+    (input) =>
+      !Object.hasOwn(own, input) &&
+      Object.values(DRIVER_SCHEMAS).some(({ inputs: ofDriver }) => Object.hasOwn(ofDriver, input)),
   );
   const isGiven = (input: string) => inputs.has(input) || secrets.has(input) || places.has(input);
-  const needed = [...needs, ...(inputs.has('ssh-host') ? [['ssh-user'], ['ssh-known-hosts']] : [])];
+  const needed = [...needs, ...(inputs.has('ssh-host') && driver ? [['ssh-user'], ['ssh-known-hosts']] : [])];
   const missing = needed.flatMap(([first, ...others]) =>
     first === undefined || [first, ...others].some(isGiven) ? [] : [first],
   );
   return [
-    ...others.map((input) => ({ input, sentence: `is for another driver than ${driver}.` })),
+    ...others.map((input) => ({
+      input,
+      sentence: driver ? `is for another driver than ${driver}.` : 'needs a driver, and driver is empty.',
+    })),
     ...missing.map((input) => ({ input, sentence: 'is missing.' })),
   ];
 }

@@ -24,7 +24,7 @@ from size_input import Sized, image_weights
 
 # What serving code loads.
 CONTRACT = "resnet50"
-# What a training uses when BACKBONE is not set; the Dockerfile names it, too, for the weights in the image.
+# What a training uses when BACKBONE is not set. In the image it is: the Dockerfile has the same default, for its weights.
 DEFAULT_BACKBONE = CONTRACT
 LITE = "efficientnet-lite0"
 # Short names for some of timm's networks; with timm: before it, BACKBONE takes the name of any other.
