@@ -41,6 +41,7 @@ test.each([
     {
       ...{ id: 'diatom-1-1 in europe-west4-a', name: 'diatom-1-1', zone: 'europe-west4-a', state },
       ...{ detail: `diatom-1-1 in europe-west4-a is ${status}`, repository: 'example/diatoms' },
+      isOff: status === 'TERMINATED',
       ...{ since: new Date('2026-11-22T12:00:00Z'), deadline: new Date('2026-11-22T18:00:00Z') },
     },
   ]);

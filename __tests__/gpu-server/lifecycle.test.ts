@@ -199,6 +199,15 @@ describe('a start', () => {
     );
   });
 
+  test('whose server has switched itself off before its runner came says so, and does not wait for it', async () => {
+    const driver = cloud();
+    driver.runnerComes = false;
+    const { status } = driver;
+    driver.status = async (name) => ({ ...(await status.call(driver, name)), isOff: true });
+    const error = await failureOf(start(session(driver), () => {}));
+    expect(error.message).toContain('diatom-1-1 ended before its runner was online (in memory).');
+  });
+
   test('goes on waiting when the driver or GitHub give no answer for once', async () => {
     const driver = cloud();
     const { status } = driver;

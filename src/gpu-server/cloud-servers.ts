@@ -5,6 +5,8 @@ export interface CloudServer extends ListedServer {
   readonly id: string;
   /** Since when it costs money. */
   readonly since: Date | undefined;
+  /** It has been switched off, and still costs, its disk at least. */
+  readonly isOff: boolean;
 }
 
 /** The most alive one counts, should there be several of a name. */
@@ -25,6 +27,7 @@ export function statusOf<Server extends CloudServer>(
     state,
     detail: servers.map(({ detail }) => detail).join('; '),
     lastLines: async () => (server === undefined ? '' : await lastLines(server)),
+    isOff: server !== undefined && servers.every((one) => one.isOff || one.state !== state),
     runningSince: state === 'gone' ? undefined : server?.since,
   };
 }

@@ -114,6 +114,8 @@ export interface ServerStatus {
   readonly detail: string;
   /** The last lines of its console or log, where the driver can get them; `''` otherwise. Asked only when a start fails. */
   lastLines(): Promise<string>;
+  /** It has been switched off, whatever it still costs: its runner will not come any more. */
+  readonly isOff?: boolean | undefined;
   /** Since when it costs money, or did until a moment ago, as far as the driver knows. */
   readonly runningSince: Date | undefined;
   /** What it costs an hour, in USD, when that was asked for at its start. */

@@ -77,6 +77,7 @@ async function list(gcloud: Gcloud, scope: readonly string[]): Promise<Search> {
         ...{ id: `${name} in ${zone}`, name, zone, state: STATES[status] ?? 'running' },
         detail: `${name} in ${zone} is ${status}`,
         since: timeOf(creationTimestamp ?? ''),
+        isOff: status === 'TERMINATED',
         deadline: timeOf(described?.deadline),
         repository: described?.repository,
       };

@@ -103,6 +103,7 @@ async function find(openstack: OpenStack, beginning: string) {
       state: task === 'deleting' ? 'stopping' : (STATES[word] ?? 'running'),
       detail: `${id} is ${task === 'deleting' ? 'being deleted' : word}`,
       since: timeOf(properties?.[PROPERTIES.SINCE]),
+      isOff: word === 'SHUTOFF',
       deadline: timeOf(properties?.[PROPERTIES.DEADLINE]),
       repository: properties?.[PROPERTIES.REPOSITORY],
     };

@@ -15,7 +15,7 @@ const LOOKS_PER_STATUS = 4;
  * Waits until a job can go to the server: its runner is online, or, where nothing may ask GitHub, the server runs. What
  * it waits for is shown whenever it changes, such as a place in a queue.
  *
- * @throws DiatomError `SERVER` when the server is gone instead, with its last lines, or `CANCELLED`
+ * @throws DiatomError `SERVER` when the server is gone or off instead, with its last lines, or `CANCELLED`
  */
 export async function waitForRunner(context: ModeContext): Promise<void> {
   const { driver, github, inputs } = context;
@@ -37,7 +37,7 @@ export async function waitForRunner(context: ModeContext): Promise<void> {
       if (status) show(describeStatus(status));
       isSeen ||= status !== undefined && isKnown(status);
       // What was asked for a moment ago may not be listed yet.
-      const isOver = status?.state === 'gone' && (isSeen || Date.now() >= unlisted);
+      const isOver = status?.isOff || (status?.state === 'gone' && (isSeen || Date.now() >= unlisted));
       if (isOver && driver.makesRunner) throw await serverIsGone(name, status);
     }
     await pause();
