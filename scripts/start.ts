@@ -105,6 +105,7 @@ async function runSettings(
       ...given,
       settings: JSON.stringify(settings.data),
       'owncloud-password': password,
+      'check-gate': settings.gate,
       ...(settings.data['owncloud-url'] || given['owncloud-url'] || given['upload'] ? {} : { upload: 'false' }),
     },
     workspace: callersFolder(),

@@ -182,9 +182,9 @@ const WRONG: readonly (readonly [name: string, text: string, faults: readonly st
     [
       '3:10: data.split: stable needs a seed',
       '3:10: data.split: stable needs a percentage as n-test',
-      '7:15: gpu-server.slurm-gres: is for another driver than ec2.',
+      '7:15: gpu-server.slurm-gres: is for slurm, and driver is ec2: take it out.',
       '8:19: gpu-server.lifetime-hours: 20 is more than max-hours (12) allows',
-      '9:18: gpu-server.start-command: is for another driver than ec2.',
+      '9:18: gpu-server.start-command: is for command, and driver is ec2: take it out.',
     ],
   ],
   [
@@ -195,8 +195,8 @@ const WRONG: readonly (readonly [name: string, text: string, faults: readonly st
       '2:9: publish.model-name: can’t be published: owncloud.url is missing.',
       '2:9: publish.gate: is “accuracy > 0.8, acuracy >= 1”, allowed is comparisons',
       '3:13: publish.password: is set without username: they are one account.',
-      '5:11: gpu-server.gce-zones: is missing.',
-      '5:11: gpu-server.gpu: is missing.',
+      '5:11: gpu-server.gce-zones: is missing, and driver is gce: docs/gpu-server-gce.md says',
+      '5:11: gpu-server.gpu: is missing, and driver is gce',
     ],
   ],
 ];
@@ -217,19 +217,56 @@ describe('ten wrong files: each fault is found, all at once, with its line and c
   test('there are ten', () => expect(WRONG).toHaveLength(10));
 });
 
+test.each([
+  [
+    'begins too far right',
+    'owncloud:\n  url: https://x.org\n   username: me\n  folder: d\n',
+    '3:4',
+    'in another column',
+  ],
+  [
+    'begins too far right, in a list',
+    'data:\n  files:\n    - file_url: x\n       label: y\n',
+    '4:8',
+    'in another column',
+  ],
+  ['begins too far left', 'owncloud:\n  url: https://x.org\n username: me\n  folder: d\n', '3:1', 'in another column'],
+  ['begins with a tab', 'owncloud:\n  url: https://x.org\n\tusername: me\n  folder: d\n', '3:1', 'a tab stands'],
+  ['is a section without its colon', 'owncloud\n  url: https://x.org\n', '1:1', 'behind “owncloud” a colon is missing'],
+  [
+    'is a later section without it',
+    'train:\n  gpus: all\ndata\n  seed: 1\n',
+    '3:1',
+    'behind “data” a colon is missing',
+  ],
+  ['has no colon', 'owncloud:\n  url https://x.org\n  username: me\n', '2:3', 'behind “url” a colon is missing'],
+  ['has no space', 'owncloud:\n  password:hunter2\n  username: me\n', '2:3', 'colon and a space: “password: …”'],
+])('a line that %s is the only fault, at its own place', (_, text, place, sentence) => {
+  const found = faultsOf(text);
+  expect(found).toEqual([expect.stringContaining(sentence)]);
+  expect(found[0]).toMatch(new RegExp(`^diatoms\\.yml:${place}: `));
+  expect(found[0]).not.toContain('hunter2');
+});
+
 describe('of a GPU server', () => {
   test.each([
     [
       'driver: slurm\n  aws-role: arn:aws:iam::1:role/x',
-      ['3:13: gpu-server.aws-role: is for another driver than slurm.'],
+      ['3:13: gpu-server.aws-role: is for ec2, and driver is slurm: take it out.'],
     ],
     ['driver: ec2\n  aws-role: arn:aws:iam::1:role/x\n  aws-region: eu-central-1', []],
-    ['driver: ""\n  ssh-host: gpu', ['3:13: gpu-server.ssh-host: needs a driver, and driver is empty.']],
+    [
+      'driver: ""\n  ssh-host: gpu',
+      [
+        '2:11: gpu-server.driver: is empty, and other lines of the section are for one. Write local, command, ec2, gce, openstack or slurm, or take the whole section out where no server is to be started.',
+      ],
+    ],
     ['driver: ""', []],
     [
       'driver: openstack\n  openstack-auth-url: https://keystone.example.org/v3\n  openstack-image: gpu',
       ['credential-id', 'credential-secret', 'flavors'].map(
-        (name) => `2:11: gpu-server.openstack-${name}: is missing.`,
+        (name) =>
+          `2:11: gpu-server.openstack-${name}: is missing, and driver is openstack: docs/gpu-server-openstack.md says what belongs there.`,
       ),
     ],
   ])('%j is refused for what no driver of it reads, or its driver lacks', (lines, faults) => {

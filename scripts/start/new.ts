@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ROOT } from '../action-metadata.ts';
 import { listFor, settingsFor, workflowFor } from './new-files.ts';
@@ -43,7 +44,8 @@ async function askFolder(ask: Ask): Promise<string> {
   const answer = await ask(
     'Folder of your repository on this machine (just Enter: a new one, my-models, beside this): ',
   );
-  return resolve(ROOT, answer || join('..', 'my-models'));
+  // A shell would write the home folder for ~; here, none has read it.
+  return resolve(ROOT, answer.replace(/^~(?=$|[\\/])/, () => homedir()) || join('..', 'my-models'));
 }
 
 async function write(path: string, text: string): Promise<void> {

@@ -119,7 +119,11 @@ function reaper(): string {
 
 function check(folder: string, program: string): string {
   const start = join(relative(process.cwd(), program) || '.', 'scripts', 'start.ts');
-  return `Check from here, with Node.js 24 (it asks for the password):\n  node ${quoted(start)} --settings ${quoted(join(folder, SETTINGS))} --file-list ${quoted(join(folder, LIST))} --check`;
+  // npm brings its own Node.js, whatever there is.
+  const [how, command] = process.env['npm_lifecycle_event']
+    ? ['', `npm --prefix ${quoted(program)} start --`]
+    : [', with Node.js 24', `node ${quoted(start)}`];
+  return `Check from here${how} (it asks for the password):\n  ${command} --settings ${quoted(join(folder, SETTINGS))} --file-list ${quoted(join(folder, LIST))} --check`;
 }
 
 function quoted(path: string): string {

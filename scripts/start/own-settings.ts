@@ -12,6 +12,8 @@ export interface OwnSettings {
   readonly fileList: Readonly<Record<string, string>>;
   /** Inputs of publish-model but the first account's password; `undefined` where nothing is published. */
   readonly publish: Readonly<Record<string, string>> | undefined;
+  /** What a model must reach to be published; `''` for nothing. */
+  readonly gate: string;
   /** The environment variable with the password. */
   readonly passwordVariable: string;
   /** What the workflows would refuse, who know secrets by their own names; `undefined` for nothing. */
@@ -56,6 +58,7 @@ export function readOwnSettings(path: string, hasList: boolean, env: NodeJS.Proc
             settings: JSON.stringify(parts.publish),
             ...(models === undefined ? {} : { 'models-password': fromVariable(models, 'publish.password', env) }),
           },
+    gate: parts.publish['gate'] ?? '',
     passwordVariable: secrets.get('owncloud-password') ?? 'OWNCLOUD_PASSWORD',
     refusedOnGithub: refusalOf(() => readSettings(settings, { ...options, inWorkflow: true })),
   };

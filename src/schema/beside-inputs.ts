@@ -19,8 +19,17 @@ export const BESIDE_INPUTS = {
     ),
   },
   'gpu-server': {
-    'aws-region': described('For `ec2`, the region to sign in to, such as `eu-central-1`.', text()),
-    'aws-role': described('For `ec2`, ARN of the role that a run takes on.', text()),
+    'aws-region': described(
+      'For `ec2`, the region to sign in to, such as `eu-central-1`.',
+      text({ pattern: /^[a-z]{2,}(?:-[a-z]+)+-\d+$/, allowed: 'a region such as eu-central-1' }),
+    ),
+    'aws-role': described(
+      'For `ec2`, ARN of the role that a run takes on.',
+      text({
+        pattern: /^arn:[\w-]+:iam::\d+:role\/\S+$/,
+        allowed: 'the ARN of a role, such as arn:aws:iam::123456789012:role/diatoms',
+      }),
+    ),
     'aws-access-key-id': described('For `ec2` without `aws-role`.', secret('AWS_ACCESS_KEY_ID')),
     'aws-secret-access-key': described('For `ec2` without `aws-role`.', secret('AWS_SECRET_ACCESS_KEY')),
   },

@@ -1,12 +1,14 @@
 import { type Document, isAlias, isPair, isScalar, type LineCounter, type Node, visit, type YAMLError } from 'yaml';
 import type { Fault, Place } from './yaml-place.ts';
 
+const BAD_INDENT =
+  'this line begins in another column than those that it belongs to: keys of one section stand exactly below each other.';
+
 /** What is said about the faults that people make; about all others, the parser’s own words. */
 const SENTENCES: Readonly<Partial<Record<YAMLError['code'], string>>> = {
   TAB_AS_INDENT:
     'a tab stands at the beginning of this line, and YAML wants spaces: write two spaces instead of each tab.',
-  BAD_INDENT:
-    'this line begins in another column than those that it belongs to: keys of one section stand exactly below each other.',
+  BAD_INDENT,
   BLOCK_AS_IMPLICIT_KEY:
     'this value has a colon with a space behind it, which YAML takes for another key: put the whole value into quotation marks, "like: this".',
   BAD_SCALAR_START: 'a value can’t begin with this character: put the value into quotation marks, "like this".',
@@ -49,11 +51,43 @@ export function yamlFaults(
     const odd = line.exec(text);
     if (odd !== null) return { faults: [{ ...at(odd.index), sentence }], isLost: true };
   }
-  const errors = [...document.errors, ...document.warnings];
-  const faults = errors.map((error) => ({ ...at(startOf(error, document)), sentence: sentenceOf(error, text) }));
+  const errors = [...document.errors, ...document.warnings].filter(isOfItself);
+  const lost = errors.findIndex(({ code }) => !LOCAL.includes(code));
+  // What follows is mostly said because of it. Tabs come in numbers.
+  const told = lost < 0 ? errors : errors.filter(({ code }, index) => index <= lost || code === 'TAB_AS_INDENT');
+  const faults = told.map((error) => {
+    const { offset, sentence } = inWords(error, document, text);
+    return { ...at(offset), sentence };
+  });
+  return { faults: [...faults, ...(lost < 0 ? oddNodes(document, at) : [])], isLost: lost >= 0 };
+}
+
+/** A value that seems to go on in the next line is said to have a colon as well. */
+function isOfItself({ code, pos }: YAMLError, _: number, all: readonly YAMLError[]): boolean {
+  const isAlsoLong = (other: YAMLError) => other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === pos[0];
+  return code !== 'BLOCK_AS_IMPLICIT_KEY' || !all.some(isAlsoLong);
+}
+
+function inWords(error: YAMLError, document: Document.Parsed, text: string): { offset: number; sentence: string } {
+  const said = { offset: startOf(error, document), sentence: sentenceOf(error, text) };
+  return error.code === 'MULTILINE_IMPLICIT_KEY' ? (lineOfTwo(text, error.pos[0]) ?? said) : said;
+}
+
+/** Why the parser takes two lines for one key: what it begins with has no colon as a key has, or is a value already. */
+function lineOfTwo(text: string, start: number): { offset: number; sentence: string } | undefined {
+  const before = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
+  const line = text.slice(start).split('\n', 1)[0] ?? '';
+  if (before.includes(':')) {
+    const next = /\S/.exec(text.slice(start + line.length));
+    return next ? { offset: start + line.length + next.index, sentence: BAD_INDENT } : undefined;
+  }
+  const [, key = '', colon] = /^([\w-]+)(:?)/.exec(line) ?? [];
+  if (key === '') return undefined;
   return {
-    faults: [...faults, ...oddNodes(document, at)],
-    isLost: errors.some(({ code }) => !LOCAL.includes(code)),
+    offset: start,
+    sentence: colon
+      ? `between a key and its value, YAML wants a colon and a space: “${key}: …”.`
+      : `behind “${key}” a colon is missing, as every key has one.`,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type Clash, dataClashes, neededOnNodes, serverClashes, type ValueOf } from '../schema/clashes.ts';
-import { DRIVER_NAMES, DRIVER_SCHEMAS } from '../schema/driver-inputs.ts';
+import { DRIVER_NAMES, DRIVER_SCHEMAS, type DriverName } from '../schema/driver-inputs.ts';
 import type { Inputs } from '../schema/kinds.ts';
 import { ACTION_INPUTS, type ActionName, FILE_DEFAULTS } from '../schema/sections.ts';
 import type { Fault } from '../schema/yaml-place.ts';
@@ -43,30 +43,38 @@ function faults(section: SectionValues, clashes: readonly Clash[]): Fault[] {
 function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   if (places.size === 0) return [];
   const given = inputs.get('driver');
-  if (given === undefined) {
-    const names = `${DRIVER_NAMES.slice(0, -1).join(', ')} or ${DRIVER_NAMES.at(-1)}`;
-    return places.has('driver') ? [] : [{ input: 'driver', sentence: `is missing: ${names}.` }];
-  }
-  // An empty one means that there is no server.
+  const instead = `Write ${inWords(DRIVER_NAMES)}, or take the whole section out where no server is to be started.`;
+  if (given === undefined) return places.has('driver') ? [] : [{ input: 'driver', sentence: `is missing. ${instead}` }];
+  const keys = [...inputs.keys(), ...secrets.keys()];
   const driver = DRIVER_NAMES.find((name) => name === given);
-  const { inputs: own, needs } = driver ? DRIVER_SCHEMAS[driver] : { inputs: {}, needs: [] };
-  const others = [...inputs.keys(), ...secrets.keys()].filter(
-    (input) =>
-      !Object.hasOwn(own, input) &&
-      Object.values(DRIVER_SCHEMAS).some(({ inputs: ofDriver }) => Object.hasOwn(ofDriver, input)),
-  );
+  if (driver === undefined) {
+    // An empty one by itself means that there is no server.
+    return keys.some((input) => ownersOf(input).length > 0)
+      ? [{ input: 'driver', sentence: `is empty, and other lines of the section are for one. ${instead}` }]
+      : [];
+  }
+  const others = keys.flatMap((input): Clash[] => {
+    const owners = ownersOf(input);
+    const fits = owners.length === 0 || owners.includes(driver);
+    return fits ? [] : [{ input, sentence: `is for ${inWords(owners)}, and driver is ${driver}: take it out.` }];
+  });
   const isGiven = (input: string) => inputs.has(input) || secrets.has(input) || places.has(input);
-  const needed = [...needs, ...(inputs.has('ssh-host') && driver ? [['ssh-user'], ['ssh-known-hosts']] : [])];
-  const missing = needed.flatMap(([first, ...others]) =>
-    first === undefined || [first, ...others].some(isGiven) ? [] : [first],
-  );
-  return [
-    ...others.map((input) => ({
-      input,
-      sentence: driver ? `is for another driver than ${driver}.` : 'needs a driver, and driver is empty.',
-    })),
-    ...missing.map((input) => ({ input, sentence: 'is missing.' })),
+  const needed = [
+    ...DRIVER_SCHEMAS[driver].needs,
+    ...(inputs.has('ssh-host') ? [['ssh-user'], ['ssh-known-hosts']] : []),
   ];
+  const missing = needed.filter((choice) => !choice.some(isGiven)).flatMap(([first = '']) => first);
+  const sentence = `is missing, and driver is ${driver}: docs/gpu-server-${driver}.md says what belongs there.`;
+  return [...others, ...missing.map((input) => ({ input, sentence }))];
+}
+
+/** The drivers that read an input; none for one that is for all of them. */
+function ownersOf(input: string): DriverName[] {
+  return DRIVER_NAMES.filter((name) => Object.hasOwn(DRIVER_SCHEMAS[name].inputs, input));
+}
+
+function inWords(names: readonly string[]): string {
+  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** Of the cluster’s nodes with what trains on them. */

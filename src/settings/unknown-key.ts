@@ -4,7 +4,7 @@ import { RENAMED } from './old-variables.ts';
 
 /** What is said about a key that a section does not have. */
 export function unknownKey(section: string, key: string, allowed: readonly string[]): string {
-  return `${section}.${key}: there is no such key.${insteadOf(key, section) || `${didYouMean(key, allowed)} Allowed are ${allowed.join(', ')}.`}`;
+  return `${section}.${key}: there is no such key.${insteadOf(key, section) || didYouMean(key, allowed) || ` Allowed are ${allowed.join(', ')}.`}`;
 }
 
 /** What is said about a word at the top of the file that is no section. */

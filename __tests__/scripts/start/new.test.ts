@@ -256,6 +256,13 @@ test('in the folder of this program, another folder is asked for', async () => {
   expect(text).toContain('Upload files');
 });
 
+test('~ is the home folder', async () => {
+  const home = temporaryFolder();
+  setEnvironment({ HOME: home, USERPROFILE: home });
+  await makeSettings(ROOT, person(['~/my models', ...FOLDERS, ...ACCOUNT, '1', 'lab']).ask);
+  expect(existsSync(join(home, 'my models', '.github', 'diatoms.yml'))).toBe(true);
+});
+
 test('nothing that is there is replaced, and nothing is asked then', async () => {
   const folder = temporaryFolder();
   await mkdir(join(folder, '.github'));

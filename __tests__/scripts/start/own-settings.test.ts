@@ -19,12 +19,13 @@ async function repository(settings: string): Promise<string> {
 
 test('on one’s own machine a secret is an environment variable of its name, whatever that is', async () => {
   await repository(
-    `${ACCOUNT}\ndata: { files: secret MY_LIST }\npublish: { model-name: d, username: e, password: secret P }`,
+    `${ACCOUNT}\ndata: { files: secret MY_LIST }\npublish: { model-name: d, username: e, password: secret P, gate: 'recall[H] >= 0.8' }`,
   );
   const own = readOwnSettings('.github/diatoms.yml', false, { MY_LIST: ENTRY, P: 'hush' });
   expect(own.passwordVariable).toBe('MINE');
   expect(own.fileList).toEqual({ 'file-list': ENTRY });
   expect(own.data).toMatchObject({ 'owncloud-url': 'https://cloud.example.org', 'n-test': '20%' });
+  expect(own.gate).toBe('recall[H] >= 0.8');
   expect(own.publish).toMatchObject({ 'models-password': 'hush' });
   expect(own.publish?.['settings']).not.toContain('hush');
 });
