@@ -257,7 +257,7 @@ describe('what is refused', () => {
         'entry 1, file_url: is missing',
         'entry 1, downloaded_file_name: “a/b.zip” is not a safe name: it holds the character /',
         'entry 1, sha256: is not a SHA-256 of 64 hexadecimal digits',
-        'entry 2: unknown key “species_labell”; allowed are file_url, password, downloaded_file_name, exploded_folder_name, species_label, classes, sha256, n_test, um_per_pixel',
+        'entry 2: unknown key “species_labell”. Did you mean species_label?',
         'entry 2, species_label: “CON” is not a safe name: it is reserved on Windows',
         'entry 2, n_test: is “-1”, allowed is a whole number from 0 (such as 10) or a percentage from 0% to 100% (such as 20%)',
         'entry 3, downloaded_file_name: “Hannaea.zip” is taken by entry 2; each zip needs its own',
@@ -268,6 +268,16 @@ describe('what is refused', () => {
         'entry 5, downloaded_file_name: “HANNAEA.zip” is taken by entry 2; each zip needs its own',
       ].sort(),
     );
+  });
+
+  test('a fault of many entries, such as a column that is spelt wrong, is told once', () => {
+    const list = [1, 2, 3].map((number) => ({
+      ...ENTRY,
+      file_url: `https://host/${number}`,
+      downloaded_file_name: `${number}.zip`,
+      ntest: 1,
+    }));
+    expect(faultsOf(list)).toEqual(['entry 1 and 2 more: unknown key “ntest”. Did you mean n_test?']);
   });
 
   test.each([

@@ -132,7 +132,7 @@ export function helpText({ description, inputs }: ActionMetadata, width = 90): s
     const value = name === FILE_LIST || name === SETTINGS ? 'FILE' : 'VALUE';
     const text =
       name === FILE_LIST
-        ? 'Path of the file list: a JSON file with one object a zip, or a CSV file with one line a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `sha256` and `n_test`).'
+        ? 'Path of the file list: a JSON file with one object a zip, or a CSV file with one line a zip (`file_url`, `downloaded_file_name`, `exploded_folder_name`, `species_label`, and optionally `password`, `sha256`, `n_test` and `um_per_pixel`).'
         : name === SETTINGS
           ? 'Path of a settings file, as the workflows read it. `secret NAME` in it is the environment variable NAME. Other options win over it.'
           : input.description;

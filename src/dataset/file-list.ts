@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { type ParseError, parse, printParseErrorCode, visit } from 'jsonc-parser';
 import * as z from 'zod/mini';
 import { DiatomError } from '../errors.ts';
+import { didYouMean } from '../text/nearest.ts';
 import { checkText, decodeText } from './decode-text.ts';
 import { isFileListCsv, parseFileListCsv } from './file-list-csv.ts';
 import type { FileListEntry } from './file-list-entry.ts';
@@ -168,7 +169,10 @@ export function parseFileList(list: string | Uint8Array, where: string): FileLis
   );
   if (!parsed.success || faults.length > 0) {
     const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
-    throw new DiatomError('FILE_LIST', [`The file list (${where}) has ${count}:`, ...faults].join('\n- '));
+    throw new DiatomError(
+      'FILE_LIST',
+      [`The file list (${where}) has ${count}:`, ...oncePerFault(faults)].join('\n- '),
+    );
   }
   const passwords = passwordsOf(parsed.data);
   return parsed.data.map((entry) => ({
@@ -297,11 +301,21 @@ function isObjectALine(text: string): boolean {
   return lines.length > 1 && lines.every((line) => /^\s*\{.*\}\s*$/.test(line));
 }
 
+/** What is wrong with many entries, such as a column that is spelt wrong, is told once. */
+function oncePerFault(faults: readonly string[]): string[] {
+  return [...Map.groupBy(faults, (fault) => fault.replace(/^entry \d+/, '')).values()].map(([first = '', ...others]) =>
+    others.length === 0 ? first : first.replace(/^entry \d+/, `$& and ${others.length} more`),
+  );
+}
+
 /** Sentences for the faults that the schema itself finds. None quotes a value that may be an address. */
 function sentenceOfIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return `unknown key ${issue.keys.map(quote).join(', ')}; allowed are ${Object.keys(entrySchema.shape).join(', ')}`;
+    case 'unrecognized_keys': {
+      const allowed = Object.keys(entrySchema.shape);
+      const meant = didYouMean(issue.keys[0] ?? '', allowed);
+      return `unknown key ${issue.keys.map(quote).join(', ')}${meant ? `.${meant}` : `; allowed are ${allowed.join(', ')}`}`;
+    }
     case 'invalid_type':
     case 'invalid_union':
       if (issue.input === undefined) return 'is missing';
