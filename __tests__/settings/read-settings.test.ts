@@ -263,6 +263,10 @@ describe('of a GPU server', () => {
     ],
     ['driver: ""', []],
     [
+      'driver: ec2\n  ssh-host: gpu',
+      ['3:13: gpu-server.ssh-host: is for command or slurm, and driver is ec2: take it out.'],
+    ],
+    [
       'driver: openstack\n  openstack-auth-url: https://keystone.example.org/v3\n  openstack-image: gpu',
       ['credential-id', 'credential-secret', 'flavors'].map(
         (name) =>

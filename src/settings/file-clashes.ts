@@ -61,7 +61,7 @@ function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   const isGiven = (input: string) => inputs.has(input) || secrets.has(input) || places.has(input);
   const needed = [
     ...DRIVER_SCHEMAS[driver].needs,
-    ...(inputs.has('ssh-host') ? [['ssh-user'], ['ssh-known-hosts']] : []),
+    ...(inputs.has('ssh-host') && ownersOf('ssh-host').includes(driver) ? [['ssh-user'], ['ssh-known-hosts']] : []),
   ];
   const missing = needed.filter((choice) => !choice.some(isGiven)).flatMap(([first = '']) => first);
   const sentence = `is missing, and driver is ${driver}: docs/gpu-server-${driver}.md says what belongs there.`;
