@@ -270,7 +270,7 @@ describe('what is refused', () => {
     );
   });
 
-  test('a fault of many entries, such as a column that is spelt wrong, is told once', () => {
+  test('a key that many entries have, as where a column is spelt wrong, is told once', () => {
     const list = [1, 2, 3].map((number) => ({
       ...ENTRY,
       file_url: `https://host/${number}`,

@@ -171,7 +171,7 @@ export function parseFileList(list: string | Uint8Array, where: string): FileLis
     const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
     throw new DiatomError(
       'FILE_LIST',
-      [`The file list (${where}) has ${count}:`, ...oncePerFault(faults)].join('\n- '),
+      [`The file list (${where}) has ${count}:`, ...unknownKeysOnce(faults)].join('\n- '),
     );
   }
   const passwords = passwordsOf(parsed.data);
@@ -301,11 +301,14 @@ function isObjectALine(text: string): boolean {
   return lines.length > 1 && lines.every((line) => /^\s*\{.*\}\s*$/.test(line));
 }
 
-/** What is wrong with many entries, such as a column that is spelt wrong, is told once. */
-function oncePerFault(faults: readonly string[]): string[] {
-  return [...Map.groupBy(faults, (fault) => fault.replace(/^entry \d+/, '')).values()].map(([first = '', ...others]) =>
-    others.length === 0 ? first : first.replace(/^entry \d+/, `$& and ${others.length} more`),
-  );
+/** A key that many entries have, as where a column of a CSV is spelt wrong, is told once. */
+function unknownKeysOnce(faults: readonly string[]): string[] {
+  const groups = Map.groupBy(faults, (fault) => fault.replace(/^entry \d+(?=: unknown key )/, ''));
+  return [...groups].flatMap(([rest, same]) => {
+    const [first = '', ...others] = same;
+    const isKey = rest !== first && others.length > 0;
+    return isKey ? first.replace(/^entry \d+/, `$& and ${others.length} more`) : same;
+  });
 }
 
 /** Sentences for the faults that the schema itself finds. None quotes a value that may be an address. */
