@@ -1,11 +1,8 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { readInputs } from '../../src/gpu-server/inputs.ts';
 import { DRIVER_NAMES, type DriverName } from '../../src/schema/driver-inputs.ts';
-import { setInputs } from '../helpers/runner.ts';
+import { defaultsOf, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
 const RUN = { GITHUB_REPOSITORY: 'lab/diatoms', GITHUB_RUN_ID: '7', GITHUB_RUN_ATTEMPT: '1' };
 
@@ -47,11 +44,9 @@ const CASES: Readonly<Record<DriverName, { inputs: Readonly<Record<string, strin
 test.each(DRIVER_NAMES)(
   '%s is opened by its inputs, says how it is ended by hand and where it is, and leaves nothing',
   async (name) => {
-    const temporary = mkdtempSync(join(tmpdir(), 'driver-table-'));
+    const temporary = temporaryFolder('driver-table');
     const { inputs, says } = CASES[name];
-    const declared = Object.entries(readActionMetadata('gpu-server').inputs);
-    const defaults = Object.fromEntries(declared.map(([input, { default: value }]) => [input, value ?? '']));
-    setInputs({ ...defaults, mode: 'start', driver: name, ...inputs });
+    setInputs({ ...defaultsOf('gpu-server'), mode: 'start', driver: name, ...inputs });
     const context = {
       signal: new AbortController().signal,
       env: {},

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { commandInputs } from '../../src/gpu-server/command-inputs.ts';
 import { readInputs } from '../../src/gpu-server/inputs.ts';
 import { sshInputs } from '../../src/gpu-server/ssh-inputs.ts';
 import { failureOf } from '../helpers/failure.ts';
-import { captureOutput, setEnvironment, setInputs } from '../helpers/runner.ts';
+import { captureOutput, defaultsOf, setEnvironment, setInputs } from '../helpers/runner.ts';
 
 const RUN = { GITHUB_REPOSITORY: 'example/diatoms', GITHUB_RUN_ID: '7', GITHUB_RUN_ATTEMPT: '2' };
 
@@ -23,9 +22,7 @@ const SSH = {
 };
 
 function read(inputs: Readonly<Record<string, string>> = {}, env: NodeJS.ProcessEnv = RUN) {
-  const declared = Object.entries(readActionMetadata('gpu-server').inputs);
-  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
-  setInputs({ ...defaults, mode: 'start', driver: 'local', 'github-token': 'TOKEN', ...inputs });
+  setInputs({ ...defaultsOf('gpu-server'), mode: 'start', driver: 'local', 'github-token': 'TOKEN', ...inputs });
   return readInputs(env);
 }
 

@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { DiatomError } from '../../src/errors.ts';
 import { type Driver, type ServerState, ServerTaken, type StartRequest } from '../../src/gpu-server/driver.ts';
 import { openGithub } from '../../src/gpu-server/github.ts';
@@ -15,7 +14,7 @@ import { createHttpClient, type HttpClient } from '../../src/http/client.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { type GithubApi, REPOSITORY, startGithubApi } from '../helpers/github-api.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
-import { captureOutput, commandFile, setEnvironment, setInputs } from '../helpers/runner.ts';
+import { captureOutput, commandFile, defaultsOf, setEnvironment, setInputs } from '../helpers/runner.ts';
 
 /** Servers in memory, each with a runner that comes online when its server is asked how it is. */
 interface Cloud extends Driver {
@@ -89,10 +88,8 @@ function session(
   inputs: Readonly<Record<string, string>> = {},
   { runId = '1', attempt = 1, warnings = [] as string[], signal = new AbortController().signal } = {},
 ): ModeContext {
-  const declared = Object.entries(readActionMetadata('gpu-server').inputs);
-  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
   setInputs({
-    ...defaults,
+    ...defaultsOf('gpu-server'),
     ...{ mode: 'start', driver: 'slurm', 'stop-timeout-minutes': '0.3' },
     ...api.inputs,
     ...inputs,

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
+import { readActionMetadata } from '../../scripts/action-metadata.ts';
 
 /** A folder that is gone after the test; its path holds no link. */
 export function temporaryFolder(name = 'runner-test'): string {
@@ -21,6 +22,12 @@ export function setInputs(inputs: Readonly<Record<string, string>>): void {
   setEnvironment(
     Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
   );
+}
+
+/** All inputs of an action as a runner sets them where a workflow leaves them out. */
+export function defaultsOf(action: string): Record<string, string> {
+  const declared = Object.entries(readActionMetadata(action).inputs);
+  return Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
 }
 
 /** What this process prints from now to the end of the test, and the exit code it would end with. */

@@ -1,14 +1,13 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { readInputs } from '../../src/gpu-server/inputs.ts';
 import { openModeContext } from '../../src/gpu-server/mode-context.ts';
 import { stopRun } from '../../src/gpu-server/stop.ts';
 import { run } from '../helpers/commands.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { type GithubApi, REPOSITORY, startGithubApi } from '../helpers/github-api.ts';
-import { setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
+import { defaultsOf, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
 /** Programs of this folder come first on the PATH. They are stand-ins, which write down that they were called. */
 let programs: string;
@@ -36,10 +35,8 @@ const called = () =>
 
 /** What a stop ends with whose programs get a second each. */
 async function stop(inputs: Readonly<Record<string, string>>): Promise<string> {
-  const declared = Object.entries(readActionMetadata('gpu-server').inputs);
-  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
   const limits = { 'answer-timeout-seconds': '1', 'stop-timeout-minutes': '0.06' };
-  setInputs({ ...defaults, ...limits, ...api.inputs, mode: 'stop', ...inputs });
+  setInputs({ ...defaultsOf('gpu-server'), ...limits, ...api.inputs, mode: 'stop', ...inputs });
   const environment = {
     ...api.environment,
     GITHUB_REPOSITORY: REPOSITORY,

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { MODEL_FOLDER, modelDir, publishTask, rollBackTask, runPublish } from '../helpers/model.ts';
 import { ownServer, PASSWORD, temporaryFolder, USER } from '../helpers/owncloud.ts';
 import { contentsOf } from '../helpers/prepare-data.ts';
+import { defaultsOf } from '../helpers/runner.ts';
 
 async function lab(options: Parameters<typeof ownServer>[0] = {}) {
   const { directory, url } = await ownServer(options);
@@ -178,9 +178,8 @@ test('a zip that is on its way when production turns out to be another is broken
 
 test('a zip that never comes to an end and hears no signal is a warning, and the lock is given back', async () => {
   const { url, folder } = await lab();
-  const declared = Object.entries(readActionMetadata('publish-model').inputs);
   const inputs = {
-    ...Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? ''])),
+    ...defaultsOf('publish-model'),
     ...{ 'model-dir': await modelDir('a'), 'model-name': 'diatoms', version: 'v1', 'models-folder': 'models' },
     ...{ 'owncloud-url': url, 'owncloud-username': USER, 'owncloud-password': PASSWORD },
   };

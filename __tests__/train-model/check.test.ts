@@ -1,14 +1,13 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { createHttpClient } from '../../src/http/client.ts';
 import { check, checkDisk } from '../../src/train-model/check.ts';
 import { readInputs } from '../../src/train-model/inputs.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { type Answer, fakeEngine } from '../helpers/fake-engine.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
-import { captureOutput, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
+import { captureOutput, defaultsOf, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
 /** What Docker 28 says about a container without any file: its own little init program finds no shell in it. */
 const NO_SHELL = '[FATAL tini (7)] exec /bin/sh failed: No such file or directory\n';
@@ -30,9 +29,7 @@ const ONE_GPU = "echo 'GPU 0: NVIDIA L4 (UUID: GPU-5c1b)'";
 
 async function checked(inputs: Readonly<Record<string, string>> = {}) {
   captureOutput();
-  const declared = Object.entries(readActionMetadata('train-model').inputs);
-  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
-  setInputs({ ...defaults, check: 'true', image: 'none', dataset: 'none', ...inputs });
+  setInputs({ ...defaultsOf('train-model'), check: 'true', image: 'none', dataset: 'none', ...inputs });
   const http = createHttpClient();
   onTestFinished(() => http.close());
   const { signal } = new AbortController();

@@ -1,13 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { readInputs } from '../../src/train-model/inputs.ts';
 import { failureOf } from '../helpers/failure.ts';
-import { captureOutput, setEnvironment, setInputs } from '../helpers/runner.ts';
+import { captureOutput, defaultsOf, setEnvironment, setInputs } from '../helpers/runner.ts';
 
 function read(inputs: Readonly<Record<string, string>> = {}) {
-  const declared = Object.entries(readActionMetadata('train-model').inputs);
-  const defaults = Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? '']));
-  setInputs({ ...defaults, image: 'ghcr.io/lab/diatoms:v1', dataset: 'set.zip', ...inputs });
+  setInputs({ ...defaultsOf('train-model'), image: 'ghcr.io/lab/diatoms:v1', dataset: 'set.zip', ...inputs });
   return readInputs({ GITHUB_WORKSPACE: '/workspace' });
 }
 

@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import type { Hook } from '../../scripts/stand-ins/owncloud-server.ts';
 import { createHttpClient } from '../../src/http/client.ts';
 import { readInputs } from '../../src/train-model/inputs.ts';
@@ -14,7 +13,7 @@ import { failureOf } from '../helpers/failure.ts';
 import { filesBelow } from '../helpers/files-below.ts';
 import { publishTask, runPublish } from '../helpers/model.ts';
 import { ownServer, PASSWORD, SWIFT, USER } from '../helpers/owncloud.ts';
-import { captureOutput, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
+import { captureOutput, defaultsOf, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
 
 const FILES = {
   'model.pth': 'weights '.repeat(50_000),
@@ -45,10 +44,9 @@ async function keep({ artifacts, owncloud, inputs, files = FILES, context, env }
     ...service.environment,
     ...env,
   });
-  const declared = Object.entries(readActionMetadata('train-model').inputs);
   const account = { 'owncloud-url': server.url, 'owncloud-username': USER, 'owncloud-password': PASSWORD };
   setInputs({
-    ...Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? ''])),
+    ...defaultsOf('train-model'),
     ...{ image: 'lab/diatoms:1', dataset: 'set.zip', 'owncloud-folder': 'data sets' },
     ...(owncloud === 'none' ? {} : account),
     ...inputs,
@@ -267,9 +265,8 @@ test('of a process that is killed in the middle no complete result is left, and 
   for (const [name, content] of Object.entries(FILES)) {
     if (!name.includes('/')) await writeFile(join(workspace, 'model', name), content);
   }
-  const declared = Object.entries(readActionMetadata('train-model').inputs);
   const inputs = {
-    ...Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? ''])),
+    ...defaultsOf('train-model'),
     ...{ image: 'lab/diatoms:1', dataset: 'set.zip', 'owncloud-folder': 'data sets' },
     ...{ 'owncloud-url': server.url, 'owncloud-username': USER, 'owncloud-password': PASSWORD },
   };

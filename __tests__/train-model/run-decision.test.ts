@@ -2,11 +2,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readActionMetadata } from '../../scripts/action-metadata.ts';
 import { parseOutputs } from '../../scripts/run-action.ts';
 import { run } from '../../src/train-model/run.ts';
 import { ownServer, PASSWORD, USER } from '../helpers/owncloud.ts';
-import { captureOutput, commandFile, setEnvironment, setInputs, temporaryFolder } from '../helpers/runner.ts';
+import {
+  captureOutput,
+  commandFile,
+  defaultsOf,
+  setEnvironment,
+  setInputs,
+  temporaryFolder,
+} from '../helpers/runner.ts';
 
 /** One file for all runs: the toolkit remembers its path for good. */
 const base = mkdtempSync(join(tmpdir(), 'decision-'));
@@ -15,9 +21,8 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 /** Runs the action as the pipeline's small job does, where no container engine is. */
 async function decided(inputs: Readonly<Record<string, string>>) {
-  const declared = Object.entries(readActionMetadata('train-model').inputs);
   setInputs({
-    ...Object.fromEntries(declared.map(([name, input]) => [name, input.default ?? ''])),
+    ...defaultsOf('train-model'),
     ...{ decide: 'true', image: `lab/diatoms@sha256:${'d'.repeat(64)}`, dataset: 'data sets/set.zip' },
     ...{ 'data-identity': 'A'.repeat(64), 'compare-with': 'models/diatoms/production' },
     ...{ 'owncloud-username': USER, 'owncloud-password': PASSWORD },

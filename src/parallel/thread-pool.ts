@@ -77,13 +77,9 @@ function createMember<Request, Reply extends object>(start: StartThread<Request,
   });
   return {
     isGone: () => gone !== undefined,
-    ask(request: Request, given?: readonly ArrayBuffer[]): Promise<Reply> {
-      if (gone !== undefined) return Promise.reject(gone);
-      try {
-        thread.send(request, given);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+    async ask(request: Request, given?: readonly ArrayBuffer[]): Promise<Reply> {
+      if (gone !== undefined) throw gone;
+      thread.send(request, given);
       pending = Promise.withResolvers<Reply>();
       return pending.promise;
     },

@@ -1,3 +1,4 @@
+import { ROLE_ARN } from './common.ts';
 import { described, ofRun, secret, text, whole } from './kinds.ts';
 
 /** For a job of a workflow. */
@@ -26,7 +27,7 @@ export const BESIDE_INPUTS = {
     'aws-role': described(
       'For `ec2`, ARN of the role that a run takes on.',
       text({
-        pattern: /^arn:[\w-]+:iam::\d+:role\/\S+$/,
+        pattern: ROLE_ARN,
         allowed: 'the ARN of a role, such as arn:aws:iam::123456789012:role/diatoms',
       }),
     ),

@@ -3,6 +3,9 @@ import { type Kind, ofRun, secret, text } from './kinds.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/i;
 
+/** A role at Amazon, by its ARN. */
+export const ROLE_ARN = /^arn:[\w-]+:iam::\d+:role\/\S+$/;
+
 /** What an action gets of the settings, beside its other inputs. */
 export const PART = { settings: ofRun(text()), 'settings-keys': ofRun(text()) };
 

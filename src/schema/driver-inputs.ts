@@ -1,4 +1,5 @@
 import { BESIDE_INPUTS } from './beside-inputs.ts';
+import { ROLE_ARN } from './common.ts';
 import { type Inputs, secret, text, truth, whole, words } from './kinds.ts';
 
 /** EC2’s own limits: 64 TiB for a gp3 volume (EBS user guide, “General Purpose SSD volumes”). */
@@ -39,7 +40,7 @@ const ec2 = {
   'ec2-mode': words(['ephemeral', 'existing'], 'ephemeral'),
   'ec2-regions': text({ form: COMMAS }),
   'ec2-instance-id': text(),
-  'ec2-scheduler-role': text({ pattern: /^arn:[\w-]+:iam::\d+:role\/\S+$/, allowed: 'the ARN of a role' }),
+  'ec2-scheduler-role': text({ pattern: ROLE_ARN, allowed: 'the ARN of a role' }),
   'ec2-launch-template': text(),
   'ec2-ami': text({ form: COMMAS }),
   'ec2-instance-types': text({

@@ -43,7 +43,7 @@ function faults(section: SectionValues, clashes: readonly Clash[]): Fault[] {
 function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   if (places.size === 0) return [];
   const given = inputs.get('driver');
-  const instead = `Write ${inWords(DRIVER_NAMES)}, or take the whole section out where no server is to be started.`;
+  const instead = `Write ${either(DRIVER_NAMES)}, or take the whole section out where no server is to be started.`;
   if (given === undefined) return places.has('driver') ? [] : [{ input: 'driver', sentence: `is missing. ${instead}` }];
   const keys = [...inputs.keys(), ...secrets.keys()];
   const driver = DRIVER_NAMES.find((name) => name === given);
@@ -56,7 +56,7 @@ function driverClashes({ inputs, secrets, places }: SectionValues): Clash[] {
   const others = keys.flatMap((input): Clash[] => {
     const owners = ownersOf(input);
     const fits = owners.length === 0 || owners.includes(driver);
-    return fits ? [] : [{ input, sentence: `is for ${inWords(owners)}, and driver is ${driver}: take it out.` }];
+    return fits ? [] : [{ input, sentence: `is for ${either(owners)}, and driver is ${driver}: take it out.` }];
   });
   const isGiven = (input: string) => inputs.has(input) || secrets.has(input) || places.has(input);
   const needed = [
@@ -73,7 +73,7 @@ function ownersOf(input: string): DriverName[] {
   return DRIVER_NAMES.filter((name) => Object.hasOwn(DRIVER_SCHEMAS[name].inputs, input));
 }
 
-function inWords(names: readonly string[]): string {
+function either(names: readonly string[]): string {
   return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
