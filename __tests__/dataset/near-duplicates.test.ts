@@ -69,6 +69,16 @@ describe('pairs across train and test', () => {
   });
 });
 
+test('of two images of train that are as near, the first is told', () => {
+  for (const [first, second] of [
+    [[3], [200]],
+    [[200], [3]],
+  ] as const) {
+    const hashes = Uint32Array.from([...altered(hash(1), first), ...hash(1), ...altered(hash(1), second)]);
+    expect(nearPairs(hashes, Uint8Array.from([0, 1, 0]))).toEqual([{ test: 1, train: 0, distance: 1 }]);
+  }
+});
+
 test('images that look alike by way of others are one group, and two known ones are never brought together', () => {
   const step = (count: number) =>
     altered(

@@ -12,17 +12,23 @@ export interface NearPair {
 
 /** Of each test image that looks like a training image, the nearest of these: of several, the first. */
 export function nearPairs(hashes: Hashes, isTest: Uint8Array): NearPair[] {
-  const tests = Uint32Array.from(isTest.keys()).filter((image) => isTest[image] === 1);
-  const index = createNearIndex(hashes, tests);
-  const nearest = new Map<number, NearPair>();
-  for (const [train, side] of isTest.entries()) {
-    if (side === 1) continue;
-    index.visit(train, (test, distance) => {
-      const before = nearest.get(test);
-      if (!before || distance < before.distance) nearest.set(test, { test, train, distance });
+  const images = Uint32Array.from(isTest.keys());
+  // Training images are looked up, as there are more of them, and each test image is turned to find them.
+  const index = createNearIndex(
+    hashes,
+    images.filter((image) => isTest[image] === 0),
+  );
+  const pairs: NearPair[] = [];
+  for (const test of images) {
+    if (isTest[test] === 0) continue;
+    let nearest: NearPair = { test, train: hashes.length, distance: Number.POSITIVE_INFINITY };
+    index.visit(test, (train, distance) => {
+      const isNearer = distance < nearest.distance || (distance === nearest.distance && train < nearest.train);
+      if (isNearer) nearest = { test, train, distance };
     });
+    if (nearest.train < hashes.length) pairs.push(nearest);
   }
-  return [...nearest.values()].sort((a, b) => a.distance - b.distance || a.test - b.test);
+  return pairs.sort((a, b) => a.distance - b.distance || a.test - b.test);
 }
 
 /**
@@ -34,11 +40,11 @@ export function nearGroups(hashes: Hashes, isKnown: Uint8Array): Uint32Array {
   const images = Uint32Array.from({ length: count }, (_, image) => image);
   const unions = createUnions(count);
   const index = createNearIndex(hashes, images);
-  for (let image = 0; image < count; image++) {
-    index.visit(image, (other) => {
-      if (other >= image || (isKnown[image] === 1 && isKnown[other] === 1)) return;
-      unions.unite(other, image);
-    });
+  for (const image of images) {
+    const unite = (other: number) => {
+      if (isKnown[image] === 0 || isKnown[other] === 0) unions.unite(other, image);
+    };
+    index.visit(image, unite, image);
   }
   return images.map(unions.rootOf);
 }

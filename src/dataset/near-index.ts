@@ -28,8 +28,12 @@ type Visit = (image: number, distance: number) => void;
 
 /** Finds images that look like another, in any of its eight positions: turned by quarters, and mirrored. */
 export interface NearIndex {
-  /** An image may be given several times. */
-  visit(image: number, visit: Visit): void;
+  /**
+   * An image may be given several times.
+   *
+   * @param before visits only images before this one
+   */
+  visit(image: number, visit: Visit, before?: number): void;
 }
 
 /** @param members the images that are found, in ascending order */
@@ -38,14 +42,15 @@ export function createNearIndex(hashes: Hashes, members: Uint32Array): NearIndex
   const bands = Array.from({ length: BANDS }, (_, band) => indexBand(hashes, comparable, band));
   const query = new Uint32Array(HASH_WORDS);
 
-  function visitOne(visit: Visit): void {
+  function visitOne(visit: Visit, before: number): void {
     let candidates = 0;
     for (const [band, { starts, images }] of bands.entries()) {
       const value = bandOf(query, 0, band);
       const end = starts[value + 1] ?? 0;
       for (let at = starts[value] ?? 0; at < end; at++) {
-        if (++candidates > MAX_CANDIDATES) return;
         const image = images[at] ?? 0;
+        if (image >= before) break;
+        if (++candidates > MAX_CANDIDATES) return;
         const distance = distanceTo(hashes, image, query);
         if (distance <= MAX_DISTANCE) visit(image, distance);
       }
@@ -53,11 +58,11 @@ export function createNearIndex(hashes: Hashes, members: Uint32Array): NearIndex
   }
 
   return {
-    visit(image, visit) {
+    visit(image, visit, before = hashes.length) {
       if (!isComparable(hashes, image)) return;
       for (const words of positionsOf(hashes.subarray(image * HASH_WORDS, (image + 1) * HASH_WORDS))) {
         query.set(words);
-        visitOne(visit);
+        visitOne(visit, before);
       }
     },
   };

@@ -10,6 +10,7 @@ import { GIF_SIGNATURES } from './gif.ts';
 import { JPEG_SIGNATURE } from './jpeg.ts';
 import { channelsOf, NotShown, type Pixels, rangeOf, requireFewPixels } from './pixels.ts';
 import { PNG_SIGNATURE } from './png.ts';
+import { withStoredPixels } from './stored-png.ts';
 import { TIFF_SIGNATURES } from './tiff.ts';
 import { isWebp } from './webp.ts';
 
@@ -29,7 +30,7 @@ export function decodeImage(data: Buffer, decodeJpeg: DecodeJpeg): Pixels {
 }
 
 function decodePng(file: Buffer): Pixels {
-  const png = decodePngFile(file);
+  const png = decodePngFile(withStoredPixels(file));
   const { width, height, depth, palette, data } = png;
   if (palette) {
     const colours = convertIndexedToRgb(png);

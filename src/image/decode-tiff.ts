@@ -1,18 +1,18 @@
 import { decode, type TiffIfd } from 'tiff';
 import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
+import { withPlainPixels } from './plain-tiff.ts';
 
 const PALETTE = 3;
 
 /** The first page: grey, RGB or with a palette, plain, LZW or deflated. */
 export function decodeTiff(data: Buffer): Pixels {
-  // The decoder reads what follows in memory where a file is cut short: here, nothing does.
-  const file = data.byteOffset + data.length === data.buffer.byteLength ? data : Uint8Array.from(data);
+  const file = alone(data);
   const [described] = decode(file, { pages: [0], ignoreImageData: true });
   if (!described) throw new NotShown('a TIFF without an image');
   // The decoder would give wrong pictures of these.
   if (described.planarConfiguration !== 1 && described.samplesPerPixel > 1) throw new NotShown('a TIFF in planes');
   if (described.tiled && described.samplesPerPixel > 1) throw new NotShown('a TIFF with coloured tiles');
-  const [page] = decode(file, { pages: [0] });
+  const [page] = decode(alone(withPlainPixels(file, described)), { pages: [0] });
   if (!page) throw new NotShown('a TIFF without an image');
   const { width, height, bitsPerSample } = page;
   if (page.type === PALETTE) return { width, height, channels: 3, data: colours(page), black: 0, white: 65_535 };
@@ -20,6 +20,11 @@ export function decodeTiff(data: Buffer): Pixels {
   const channels = channelsOf(page.samplesPerPixel);
   const range = bitsPerSample <= 8 ? { black: 0, white: 2 ** bitsPerSample - 1 } : rangeOf(page.data, channels);
   return { width, height, channels, data: page.data, ...range };
+}
+
+/** The decoder reads what follows in memory where a file is cut short: here, nothing does. */
+function alone(data: Buffer): Buffer {
+  return data.byteOffset + data.length === data.buffer.byteLength ? data : Buffer.from(Uint8Array.from(data).buffer);
 }
 
 function colours({ data, palette }: TiffIfd): Uint16Array {

@@ -3,11 +3,13 @@ import type { Pixels } from './pixels.ts';
 /**
  * The brightness of an image in `side` × `side` cells, whatever its shape, from 0 to 255. A pixel that lies in several cells
  * counts in each with its part, so that the cells of a mirrored or scaled image are those of the image.
+ *
+ * @param cells what is written to: of small images, new memory would take more time than they do
  */
-export function greyGrid(pixels: Pixels, side: number): Float64Array {
+export function greyGrid(pixels: Pixels, side: number, cells: Float64Array): void {
   const { height } = pixels;
-  const cells = new Float64Array(side * side);
   const row = new Float64Array(side);
+  cells.fill(0);
   const scale = side / height;
   for (let y = 0; y < height; y++) {
     means(row, pixels, y);
@@ -17,7 +19,6 @@ export function greyGrid(pixels: Pixels, side: number): Float64Array {
       for (let x = 0; x < side; x++) cells[cell * side + x] = (cells[cell * side + x] ?? 0) + part * (row[x] ?? 0);
     }
   }
-  return cells;
 }
 
 /** What each cell of a row has. Here a large image spends its time. */

@@ -41,15 +41,23 @@ export function createPerceptualHash(): PerceptualHash {
   };
 }
 
+/** Memory for one image after the other: V8 collects a heap for each megabyte of new memory, which takes long for small ones. */
+const grey = new Float64Array(GRID * GRID);
+const rows = new Float64Array(FREQUENCIES * GRID);
+const both = new Float64Array(FREQUENCIES * FREQUENCIES);
+
 /** @returns `undefined` for an image in which nothing is seen */
 export function hashOf(pixels: Pixels): Uint32Array | undefined {
-  const grey = greyGrid(pixels, GRID);
+  greyGrid(pixels, GRID, grey);
   // Values that are not numbers have no variance either.
   if (!(varianceOf(grey) >= MIN_CONTRAST ** 2)) return undefined;
   const hash = new Uint32Array(HASH_WORDS);
-  for (const [place, value] of lowFrequencies(grey).entries()) {
-    // The first is the mean, whose sign says nothing.
-    if (place > 0 && value > 0) hash[place >>> 5] = (hash[place >>> 5] ?? 0) | (1 << (place & 31));
+  // The discrete cosine transform. Only signs matter, so factors are left out.
+  project(grey, rows);
+  project(rows, both);
+  // The first is the mean, whose sign says nothing.
+  for (let place = 1; place < both.length; place++) {
+    if ((both[place] ?? 0) > 0) hash[place >>> 5] = (hash[place >>> 5] ?? 0) | (1 << (place & 31));
   }
   hash[HASH_WORDS - 1] = SQUARE + Math.round(SHAPE_STEPS * Math.log(pixels.width / pixels.height));
   return hash;
@@ -57,10 +65,12 @@ export function hashOf(pixels: Pixels): Uint32Array | undefined {
 
 function varianceOf(values: Float64Array): number {
   let [sum, squares] = [0, 0];
-  for (const value of values) sum += value;
-  const mean = sum / values.length;
-  for (const value of values) squares += (value - mean) ** 2;
-  return squares / values.length;
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at] ?? 0;
+    sum += value;
+    squares += value * value;
+  }
+  return squares / values.length - (sum / values.length) ** 2;
 }
 
 /** Of each frequency, its values along the grid. */
@@ -68,27 +78,25 @@ const COSINES = Float64Array.from({ length: FREQUENCIES * GRID }, (_, at) =>
   Math.cos((Math.PI * Math.floor(at / GRID) * (2 * (at % GRID) + 1)) / (2 * GRID)),
 );
 
-/**
- * The discrete cosine transform: of each vertical frequency the horizontal ones. Only signs matter, so factors are left out.
- */
-function lowFrequencies(grey: Float64Array): Float64Array {
-  return project(project(grey, GRID), FREQUENCIES);
-}
-
-/** The low frequencies of each row, as columns. Two at a time: each sum waits for the one before it. */
-function project(rows: Float64Array, count: number): Float64Array {
-  const columns = new Float64Array(FREQUENCIES * count);
-  for (let row = 0; row < count; row++) {
-    for (let frequency = 0; frequency < FREQUENCIES; frequency += 2) {
-      let [even, odd] = [0, 0];
+/** The low frequencies of each row, as columns. Of four rows at a time: each sum waits for the one before it. */
+function project(rows: Float64Array, columns: Float64Array): void {
+  const count = columns.length / FREQUENCIES;
+  for (let frequency = 0; frequency < FREQUENCIES; frequency++) {
+    for (let row = 0; row < count; row += 4) {
+      const start = row * GRID;
+      let [first, second, third, fourth] = [0, 0, 0, 0];
       for (let at = 0; at < GRID; at++) {
-        const value = rows[row * GRID + at] ?? 0;
-        even += (COSINES[frequency * GRID + at] ?? 0) * value;
-        odd += (COSINES[(frequency + 1) * GRID + at] ?? 0) * value;
+        const cosine = COSINES[frequency * GRID + at] ?? 0;
+        first += cosine * (rows[start + at] ?? 0);
+        second += cosine * (rows[start + GRID + at] ?? 0);
+        third += cosine * (rows[start + 2 * GRID + at] ?? 0);
+        fourth += cosine * (rows[start + 3 * GRID + at] ?? 0);
       }
-      columns[frequency * count + row] = even;
-      columns[(frequency + 1) * count + row] = odd;
+      const column = frequency * count + row;
+      columns[column] = first;
+      columns[column + 1] = second;
+      columns[column + 2] = third;
+      columns[column + 3] = fourth;
     }
   }
-  return columns;
 }

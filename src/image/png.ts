@@ -61,6 +61,14 @@ function beginsZlib(start: number): boolean {
   return (start >> 8) % 16 === 8 && start >> 12 <= 7 && start % 31 === 0;
 }
 
+/** How many bytes a row of pixels has, unpacked and whole (11.2.1); `undefined` for a kind of colours that does not exist. */
+export function pngRowBytes(header: Buffer): number | undefined {
+  const depth = header.readUInt8(8);
+  const colours = COLOURS[header.readUInt8(9)];
+  if (!colours?.depths.includes(depth)) return undefined;
+  return Math.ceil((header.readUInt32BE(0) * colours.samples * depth) / 8);
+}
+
 /** What was seen of the parts after the header. */
 interface Parts {
   readonly imageBytes: number;
@@ -70,13 +78,11 @@ interface Parts {
 
 function faultOfParts(header: Buffer, { imageBytes, hasPalette, isPacked }: Parts): string | undefined {
   if (imageBytes === 0) return 'holds no pixels';
-  const [width, height, depth] = [header.readUInt32BE(0), header.readUInt32BE(4), header.readUInt8(8)] as const;
-  const type = header.readUInt8(9);
-  const colours = COLOURS[type];
-  if (!colours?.depths.includes(depth)) return 'is damaged: its kind of colours does not exist';
-  if (type === PALETTE && !hasPalette) return 'is damaged: it lacks its palette';
-  const pixelBytes = height * Math.ceil((width * colours.samples * depth) / 8);
-  if (pixelBytes > MAX_RATIO * imageBytes)
+  const [width, height] = [header.readUInt32BE(0), header.readUInt32BE(4)] as const;
+  const rowBytes = pngRowBytes(header);
+  if (rowBytes === undefined) return 'is damaged: its kind of colours does not exist';
+  if (header.readUInt8(9) === PALETTE && !hasPalette) return 'is damaged: it lacks its palette';
+  if (height * rowBytes > MAX_RATIO * imageBytes)
     return `says that it has ${width} × ${height} pixels, and is too small for them`;
   return wrongSize(width, height) ?? (isPacked ? undefined : 'is damaged: its pixels are not packed as those of a PNG');
 }
