@@ -20,6 +20,9 @@ const NETWORK_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_
 /** Kept from run to run. */
 const OWN_CACHE = join(ROOT, 'node_modules', '.cache', 'diatom-actions');
 
+const NOT_CHECKED =
+  '\nNot checked from here: the GPU server, the image and the runners. On GitHub, “Only check whether everything is ready” does.\n';
+
 /** A run's inputs and where it happens. */
 interface Prepared {
   readonly inputs: Record<string, string>;
@@ -116,19 +119,25 @@ async function runSettings(
     process.stdout.write(`On GitHub, these settings would be refused. ${settings.refusedOnGithub}\n\n`);
   }
   const result = await run(prepared);
-  if (given['check'] === 'true' && settings.publish !== undefined) {
-    process.stdout.write('\nPublishing\n');
-    const inputs = {
-      ...settings.publish,
-      'owncloud-password': password,
-      check: 'true',
-    };
-    const published = await run({ ...prepared, inputs }, 'publish-model');
-    return Math.max(result.exitCode, published.exitCode);
+  if (given['check'] === 'true') {
+    const published = settings.publish === undefined ? 0 : await checkPublishing(settings.publish, prepared, password);
+    process.stdout.write(NOT_CHECKED);
+    return Math.max(result.exitCode, published);
   }
   if (result.exitCode === 0)
     process.stdout.write(farewell({ ...prepared, inputs: { ...settings.data, ...given } }, result));
   return result.exitCode;
+}
+
+async function checkPublishing(
+  publish: Readonly<Record<string, string>>,
+  prepared: Prepared,
+  password: string,
+): Promise<number> {
+  process.stdout.write('\nPublishing\n');
+  const inputs = { ...publish, 'owncloud-password': password, check: 'true' };
+  const { exitCode } = await run({ ...prepared, inputs }, 'publish-model');
+  return exitCode;
 }
 
 /** A run on the person's own images, in the folder that the person is in. */

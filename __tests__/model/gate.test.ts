@@ -40,7 +40,10 @@ describe('a gate', () => {
   });
 
   test.each([
-    ['macrof1 >= 0.85', 'line 1, column 1: found “macrof1 >= 0.85”, expected is a figure: one of accuracy,'],
+    [
+      'macrof1 >= 0.85',
+      'line 1, column 1: found “macrof1 >= 0.85”, expected is a figure (Did you mean macro_f1?): one of accuracy,',
+    ],
     ['accuracy >= 0.5,\n  recal[x] > 0', 'line 2, column 3: found “recal[x] > 0”'],
     ['accuracy => 0.5', 'line 1, column 10: found “=> 0.5”, expected is a comparison: one of >=, <=, ==, >, <'],
     ['accuracy = 0.5', 'column 10: found “= 0.5”, expected is a comparison'],

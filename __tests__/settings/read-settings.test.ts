@@ -193,7 +193,7 @@ const WRONG: readonly (readonly [name: string, text: string, faults: readonly st
     [
       '2:9: publish.model-name: is missing',
       '2:9: publish.model-name: can’t be published: owncloud.url is missing.',
-      '2:9: publish.gate: is “accuracy > 0.8, acuracy >= 1”, allowed is comparisons',
+      '2:9: publish.gate: is “accuracy > 0.8, acuracy >= 1”: line 1, column 17: found “acuracy >= 1”, expected is a figure (Did you mean accuracy?)',
       '3:13: publish.password: is set without username: they are one account.',
       '5:11: gpu-server.gce-zones: is missing, and driver is gce: docs/gpu-server-gce.md says',
       '5:11: gpu-server.gpu: is missing, and driver is gce',
@@ -248,6 +248,15 @@ test.each([
   expect(found[0]).not.toContain('hunter2');
 });
 
+test('a number with a comma in a map is told as one', () => {
+  const text = 'train:\n  env: { EPOCHS: 3, RATE: 0,001 }\n';
+  expect(faultsOf(text)).toEqual([
+    expect.stringMatching(
+      /^diatoms\.yml:2:29: train\.env: has a comma between RATE=0 and 001: numbers are written with a/,
+    ),
+  ]);
+});
+
 describe('of a GPU server', () => {
   test.each([
     [
@@ -273,7 +282,14 @@ describe('of a GPU server', () => {
           `2:11: gpu-server.openstack-${name}: is missing, and driver is openstack: docs/gpu-server-openstack.md says what belongs there.`,
       ),
     ],
-  ])('%j is refused for what no driver of it reads, or its driver lacks', (lines, faults) => {
+    [
+      'driver: slurm\n  ssh-host: gpu\n  ssh-user: me\n  ssh-known-hosts: gpu ssh-ed25519 AAAA\n  lifetime-hours: 8\ntrain:\n  timeout-minutes: 600',
+      [
+        '8:20: train.timeout-minutes: 600 is more than the 8 hours that the GPU server lives (gpu-server.lifetime-hours): raise that, or lower this.',
+      ],
+    ],
+    ['driver: local\n  lifetime-hours: 8\ntrain:\n  timeout-minutes: 600', []],
+  ])('%j is refused for what its driver does not read, or lacks, or gives no time for', (lines, faults) => {
     expect(faultsOf(`gpu-server:\n  ${lines}\n`)).toEqual(faults.map((fault) => `diatoms.yml:${fault}`));
   });
 });

@@ -1,4 +1,5 @@
 import { DiatomError } from '../errors.ts';
+import { didYouMean } from '../text/nearest.ts';
 import { CLASS_FIGURES, figureOf, isFraction, OVERALL_FIGURES } from './gate-figures.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -59,8 +60,10 @@ export function parseGate(text: string): Condition[] {
     const start = position;
     const name = take(/[A-Za-z_]\w*/);
     if (name !== undefined && (OVERALL_FIGURES.includes(name) || CLASS_FIGURES.includes(name))) return name;
+    const figures = [...OVERALL_FIGURES, ...CLASS_FIGURES];
+    const meant = name === undefined ? '' : didYouMean(name, figures).replace(/^ (.*)/, ' ($1)');
     return refuse(
-      `a figure: one of ${OVERALL_FIGURES.join(', ')}, or of a class ${CLASS_FIGURES.map((known) => `${known}[label]`).join(', ')}`,
+      `a figure${meant}: one of ${OVERALL_FIGURES.join(', ')}, or of a class ${CLASS_FIGURES.map((known) => `${known}[label]`).join(', ')}`,
       start,
     );
   }

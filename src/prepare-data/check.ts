@@ -154,6 +154,8 @@ function sizesOfZips(sizes: readonly (number | undefined)[]): DiskSizes {
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {
   const known = sizesOfZips(sizes);
+  if (known.zips.length === 0)
+    return `${formatBytes(await freeBytes(inputs.workspace))} free at ${inputs.workspace}; how much is needed is not known: no server tells the size of a zip`;
   const need = bytesNeeded(known, inputs);
   const free = await freeBytes(inputs.workspace);
   const some = known.zips.length < sizes.length ? ' (at least: not every size is known)' : '';

@@ -12,6 +12,8 @@ export interface Kind {
   /** Completes “allowed is …”. */
   readonly allowed: string;
   accepts(text: string): boolean;
+  /** What is wrong in a text that is not accepted, where that tells more than what is allowed. */
+  readonly fault?: ((text: string) => string) | undefined;
   readonly json: JsonSchema;
   /** In a settings file it may be a list, whose texts are joined so; or a map, each pair a line `NAME=value`. */
   readonly form?: { readonly list: string } | 'pairs' | undefined;
@@ -27,6 +29,7 @@ interface TextOptions {
   /** An empty text is always fine. */
   readonly pattern?: RegExp;
   readonly accepts?: (text: string) => boolean;
+  readonly fault?: Kind['fault'];
   readonly allowed?: string;
   readonly form?: Kind['form'];
   readonly description?: string;
@@ -36,6 +39,7 @@ export function text({
   fallback = '',
   pattern,
   accepts,
+  fault,
   allowed = 'a text',
   form,
   description,
@@ -45,6 +49,7 @@ export function text({
     giver: 'settings',
     allowed,
     accepts: (value) => value === '' || ((pattern?.test(value) ?? true) && (accepts?.(value) ?? true)),
+    fault,
     json: { type: ['string', 'number', 'boolean'] },
     form,
     description,

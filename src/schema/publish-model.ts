@@ -1,6 +1,16 @@
+import { messageOf } from '../errors.ts';
 import { parseGate } from '../model/gate.ts';
 import { folder, OWNCLOUD, PART, safeName } from './common.ts';
 import { ofRun, secret, share, text, truth, whole, without, words } from './kinds.ts';
+
+function faultOfGate(gate: string): string {
+  try {
+    parseGate(gate);
+    return '';
+  } catch (error) {
+    return messageOf(error).replace(/^Input gate, /, '');
+  }
+}
 
 /** The inputs of publish-model. */
 export const PUBLISH_MODEL = {
@@ -21,6 +31,7 @@ export const PUBLISH_MODEL = {
   'models-folder': folder('models'),
   gate: text({
     accepts: without(parseGate),
+    fault: faultOfGate,
     allowed: 'comparisons separated by commas, such as macro_f1 >= 0.85, recall[hannea] >= 0.7',
     form: { list: '\n' },
   }),

@@ -79,8 +79,12 @@ export function textOf(value: Value, form: Kind['form']): { readonly text: strin
 function linesOf(items: readonly { readonly key: unknown; readonly value: unknown }[]): { text: string } | NoText {
   const lines: string[] = [];
   for (const { key, value } of items) {
-    const name = isScalar(key) ? String(key.value) : '';
+    const name = isScalar(key) ? scalarText(key.value, key.source) : '';
     const part = isScalar(key) ? { part: key } : {};
+    // “0,001” is 0, and a name without a value.
+    if (/^\d+$/.test(name) && lines.length > 0) {
+      return { found: `has a comma between ${lines.at(-1)} and ${name}: numbers are written with a point`, ...part };
+    }
     if (!isScalar(value) || value.value === null) {
       return {
         found: `has for ${name} ${isNode(value) && !isScalar(value) ? 'something that is not a text' : 'no value'}`,

@@ -30,7 +30,8 @@ export function whyWrong(
     const why = whyNoValue(part, isPublic);
     if (why !== undefined) return { why: `${why} Allowed is ${allowed}.`, part };
   }
-  return kind.accepts(text) ? undefined : { why: `is “${text}”, allowed is ${allowed}.` };
+  if (kind.accepts(text)) return undefined;
+  return { why: `is “${text}”${kind.fault ? `: ${kind.fault(text)}` : `, allowed is ${allowed}.`}` };
 }
 
 function partsOf(value: Value): Scalar[] {
