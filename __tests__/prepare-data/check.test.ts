@@ -198,3 +198,22 @@ test('an entry that can’t be used refuses its zip only when a folder that is a
     await files.close();
   }
 });
+
+test('a check of a zip whose size no server tells says that the disk’s need is not known', async () => {
+  const zip = buildZip({ entries: [{ name: 'h/a.bmp', data: bmp(1) }] });
+  const server = await startServer((request, response) => {
+    // Without a length, as pages that are made for each request.
+    response.writeHead(200).write(request.method === 'HEAD' ? '' : zip);
+    response.end();
+  });
+  const list = tinyFileList(`${server.origin}/`).slice(0, 1);
+  const checked = await runAction({
+    action: 'prepare-data',
+    workspace: temporaryFolder('workspace'),
+    inputs: { 'file-list': JSON.stringify(list), check: 'true', upload: 'false' },
+    program: PROGRAM,
+  });
+  expect(tablesOf(checked).rows).toContainEqual(
+    expect.stringMatching(/Disk \| .* free at .*; how much is needed is not known/),
+  );
+});
