@@ -79,6 +79,20 @@ test('of two images of train that are as near, the first is told', () => {
   }
 });
 
+test('a copy is found among many images that agree in some signs, as photographs of one kind do', () => {
+  const count = 21_000;
+  const alike = hash(1);
+  const others = Array.from({ length: count }, (_, number) => {
+    const other = hash(number + 2);
+    // The signs of the first place where candidates are looked up.
+    return [(((other[0] ?? 0) & ~0xfff) | ((alike[0] ?? 0) & 0xfff)) >>> 0, ...other.slice(1)];
+  });
+  const hashes = Uint32Array.from([...others, alike, alike].flat());
+  const isTest = new Uint8Array(count + 2);
+  isTest[count + 1] = 1;
+  expect(nearPairs(hashes, isTest)).toEqual([{ test: count + 1, train: count, distance: 0 }]);
+});
+
 test('images that look alike by way of others are one group, and two known ones are never brought together', () => {
   const step = (count: number) =>
     altered(

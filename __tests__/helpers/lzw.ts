@@ -1,5 +1,9 @@
-/** Packs bytes as TIFF's LZW (TIFF 6.0, section 13): strings by a table, codes of 9 to 12 bits that get longer one early. */
-export function packLzw(data: Uint8Array): Buffer {
+/**
+ * Packs bytes as TIFF's LZW (TIFF 6.0, section 13): strings by a table, codes of 9 to 12 bits that get longer one early.
+ *
+ * @param clears whether a table that is full is cleared, as it should be, or used to the end
+ */
+export function packLzw(data: Uint8Array, clears = true): Buffer {
   const [clear, end, first] = [256, 257, 258];
   const output: number[] = [];
   let [held, bits, width] = [0, 0, 9];
@@ -20,11 +24,11 @@ export function packLzw(data: Uint8Array): Buffer {
       continue;
     }
     put(codeOf(string));
-    table.set(longer, first + table.size);
-    if (first + table.size === 4_095) {
+    if (first + table.size < 4_096) table.set(longer, first + table.size);
+    if (clears && first + table.size === 4_095) {
       put(clear);
       [table, width] = [new Map(), 9];
-    } else if (first + table.size === 1 << width) {
+    } else if (first + table.size === 1 << width && width < 12) {
       width++;
     }
     string = String.fromCharCode(byte);

@@ -18,9 +18,12 @@ test('what was packed comes back', () => {
   );
 });
 
-test('codes of all lengths, and tables that begin anew, come back', () => {
+test.each([
+  ['that begin again', true],
+  ['that stay full', false],
+])('codes of all lengths, and tables %s, come back', (_, clears) => {
   const data = createNoise('lzw')(40_000);
-  expect(Buffer.from(unpackLzw(packLzw(data), data.length)).equals(data)).toBe(true);
+  expect(Buffer.from(unpackLzw(packLzw(data, clears), data.length)).equals(data)).toBe(true);
 });
 
 test('no more bytes than are asked for, and fewer where the data end', () => {

@@ -1,5 +1,5 @@
 import { HASH_WORDS } from '../image/perceptual-hash.ts';
-import { createNearIndex, type Hashes } from './near-index.ts';
+import { createNearIndex, type Hashes, MAX_CANDIDATES } from './near-index.ts';
 import { createUnions } from './unions.ts';
 
 /** A test image, and the training image that looks most like it, as places in a list of hashes. */
@@ -13,20 +13,18 @@ export interface NearPair {
 /** Of each test image that looks like a training image, the nearest of these: of several, the first. */
 export function nearPairs(hashes: Hashes, isTest: Uint8Array): NearPair[] {
   const images = Uint32Array.from(isTest.keys());
-  // Training images are looked up, as there are more of them, and each test image is turned to find them.
-  const index = createNearIndex(
-    hashes,
-    images.filter((image) => isTest[image] === 0),
-  );
+  const tests = images.filter((image) => isTest[image] === 1);
+  const trains = images.filter((image) => isTest[image] === 0);
+  // It is the test images that are turned, as there are fewer of them, and each may be compared with more.
+  const index = createNearIndex(hashes, trains, MAX_CANDIDATES * Math.max(1, trains.length / tests.length));
   const pairs: NearPair[] = [];
-  for (const test of images) {
-    if (isTest[test] === 0) continue;
-    let nearest: NearPair = { test, train: hashes.length, distance: Number.POSITIVE_INFINITY };
+  for (const test of tests) {
+    let nearest: NearPair = { test, train: Number.POSITIVE_INFINITY, distance: Number.POSITIVE_INFINITY };
     index.visit(test, (train, distance) => {
       const isNearer = distance < nearest.distance || (distance === nearest.distance && train < nearest.train);
       if (isNearer) nearest = { test, train, distance };
     });
-    if (nearest.train < hashes.length) pairs.push(nearest);
+    if (Number.isFinite(nearest.distance)) pairs.push(nearest);
   }
   return pairs.sort((a, b) => a.distance - b.distance || a.test - b.test);
 }

@@ -18,7 +18,7 @@ const BANDS = 21;
 const BAND_VALUES = 2 ** BAND_BITS;
 
 /** Where nearly all images look alike, an image is compared with so many, which tells enough. */
-const MAX_CANDIDATES = 20_000;
+export const MAX_CANDIDATES = 20_000;
 
 /** Hashes of images, `HASH_WORDS` each; only zeros for an image that can't be compared. */
 export type Hashes = Uint32Array;
@@ -36,8 +36,11 @@ export interface NearIndex {
   visit(image: number, visit: Visit, before?: number): void;
 }
 
-/** @param members the images that are found, in ascending order */
-export function createNearIndex(hashes: Hashes, members: Uint32Array): NearIndex {
+/**
+ * @param members the images that are found, in ascending order
+ * @param most with how many of them an image is compared in each of its positions
+ */
+export function createNearIndex(hashes: Hashes, members: Uint32Array, most = MAX_CANDIDATES): NearIndex {
   const comparable = members.filter((image) => isComparable(hashes, image));
   const bands = Array.from({ length: BANDS }, (_, band) => indexBand(hashes, comparable, band));
   const query = new Uint32Array(HASH_WORDS);
@@ -50,7 +53,7 @@ export function createNearIndex(hashes: Hashes, members: Uint32Array): NearIndex
       for (let at = starts[value] ?? 0; at < end; at++) {
         const image = images[at] ?? 0;
         if (image >= before) break;
-        if (++candidates > MAX_CANDIDATES) return;
+        if (++candidates > most) return;
         const distance = distanceTo(hashes, image, query);
         if (distance <= MAX_DISTANCE) visit(image, distance);
       }
@@ -58,7 +61,7 @@ export function createNearIndex(hashes: Hashes, members: Uint32Array): NearIndex
   }
 
   return {
-    visit(image, visit, before = hashes.length) {
+    visit(image, visit, before = Number.POSITIVE_INFINITY) {
       if (!isComparable(hashes, image)) return;
       for (const words of positionsOf(hashes.subarray(image * HASH_WORDS, (image + 1) * HASH_WORDS))) {
         query.set(words);

@@ -1,5 +1,5 @@
 import { decode, type TiffIfd } from 'tiff';
-import { channelsOf, NotShown, type Pixels, rangeOf } from './pixels.ts';
+import { channelsOf, NotShown, type Pixels, rangeOf, requireFewPixels } from './pixels.ts';
 import { withPlainPixels } from './plain-tiff.ts';
 
 const PALETTE = 3;
@@ -9,9 +9,13 @@ export function decodeTiff(data: Buffer): Pixels {
   const file = alone(data);
   const [described] = decode(file, { pages: [0], ignoreImageData: true });
   if (!described) throw new NotShown('a TIFF without an image');
+  // Where a tag is there twice, this decoder takes another than what has told the size so far.
+  requireFewPixels(described.width, described.height);
+  channelsOf(described.samplesPerPixel);
   // The decoder would give wrong pictures of these.
   if (described.planarConfiguration !== 1 && described.samplesPerPixel > 1) throw new NotShown('a TIFF in planes');
   if (described.tiled && described.samplesPerPixel > 1) throw new NotShown('a TIFF with coloured tiles');
+  if (described.tiled && described.predictor > 1) throw new NotShown('a TIFF with tiles of differences');
   const [page] = decode(alone(withPlainPixels(file, described)), { pages: [0] });
   if (!page) throw new NotShown('a TIFF without an image');
   const { width, height, bitsPerSample } = page;

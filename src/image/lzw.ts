@@ -3,6 +3,10 @@ const [CLEAR, END, FIRST] = [256, 257, 258];
 
 const [MIN_BITS, MAX_BITS] = [9, 12];
 
+/** Of each code, where its string begins in what is unpacked, and its length. Used again: what is left of another time is not read. */
+const starts = new Uint32Array(2 ** MAX_BITS);
+const lengths = new Uint32Array(2 ** MAX_BITS);
+
 /**
  * Unpacks the LZW of TIFF. Each string of its table lies somewhere in what is unpacked already, as it is the string before
  * with the byte that follows there: so the table has places, and no bytes.
@@ -13,8 +17,6 @@ const [MIN_BITS, MAX_BITS] = [9, 12];
  */
 export function unpackLzw(data: Uint8Array, bytes: number): Uint8Array {
   const output = new Uint8Array(bytes);
-  const starts = new Uint32Array(2 ** MAX_BITS);
-  const lengths = new Uint32Array(2 ** MAX_BITS);
   let next: number = FIRST;
   let width: number = MIN_BITS;
   /** The string before, which ends where the output ends so far. */

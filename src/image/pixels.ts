@@ -19,9 +19,9 @@ export class NotShown extends Error {}
 /** Decoding takes memory of an image's full size, several times; so does that of a progressive JPEG, however small it gets. */
 const MAX_PIXELS = 64_000_000;
 
-/** @throws NotShown for an image without pixels, whose rows a decoder would count for minutes, and for one that takes too much memory */
+/** @throws NotShown for an image without pixels, and for one whose decoding would take too much memory */
 export function requireFewPixels(width: number, height: number): void {
-  if (width * height === 0) throw new NotShown('no pixels');
+  if (!(width > 0 && height > 0)) throw new NotShown('no pixels');
   if (width * height > MAX_PIXELS) throw new NotShown(`${Math.round((width * height) / 1e6)} megapixels`);
 }
 

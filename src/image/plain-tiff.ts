@@ -1,13 +1,14 @@
 import { inflateSync } from 'node:zlib';
 import type { TiffIfd } from 'tiff';
 import { unpackLzw } from './lzw.ts';
+import { requireFewPixels } from './pixels.ts';
 
 /** Ways to pack pixels (TIFF 6.0, section 13, and Adobe's Photoshop TIFF Technical Notes), and what unpacks at most so many bytes. */
-const UNPACKERS: Readonly<Record<number, (data: Uint8Array, bytes: number) => Uint8Array>> = {
-  5: unpackLzw,
-  8: inflate,
-  32946: inflate,
-};
+const UNPACKERS: ReadonlyMap<number, (data: Uint8Array, bytes: number) => Uint8Array> = new Map([
+  [5, unpackLzw],
+  [8, inflate],
+  [32946, inflate],
+]);
 const NOT_PACKED = 1;
 
 /** Tags (appendix A). */
@@ -22,63 +23,82 @@ const LONG_BYTES = 4;
 
 /**
  * The TIFF with the pixels of its first page unpacked, for a decoder that takes ten times as long for LZW, and three times
- * for Deflate. They are put behind the file, and its directory tells that they are there. A file that is packed in another way, or
- * not at all, is given back as it is.
+ * for Deflate. They are put behind the file, and its directory tells that they are there. A file that is packed in another
+ * way, or not at all, or whose description is incomplete, is given back as it is.
  *
  * @param page what the decoder reads in that directory
- * @throws Error for pixels that can't be unpacked
+ * @throws Error for pixels that can't be unpacked, or are fewer than the size says; NotShown for too many of them
  */
 export function withPlainPixels(file: Buffer, page: TiffIfd): Buffer {
-  const unpack = UNPACKERS[page.compression];
-  const tags = page.tiled ? TILES : STRIPS;
-  // The decoder's lists are of many kinds, or lack.
+  const unpack = UNPACKERS.get(page.compression);
+  // Whatever their types say, the decoder's lists are arrays of any kind, and may be missing.
   const offsets = Array.from((page.tiled ? page.tileOffsets : page.stripOffsets) ?? []);
   const lengths = Array.from((page.tiled ? page.tileByteCounts : page.stripByteCounts) ?? []);
-  if (!unpack || offsets.length === 0 || offsets.length !== lengths.length) return file;
-  const bytes = partBytes(page);
-  const parts = offsets.map((offset, part) => unpack(file.subarray(offset, offset + (lengths[part] ?? 0)), bytes));
-  return withParts(file, parts, tags);
+  const sizes = partSizes(page, Math.min(offsets.length, lengths.length));
+  if (!unpack || !sizes) return file;
+  // Parts may share their bytes, as empty tiles do; so many can only be there to cost time.
+  if (sumOf(lengths.slice(0, sizes.length)) > file.length + sumOf(sizes))
+    throw new Error('Its parts are longer than the file');
+  const parts = sizes.map((bytes, index) => {
+    const [start = 0, length = 0] = [offsets[index], lengths[index]];
+    const part = unpack(file.subarray(start, start + length), bytes);
+    if (part.length < bytes) throw new Error(`A part of it has ${part.length} bytes and not ${bytes}`);
+    return part;
+  });
+  return withParts(file, parts, page.tiled ? TILES : STRIPS);
+}
+
+/** How many bytes each strip or tile of the image has; `undefined` where that can't be told, or more are needed than there are. */
+function partSizes(page: TiffIfd, most: number): number[] | undefined {
+  const { tiled, tileWidth = 0, tileHeight = 0, width, height, samplesPerPixel, bitsPerSample } = page;
+  const rows = tiled ? tileHeight : Math.min(page.rowsPerStrip, height);
+  const rowBytes = Math.ceil(((tiled ? tileWidth : width) * samplesPerPixel * bitsPerSample) / 8);
+  const [across, down] = [tiled ? Math.ceil(width / tileWidth) : 1, Math.ceil(height / rows)];
+  if (!(rows * rowBytes > 0 && across * down <= most)) return undefined;
+  requireFewPixels(tiled ? across * tileWidth : width, down * rows);
+  return Array.from({ length: across * down }, (_, part) =>
+    tiled ? rows * rowBytes : Math.min(rows, height - part * rows) * rowBytes,
+  );
 }
 
 /** @param parts the strips or tiles that it then has */
 function withParts(file: Buffer, parts: readonly Uint8Array[], tags: typeof STRIPS): Buffer {
-  const lengths = parts.map(({ length }) => length);
-  let end = file.length;
-  const offsets = lengths.map((length) => {
-    end += length;
-    return end - length;
-  });
-  const changed = new Map([
-    [COMPRESSION, [NOT_PACKED]],
-    [tags.offsets, offsets],
-    [tags.lengths, lengths],
-  ]);
-  const plain = Buffer.concat([file, ...parts, Buffer.alloc(2 * LONG_BYTES * parts.length)]);
+  const { length: count } = parts;
+  const plain = Buffer.concat([file, ...parts, Buffer.alloc(2 * LONG_BYTES * count)]);
   const view = new DataView(plain.buffer, plain.byteOffset, plain.length);
   const isLittle = file[0] === 0x49;
+  const lengthsAt = plain.length - LONG_BYTES * count;
+  const offsetsAt = lengthsAt - LONG_BYTES * count;
+  let start = file.length;
+  for (const [index, { length }] of parts.entries()) {
+    view.setUint32(offsetsAt + LONG_BYTES * index, start, isLittle);
+    view.setUint32(lengthsAt + LONG_BYTES * index, length, isLittle);
+    start += length;
+  }
+  // A single value stands in the entry itself.
+  const inEntry = (list: number) => (count === 1 ? view.getUint32(list, isLittle) : list);
+  const changed = new Map([
+    [COMPRESSION, { count: 1, value: NOT_PACKED }],
+    [tags.offsets, { count, value: inEntry(offsetsAt) }],
+    [tags.lengths, { count, value: inEntry(lengthsAt) }],
+  ]);
   const directory = view.getUint32(4, isLittle);
   const entries = view.getUint16(directory, isLittle);
   for (let at = directory + 2; at < directory + 2 + entries * ENTRY_BYTES; at += ENTRY_BYTES) {
-    const values = changed.get(view.getUint16(at, isLittle));
-    if (!values) continue;
+    const entry = changed.get(view.getUint16(at, isLittle));
+    if (!entry) continue;
     view.setUint16(at + 2, LONG, isLittle);
-    view.setUint32(at + 4, values.length, isLittle);
-    view.setUint32(at + 8, end, isLittle);
-    // A single value stands in the entry itself.
-    const place = values.length === 1 ? at + 8 : end;
-    for (const [index, value] of values.entries()) view.setUint32(place + LONG_BYTES * index, value, isLittle);
-    if (values.length > 1) end += LONG_BYTES * values.length;
+    view.setUint32(at + 4, entry.count, isLittle);
+    view.setUint32(at + 8, entry.value, isLittle);
   }
   return plain;
 }
 
-/** Of a strip or a tile that is unpacked. */
-function partBytes(page: TiffIfd): number {
-  const { tiled, tileWidth = 0, tileHeight = 0, width, height, rowsPerStrip, samplesPerPixel, bitsPerSample } = page;
-  const [columns, rows] = tiled ? [tileWidth, tileHeight] : [width, Math.min(rowsPerStrip, height)];
-  return rows * Math.ceil((columns * samplesPerPixel * bitsPerSample) / 8);
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
+/** Some files have more, which no decoder minds. */
 function inflate(data: Uint8Array, bytes: number): Uint8Array {
-  return inflateSync(data, { maxOutputLength: bytes, chunkSize: bytes });
+  return inflateSync(data, { chunkSize: bytes + 64, maxOutputLength: 2 * bytes + 64 }).subarray(0, bytes);
 }
