@@ -14,7 +14,6 @@ export function clashesOf(sections: Sections): Fault[] {
     ...faults(data, dataClashes(valuesOf(data, 'prepare-data', FILE_DEFAULTS.data))),
     ...faults(server, [...serverClashes(valuesOf(server, 'gpu-server')), ...driverClashes(server)]),
     ...faults(server, nodeClashes(server, valuesOf(train, 'train-model'))),
-    ...faults(train, lifetimeClashes(train, valuesOf(server, 'gpu-server'))),
     ...faults(publish, publishClashes(publish, account)),
   ];
 }
@@ -83,17 +82,6 @@ function nodeClashes({ inputs }: SectionValues, train: ValueOf): Clash[] {
   const nodes = Number(inputs.get('slurm-nodes') ?? 1);
   const needed = nodes > 1 ? neededOnNodes(train('engine'), train('train-command')) : undefined;
   return needed === undefined ? [] : [{ input: 'slurm-nodes', sentence: `${nodes} needs ${needed}` }];
-}
-
-/** Of a training that may last longer than its server, which would end it in the middle. */
-function lifetimeClashes({ inputs }: SectionValues, server: ValueOf): Clash[] {
-  const input = 'timeout-minutes';
-  const minutes = Number(inputs.get(input) ?? 0);
-  const lives = ['lifetime-hours', 'max-hours'].find((name) => server(name) !== '') ?? '';
-  const hours = Number(server(lives));
-  if (['', 'local'].includes(server('driver')) || minutes <= 60 * hours) return [];
-  const sentence = `${minutes} is more than the ${hours} hours that the GPU server lives (gpu-server.${lives}): raise that, or lower this.`;
-  return [{ input, sentence }];
 }
 
 function publishClashes({ inputs, secrets, places }: SectionValues, hasAccount: boolean): Clash[] {
