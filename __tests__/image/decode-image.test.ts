@@ -14,19 +14,39 @@ const noJpeg = () => {
 };
 const decode = (file: Buffer) => decodeImage(file, noJpeg);
 
-/** 8 × 200, grey, written by pypng, interlaced and not. */
-const INTERLACED =
-  'iVBORw0KGgoAAAANSUhEUgAAAAgAAADICAAAAAGHi891AAADxUlEQVR42o3R/1sYYhSG8Xtb29rWtra1rW1ta1vb2ta2trUtDCGEEEIIIYQQQgghhBBCCCGEEEIIIYQQQgghhCEMYb6c9zrPH+D3+/q81/scIJJoYoknkWRSSSODLHLIo4AiSiijgipqqKOBJlpo+x9FB1300McAgwwBEelEZRKTTVwuCfkkFZJSzIZS0svJrCS7mtxa8uspbKS4mdJWytup7KS6m9pe6vtp3EjzJlo30x5BfF4QEgsCklwUnNSSQKWVBS2jIoBZVcHMqQlsXl2QCxoCXtQU/JKW8ERZW3iloiM8VNUV3qrpCc/V9YUXGwbCo02D4d2WofB0G+H1jkg6o+iKpjuGnlh64+iLpz+B4fO3P5xRi3Y6irFLdz2WCSv2OIHJq/c+mWnr9juNmVseeCZztjnkHCw7H8suwrJLsewKLLsay67Dshux7BYsux3L7sKye7HsASx7GMsew7InsewZLHsey17Cslex7A0sexvL3sOyD7HsEyz7HMu+wrJvsewHLPsZy37Dsj+x7B8sG45lo7BsLJZNwLLJWDYNy2Zi2Rwsm49li4hOziryr8akZBf7f2NTc0r803Ebckv95/FpeWX+/YT0/HLfIDGjoMKHSMosrPQ1jKvySYyr9l2Mq/FxjKv1hYyr85mMq/etjGvwwYxr9NWMa/LpjGv2/Yxr8RGNa/UljWvzOY1r902N6/Bhjev0dY3r8omN6/adjevxsY3r9cWN6/PZjev37Y0b8AMYt9GvYNygn8K4TX4P44b8KMZt9ssEzs9jXITfyLhIP5RxUX4t46L9ZMbF+N2Mi/XjGRfnFzQu3s9oXILf0rhEjFuKcUkYtwLjkjFuNcalYNw6hk2at2q7vQ47iRFTFqzZYZ8jTmHk1IVrd9z3yFMZPX3x+p33P/p0xsxYssUuBxxzBuNmLdtqt4OOO4vxs5dvvfvBx5/NxLkrt93z0BPPRcx5iLkAMRci5mLEXIKYyxBzOWKuRMxViLkGMdci5nrE3ICYmxBzM2JuRcxtiLkDMXci5m7E3IOY+xBzP2IeRMxDiHkEMY8i5nHEPIGYpxDzNGKeRcxziHkBMS8i5mXEvIKY1xDzOmLeRMxbiHkHMe8i5n3EfICYjxDzMWI+RcxniPkCMV8i5mvEfIOY7xDzPWJ+RMxPiPkFMb8i5nfE/IGYvxDzN2L+RcwwxIxAzEjEjEbMGMSMQ8x4xExEzCTETEHMVMRMR8wMxMxCzGzEzEXMPMQsQMxCxCxGzBLELEPMcsSsRMwqxKxBzFrErP8PcIpMDvpAMvsAAAAASUVORK5CYII=';
-const NOT_INTERLACED =
-  'iVBORw0KGgoAAAANSUhEUgAAAAgAAADICAAAAADwjP/jAAACn0lEQVR42jXOZ4MIBACA4ffs4zjn7HXH4c5Zd9bZm4xCNhmJCJnZe1NWZSs7W9lkj5CRmZ29Knvv4svr+QUPpAyPKVf70y4EhGSLLf9xy67ES5W9YIU6n3UjfmhEoYp1W31FgtQ5Cleq17o7CdPkLFK5/uc9SJQ2V9EqDdr0JHG6yLgPGrbtRZL0UcWqNvqiN4EZchev1rhdH5JmjC5RvUn7viTLlKdkjU869CMoc95SHzb9sj/Js+Qr/VGzjgNIkTV/mZrNOw0kOKxA2VotOg963xmMnSHYGYqdYdgZjp0R2BmJnVHYGY2dr7HzDXbGYGcsdsZhZzx2JmDnW+x8h53vsTMRO5OwMxk7U7AzFTvTsDMdOzOw8wN2fsTOTOzMws5s7MzBzlzszMPOfOz8hJ0F2FmInUXYWYydJdhZip1l2FmOnZ+x8wt2VmBnJXZWYWc1dtZgZy121mFnPXY2YOdX7GzEzibsbMbOFuxsxc427GzHzg7s7MTOLuz8hp3d2NmDnb3Y+R07+7CzHzsHsHMQO39g5xB2DmPnCHaOYucYdo5j50/snMDOSeycws5p7JzBzlnsnMPOX9g5j50L2LmInUvYuYydK9i5ip1r2LmOnRvYuYmdv7HzD3b+xc4t7NzGzh3s3MXOPezcx84D7DzEziPsPMbOE+w8xc4z7DzHzgvsvMTOK+y8xs4b7PyHnf+x85b3HewEYCceduJjJwF2EmInEXYSYycJdgKxkxQ7ybAThJ3k2EmBnWDspMROCHZSYScUO6mxkwY7abGTDjvpsZMBOxmxkwk7mbGTBTtZsROGnXDsZMNOduxEYCcHdnJiJxd2IrEThZ3c2InGTh7s5MVOPuzkx04B7MRgJxY7BbFTCDuFsVMEO0WxE/cOuetMDpQTPXEAAAAASUVORK5CYII=';
+/** Adam7 (PNG, third edition, 8.1): of each pass its first column and row, and the steps to the next ones. */
+const PASSES = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+
+/** The rows of an image of so many columns, a byte each, as they come in a file that is interlaced. */
+function interlaced(pixels: Buffer, width: number): Buffer {
+  const height = pixels.length / width;
+  return Buffer.from(
+    PASSES.flatMap(([left, top, right, down]) => {
+      const rows: number[] = [];
+      for (let y = top; y < height && left < width; y += down) {
+        rows.push(0);
+        for (let x = left; x < width; x += right) rows.push(pixels[y * width + x] ?? 0);
+      }
+      return rows;
+    }),
+  );
+}
 
 /** A PNG of rows that begin with their filter, in so many IDAT chunks, and with a chunk that nobody knows. */
 function pngOf(
-  [width, height, depth, colours]: readonly [number, number, number, number],
+  [width, height, depth, colours, interlace = 0]: readonly [number, number, number, number, number?],
   rows: Buffer,
   { before = [], pieces = 1 }: { readonly before?: readonly Buffer[]; readonly pieces?: number } = {},
 ): Buffer {
-  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, depth, colours, 0, 0, 0]);
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, depth, colours, 0, 0, interlace]);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   const packed = deflateSync(rows);
@@ -42,62 +62,74 @@ function pngOf(
   ]);
 }
 
+const bytesOf = (count: number) => createNoise('pixels')(count);
+
 /** Rows of so many bytes behind their filter, 0 for not filtered. */
-const rowsOf = (height: number, bytes: number) =>
-  Buffer.from(Array.from({ length: height * (bytes + 1) }, (_, at) => (at % (bytes + 1) === 0 ? 0 : (at * 37) & 255)));
+function rowsOf(pixels: Buffer, rowBytes: number): Buffer {
+  const rows = Buffer.alloc((pixels.length / rowBytes) * (rowBytes + 1));
+  for (let at = 0, to = 1; at < pixels.length; at += rowBytes, to += rowBytes + 1)
+    pixels.copy(rows, to, at, at + rowBytes);
+  return rows;
+}
+
+const dataOf = (file: Buffer) => Buffer.from(Uint8Array.from(decode(file).data));
 
 describe('a PNG', () => {
   test.each([8, 16] as const)('of %d bits has the pixels that its decoder finds without help', (depth) => {
     for (const channels of [1, 2, 3, 4] as const) {
-      const [width, height] = [61, 43];
-      const noise = createNoise(`${channels}`)(width * height * channels * 2);
-      const smooth = noise.map((byte, at) => (at % 61) + (byte & 3));
-      const data = depth === 8 ? smooth.subarray(0, smooth.length / 2) : new Uint16Array(smooth.buffer.slice(0));
-      const file = Buffer.from(
-        encodePng({ width, height, channels, depth, data: data.subarray(0, width * height * channels) }),
-      );
+      const [width, height] = [261, 243];
+      const count = width * height * channels;
+      const bytes = bytesOf(2 * count).map((byte, at) => (at % 61) + (byte & 15));
+      const data = depth === 8 ? bytes.subarray(0, count) : new Uint16Array(bytes.buffer, bytes.byteOffset, count);
+      const file = Buffer.from(encodePng({ width, height, channels, depth, data }));
       const { data: pixels, channels: found } = decode(file);
       expect(found).toBe(channels);
-      expect(Array.from(pixels)).toEqual(Array.from(decodePng(file).data));
+      const [ours, alone] = [pixels, decodePng(file).data].map((values) =>
+        Buffer.from(Uint16Array.from(values).buffer),
+      );
+      expect(ours?.equals(alone ?? Buffer.alloc(0))).toBe(true);
     }
   });
 
   test.each([1, 2, 4, 8])('of %d bits has its colours, and what is transparent', (depth) => {
-    const [width, height] = [24, 5];
-    const rows = rowsOf(height, (width * depth) / 8);
+    const [width, height] = [800, 400];
+    const rowBytes = (width * depth) / 8;
+    const pixels = bytesOf(height * rowBytes);
+    const rows = rowsOf(pixels, rowBytes);
     const colours = Buffer.from(Array.from({ length: 3 * 2 ** depth }, (_, at) => (at * 11) & 255));
     const clear = Buffer.from([0, 128]);
     const size = [width, height, depth, 3] as const;
-    const found = decode(pngOf(size, rows, { before: [chunk('PLTE', colours), chunk('tRNS', clear)] }));
-    const [first = 0] = rows.subarray(1);
-    const index = first >> (8 - depth);
+    const index = (pixels[0] ?? 0) >> (8 - depth);
     const alpha = index < clear.length ? clear[index] : 255;
-    expect(Array.from(found.data).slice(0, 4)).toEqual([...colours.subarray(3 * index, 3 * index + 3), alpha]);
-    const opaque = decode(pngOf(size, rows, { before: [chunk('PLTE', colours)] }));
-    expect(opaque).toMatchObject({ width, height, channels: 3 });
-    expect(Array.from(opaque.data).slice(0, 3)).toEqual([...colours.subarray(3 * index, 3 * index + 3)]);
-    const grey = decode(pngOf([width, height, depth, 0], rows));
-    expect(grey.data[0]).toBe(index);
-    expect(grey.data).toHaveLength(width * height);
+    const found = dataOf(pngOf(size, rows, { before: [chunk('PLTE', colours), chunk('tRNS', clear)] }));
+    expect([...found.subarray(0, 4)]).toEqual([...colours.subarray(3 * index, 3 * index + 3), alpha]);
+    const opaque = dataOf(pngOf(size, rows, { before: [chunk('PLTE', colours)] }));
+    expect(opaque).toHaveLength(3 * width * height);
+    expect([...opaque.subarray(0, 3)]).toEqual([...colours.subarray(3 * index, 3 * index + 3)]);
+    const grey = dataOf(pngOf([width, height, depth, 0], rows));
+    expect(grey[0]).toBe(index);
+    expect(grey).toHaveLength(width * height);
   });
 
-  test('that is interlaced, or whose pixels come in several chunks, has the same as any other', () => {
-    const [interlaced, plain] = [INTERLACED, NOT_INTERLACED].map((text) => decode(Buffer.from(text, 'base64')));
-    expect(interlaced).toEqual(plain);
-    expect(Array.from(plain?.data ?? []).slice(-8)).toEqual([199, 215, 231, 247, 7, 23, 39, 55]);
-    const rows = rowsOf(9, 11);
-    const { data } = decode(pngOf([11, 9, 8, 0], rows, { pieces: 7 }));
-    expect(Buffer.from(Uint8Array.from(data))).toEqual(rows.filter((_, at) => at % 12 !== 0));
+  test.each([
+    ['large', 5_000],
+    ['small', 90],
+  ])('that is %s, and interlaced, or whose pixels come in several chunks, has the same as any other', (_, height) => {
+    const pixels = bytesOf(8 * height);
+    expect(dataOf(pngOf([8, height, 8, 0, 1], interlaced(pixels, 8))).equals(pixels)).toBe(true);
+    expect(dataOf(pngOf([8, height, 8, 0], rowsOf(pixels, 8), { pieces: 7 })).equals(pixels)).toBe(true);
   });
 
   test('with a row too many has those of its size; with far more, without any, or with another header, it is not decoded', () => {
-    const size = [11, 9, 8, 0] as const;
-    expect(decode(pngOf(size, rowsOf(10, 11))).data).toEqual(decode(pngOf(size, rowsOf(9, 11))).data);
-    expect(() => decode(pngOf(size, Buffer.alloc(100_000)))).toThrow('larger than');
-    expect(() => decode(pngOf([0, 4_000_000_000, 8, 0], rowsOf(1, 0)))).toThrow('no pixels');
-    const larger = pngOf([11, 90, 8, 0], rowsOf(90, 11)).subarray(8, 33);
-    expect(() => decode(pngOf(size, rowsOf(9, 11), { before: [larger] }))).toThrow('not first and alone');
-    expect(() => decode(pngOf(size, rowsOf(9, 11)).subarray(0, -12))).toThrow('ends before its last chunk');
+    const pixels = bytesOf(1_000 * 90);
+    const size = [1_000, 90, 8, 0] as const;
+    const more = Buffer.concat([pixels, pixels.subarray(0, 1_000)]);
+    expect(dataOf(pngOf(size, rowsOf(more, 1_000))).equals(pixels)).toBe(true);
+    expect(() => decode(pngOf([11, 9, 8, 0], pixels))).toThrow('larger than');
+    expect(() => decode(pngOf([0, 4_000_000_000, 8, 0], pixels))).toThrow('no pixels');
+    const larger = pngOf([1_000, 900, 8, 0], pixels).subarray(8, 33);
+    expect(() => decode(pngOf(size, rowsOf(pixels, 1_000), { before: [larger] }))).toThrow('not first and alone');
+    expect(() => decode(pngOf(size, rowsOf(pixels, 1_000)).subarray(0, -12))).toThrow('ends before its last chunk');
   });
 });
 

@@ -6,12 +6,15 @@ const [HEAD_BYTES, SUM_BYTES] = [8, 4];
 
 const MAX_BLOCK_BYTES = 2 ** 16 - 1;
 
+/** Fewer bytes are inflated in JavaScript as fast, to 33 MB at most: zlib is not set up, and not collected, for each image. */
+const MIN_PACKED_BYTES = 2 ** 15;
+
 /** What a decoder needs beside the pixels: their size and kind, their colours, what is transparent (11.2, 11.3.1). */
 const NEEDED = new Set(['IHDR', 'PLTE', 'tRNS']);
 
 /**
  * The PNG with pixels that are stored instead of deflated, for a decoder that inflates in JavaScript: zlib takes a fifth of
- * the time. Only what tells the pixels is in it, and their checksum is zero.
+ * the time. Only what tells the pixels is in it, and their checksum is zero. A small file is given back as it is.
  *
  * @throws Error for a file whose header is not first and alone; of zlib, for pixels that can't be inflated, or are far more
  *   than the size says
@@ -26,23 +29,24 @@ export function withStoredPixels(file: Buffer): Buffer {
     if ((type === 'IHDR') !== (at === PNG_SIGNATURE.length)) throw new Error('The header is not first and alone');
     if (type === 'IDAT') packed.push(file.subarray(at + HEAD_BYTES, end - SUM_BYTES));
     if (NEEDED.has(type)) chunks.push(file.subarray(at, end));
-    if (type === 'IEND')
-      return Buffer.concat([...chunks, ...storedChunk(inflate(packed, file)), file.subarray(at, end)]);
+    if (type === 'IEND') {
+      const data = Buffer.concat(packed);
+      if (data.length < MIN_PACKED_BYTES) return file;
+      return Buffer.concat([...chunks, ...storedChunk(inflate(data, file)), file.subarray(at, end)]);
+    }
     at = end;
   }
   throw new Error('The file ends before its last chunk');
 }
 
-function inflate(packed: readonly Buffer[], file: Buffer): Buffer {
+function inflate(packed: Buffer, file: Buffer): Buffer {
   const header = file.subarray(PNG_SIGNATURE.length + HEAD_BYTES);
   const rowBytes = pngRowBytes(header);
   if (rowBytes === undefined) throw new Error('Its kind of colours does not exist');
   // Each row begins with a byte that names its filter; interlaced, there are twice as many, and each may end within a byte.
   const bytes = (rowBytes + 4) * header.readUInt32BE(4) + 64;
-  const [first = Buffer.alloc(0), ...more] = packed;
   // Inflated at one stroke, without joining pieces. Some files have more, which no decoder minds.
-  const options = { chunkSize: bytes, maxOutputLength: 2 * bytes };
-  return inflateSync(more.length === 0 ? first : Buffer.concat(packed), options).subarray(0, bytes);
+  return inflateSync(packed, { chunkSize: bytes, maxOutputLength: 2 * bytes }).subarray(0, bytes);
 }
 
 /** The pixels in blocks that are not deflated (RFC 1951, 3.2.4), without their checksums. */
