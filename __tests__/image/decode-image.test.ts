@@ -1,4 +1,4 @@
-import { deflateSync } from 'node:zlib';
+import { deflateRawSync, deflateSync } from 'node:zlib';
 import { decode as decodePng, encode as encodePng } from 'fast-png';
 import { decode as decodeTiffFile } from 'tiff';
 import { describe, expect, test } from 'vitest';
@@ -44,12 +44,16 @@ function interlaced(pixels: Buffer, width: number): Buffer {
 function pngOf(
   [width, height, depth, colours, interlace = 0]: readonly [number, number, number, number, number?],
   rows: Buffer,
-  { before = [], pieces = 1 }: { readonly before?: readonly Buffer[]; readonly pieces?: number } = {},
+  {
+    before = [],
+    pieces = 1,
+    isPacked = false,
+  }: { readonly before?: readonly Buffer[]; readonly pieces?: number; readonly isPacked?: boolean } = {},
 ): Buffer {
   const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, depth, colours, 0, 0, interlace]);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  const packed = deflateSync(rows);
+  const packed = isPacked ? rows : deflateSync(rows);
   const length = Math.ceil(packed.length / pieces);
   const data = Array.from({ length: pieces }, (_, piece) => packed.subarray(piece * length, (piece + 1) * length));
   return Buffer.concat([
@@ -118,6 +122,8 @@ describe('a PNG', () => {
     const pixels = bytesOf(8 * height);
     expect(dataOf(pngOf([8, height, 8, 0, 1], interlaced(pixels, 8))).equals(pixels)).toBe(true);
     expect(dataOf(pngOf([8, height, 8, 0], rowsOf(pixels, 8), { pieces: 7 })).equals(pixels)).toBe(true);
+    const stored = deflateSync(rowsOf(pixels, 8), { level: 0 });
+    expect(dataOf(pngOf([8, height, 8, 0], stored, { isPacked: true })).equals(pixels)).toBe(true);
   });
 
   test('with a row too many has those of its size; with far more, without any, or with another header, it is not decoded', () => {
@@ -126,6 +132,12 @@ describe('a PNG', () => {
     const more = Buffer.concat([pixels, pixels.subarray(0, 1_000)]);
     expect(dataOf(pngOf(size, rowsOf(more, 1_000))).equals(pixels)).toBe(true);
     expect(() => decode(pngOf([11, 9, 8, 0], pixels))).toThrow('larger than');
+    // It begins with a block that is stored, and empty.
+    const bomb = Buffer.concat([
+      Buffer.from([0x78, 0x01, 0, 0, 0, 0xff, 0xff]),
+      deflateRawSync(bytesOf(100_000).map((byte) => byte & 15)),
+    ]);
+    expect(() => decode(pngOf([11, 9, 8, 0], bomb, { isPacked: true }))).toThrow('larger than');
     expect(() => decode(pngOf([0, 4_000_000_000, 8, 0], pixels))).toThrow('no pixels');
     const larger = pngOf([1_000, 900, 8, 0], pixels).subarray(8, 33);
     expect(() => decode(pngOf(size, rowsOf(pixels, 1_000), { before: [larger] }))).toThrow('not first and alone');

@@ -14,7 +14,8 @@ const NEEDED = new Set(['IHDR', 'PLTE', 'tRNS']);
 
 /**
  * The PNG with pixels that are stored instead of deflated, for a decoder that inflates in JavaScript: zlib takes a fifth of
- * the time. Only what tells the pixels is in it, and their checksum is zero. A small file is given back as it is.
+ * the time. Only what tells the pixels is in it, and their checksum is zero. A small file, and one whose
+ * pixels are stored already, is given back as it is.
  *
  * @throws Error for a file whose header is not first and alone; of zlib, for pixels that can't be inflated, or are far more
  *   than the size says
@@ -31,12 +32,22 @@ export function withStoredPixels(file: Buffer): Buffer {
     if (NEEDED.has(type)) chunks.push(file.subarray(at, end));
     if (type === 'IEND') {
       const data = Buffer.concat(packed);
-      if (data.length < MIN_PACKED_BYTES) return file;
+      if (data.length < MIN_PACKED_BYTES || isStored(data)) return file;
       return Buffer.concat([...chunks, ...storedChunk(inflate(data, file)), file.subarray(at, end)]);
     }
     at = end;
   }
   throw new Error('The file ends before its last chunk');
+}
+
+/** Whether all blocks behind zlib's two bytes are stored already (RFC 1951, 3.2.3). */
+function isStored(data: Buffer): boolean {
+  for (let at = 2; at + 5 <= data.length; at += 5 + data.readUInt16LE(at + 1)) {
+    const first = data.readUInt8(at);
+    if ((first & 0b110) !== 0) return false;
+    if ((first & 1) === 1) return true;
+  }
+  return false;
 }
 
 function inflate(packed: Buffer, file: Buffer): Buffer {
