@@ -131,7 +131,6 @@ describe('a PNG', () => {
     const size = [1_000, 90, 8, 0] as const;
     const more = Buffer.concat([pixels, pixels.subarray(0, 1_000)]);
     expect(dataOf(pngOf(size, rowsOf(more, 1_000))).equals(pixels)).toBe(true);
-    expect(() => decode(pngOf([11, 9, 8, 0], pixels))).toThrow('larger than');
     // It begins with a block that is stored, and empty.
     const bomb = Buffer.concat([
       Buffer.from([0x78, 0x01, 0, 0, 0, 0xff, 0xff]),
