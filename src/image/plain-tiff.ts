@@ -1,7 +1,8 @@
-import { inflateSync } from 'node:zlib';
 import type { TiffIfd } from 'tiff';
+import { inflate } from './inflate.ts';
 import { unpackLzw } from './lzw.ts';
 import { requireFewPixels } from './pixels.ts';
+import { TAG } from './tiff.ts';
 
 /** Ways to pack pixels (TIFF 6.0, section 13, and Adobe's Photoshop TIFF Technical Notes), and what unpacks at most so many bytes. */
 const UNPACKERS: ReadonlyMap<number, (data: Uint8Array, bytes: number) => Uint8Array> = new Map([
@@ -11,10 +12,14 @@ const UNPACKERS: ReadonlyMap<number, (data: Uint8Array, bytes: number) => Uint8A
 ]);
 const NOT_PACKED = 1;
 
-/** Tags (appendix A). */
-const COMPRESSION = 259;
-const STRIPS = { offsets: 273, lengths: 279 };
-const TILES = { offsets: 324, lengths: 325 };
+/** Where parts are, and how long. */
+interface PartTags {
+  readonly offsets: number;
+  readonly lengths: number;
+}
+
+const STRIPS: PartTags = { offsets: TAG.stripOffsets, lengths: TAG.stripBytes };
+const TILES: PartTags = { offsets: TAG.tileOffsets, lengths: TAG.tileBytes };
 
 /** An entry of a directory has a tag, a type, how many values there are, and the value, or where they are (section 2). */
 const ENTRY_BYTES = 12;
@@ -62,7 +67,7 @@ function partSizes(page: TiffIfd, most: number): number[] | undefined {
 }
 
 /** @param parts the strips or tiles that it then has */
-function withParts(file: Buffer, parts: readonly Uint8Array[], tags: typeof STRIPS): Buffer {
+function withParts(file: Buffer, parts: readonly Uint8Array[], tags: PartTags): Buffer {
   const { length: count } = parts;
   const plain = Buffer.concat([file, ...parts, Buffer.alloc(2 * LONG_BYTES * count)]);
   const view = new DataView(plain.buffer, plain.byteOffset, plain.length);
@@ -77,8 +82,8 @@ function withParts(file: Buffer, parts: readonly Uint8Array[], tags: typeof STRI
   }
   // A single value stands in the entry itself.
   const inEntry = (list: number) => (count === 1 ? view.getUint32(list, isLittle) : list);
-  const changed = new Map([
-    [COMPRESSION, { count: 1, value: NOT_PACKED }],
+  const changed = new Map<number, { readonly count: number; readonly value: number }>([
+    [TAG.compression, { count: 1, value: NOT_PACKED }],
     [tags.offsets, { count, value: inEntry(offsetsAt) }],
     [tags.lengths, { count, value: inEntry(lengthsAt) }],
   ]);
@@ -96,9 +101,4 @@ function withParts(file: Buffer, parts: readonly Uint8Array[], tags: typeof STRI
 
 function sumOf(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0);
-}
-
-/** Some files have more, which no decoder minds. */
-function inflate(data: Uint8Array, bytes: number): Uint8Array {
-  return inflateSync(data, { chunkSize: bytes + 64, maxOutputLength: 2 * bytes + 64 }).subarray(0, bytes);
 }

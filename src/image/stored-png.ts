@@ -1,4 +1,4 @@
-import { inflateSync } from 'node:zlib';
+import { inflate } from './inflate.ts';
 import { PNG_SIGNATURE, pngRowBytes } from './png.ts';
 
 /** Length and type of a chunk, and its checksum behind its data (PNG, third edition, 5.3). */
@@ -14,8 +14,8 @@ const NEEDED = new Set(['IHDR', 'PLTE', 'tRNS']);
 
 /**
  * The PNG with pixels that are stored instead of deflated, for a decoder that inflates in JavaScript: zlib takes a fifth of
- * the time. Only what tells the pixels is in it, and their checksum is zero. A small file, and one whose
- * pixels are stored already, is given back as it is.
+ * the time. Only what tells the pixels is in it, and their checksum is zero. A small file, and one whose pixels are stored
+ * already, is given back as it is.
  *
  * @throws Error for a file whose header is not first and alone; of zlib, for pixels that can't be inflated, or are far more
  *   than the size says
@@ -33,7 +33,7 @@ export function withStoredPixels(file: Buffer): Buffer {
     if (type === 'IEND') {
       const data = Buffer.concat(packed);
       if (data.length < MIN_PACKED_BYTES || isStored(data)) return file;
-      return Buffer.concat([...chunks, ...storedChunk(inflate(data, file)), file.subarray(at, end)]);
+      return Buffer.concat([...chunks, ...storedChunk(inflate(data, mostPixelBytes(file))), file.subarray(at, end)]);
     }
     at = end;
   }
@@ -50,19 +50,18 @@ function isStored(data: Buffer): boolean {
   return false;
 }
 
-function inflate(packed: Buffer, file: Buffer): Buffer {
+/** How many bytes the rows of its pixels take, or some more. */
+function mostPixelBytes(file: Buffer): number {
   const header = file.subarray(PNG_SIGNATURE.length + HEAD_BYTES);
   const rowBytes = pngRowBytes(header);
   if (rowBytes === undefined) throw new Error('Its kind of colours does not exist');
   // Each row begins with a byte that names its filter; interlaced, there are twice as many, and each may end within a byte.
-  const bytes = (rowBytes + 4) * header.readUInt32BE(4) + 64;
-  // Inflated at one stroke, without joining pieces. Some files have more, which no decoder minds.
-  return inflateSync(packed, { chunkSize: bytes, maxOutputLength: 2 * bytes }).subarray(0, bytes);
+  return (rowBytes + 4) * header.readUInt32BE(4) + 64;
 }
 
 /** The pixels in blocks that are not deflated (RFC 1951, 3.2.4), without their checksums. */
-function storedChunk(pixels: Buffer): Buffer[] {
-  const parts: Buffer[] = [Buffer.from([0x78, 0x01])];
+function storedChunk(pixels: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [Buffer.from([0x78, 0x01])];
   for (let at = 0; at < pixels.length; at += MAX_BLOCK_BYTES) {
     const block = pixels.subarray(at, at + MAX_BLOCK_BYTES);
     const head = Buffer.alloc(5);

@@ -5,7 +5,7 @@ import { hasLongerRun, type ImageBytes, STRANGE_RUN_BYTES } from './image-bytes.
 export const TIFF_SIGNATURES = ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].map((text) => Buffer.from(text, 'latin1'));
 
 /** Tags (TIFF 6.0, appendix A). */
-const TAG = {
+export const TAG = {
   width: 256,
   height: 257,
   bitsPerSample: 258,

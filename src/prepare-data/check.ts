@@ -154,10 +154,11 @@ function sizesOfZips(sizes: readonly (number | undefined)[]): DiskSizes {
 
 async function checkDisk(inputs: Inputs, sizes: readonly (number | undefined)[]): Promise<string> {
   const known = sizesOfZips(sizes);
-  if (known.zips.length === 0)
-    return `${formatBytes(await freeBytes(inputs.workspace))} free at ${inputs.workspace}; how much is needed is not known: no server tells the size of a zip`;
-  const need = bytesNeeded(known, inputs);
   const free = await freeBytes(inputs.workspace);
+  if (known.zips.length === 0) {
+    return `${formatBytes(free)} free at ${inputs.workspace}; how much is needed is not known: no server tells the size of a zip`;
+  }
+  const need = bytesNeeded(known, inputs);
   const some = known.zips.length < sizes.length ? ' (at least: not every size is known)' : '';
   const sentence = `${spaceSentence(need, free, inputs.workspace)}${some}`;
   if (need > free) throw new Error(`${sentence}. ${diskAdvice(inputs)}`);

@@ -12,8 +12,8 @@ export interface Kind {
   /** Completes “allowed is …”. */
   readonly allowed: string;
   accepts(text: string): boolean;
-  /** What is wrong in a text that is not accepted, where that tells more than what is allowed. */
-  readonly fault?: ((text: string) => string) | undefined;
+  /** What is wrong in a text, where that tells more than what is allowed; `undefined` for nothing. */
+  readonly fault?: ((text: string) => string | undefined) | undefined;
   readonly json: JsonSchema;
   /** In a settings file it may be a list, whose texts are joined so; or a map, each pair a line `NAME=value`. */
   readonly form?: { readonly list: string } | 'pairs' | undefined;
@@ -48,7 +48,8 @@ export function text({
     fallback,
     giver: 'settings',
     allowed,
-    accepts: (value) => value === '' || ((pattern?.test(value) ?? true) && (accepts?.(value) ?? true)),
+    accepts: (value) =>
+      value === '' || ((pattern?.test(value) ?? true) && (accepts?.(value) ?? true) && fault?.(value) === undefined),
     fault,
     json: { type: ['string', 'number', 'boolean'] },
     form,

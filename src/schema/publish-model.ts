@@ -1,12 +1,12 @@
 import { messageOf } from '../errors.ts';
 import { parseGate } from '../model/gate.ts';
 import { folder, OWNCLOUD, PART, safeName } from './common.ts';
-import { ofRun, secret, share, text, truth, whole, without, words } from './kinds.ts';
+import { ofRun, secret, share, text, truth, whole, words } from './kinds.ts';
 
-function faultOfGate(gate: string): string {
+function faultOfGate(gate: string): string | undefined {
   try {
     parseGate(gate);
-    return '';
+    return undefined;
   } catch (error) {
     return messageOf(error).replace(/^Input gate, /, '');
   }
@@ -30,7 +30,6 @@ export const PUBLISH_MODEL = {
   'models-password': secret('MODELS_PASSWORD'),
   'models-folder': folder('models'),
   gate: text({
-    accepts: without(parseGate),
     fault: faultOfGate,
     allowed: 'comparisons separated by commas, such as macro_f1 >= 0.85, recall[hannea] >= 0.7',
     form: { list: '\n' },

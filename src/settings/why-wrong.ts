@@ -31,7 +31,8 @@ export function whyWrong(
     if (why !== undefined) return { why: `${why} Allowed is ${allowed}.`, part };
   }
   if (kind.accepts(text)) return undefined;
-  return { why: `is “${text}”${kind.fault ? `: ${kind.fault(text)}` : `, allowed is ${allowed}.`}` };
+  const fault = kind.fault?.(text);
+  return { why: `is “${text}”${fault === undefined ? `, allowed is ${allowed}.` : `: ${fault}`}` };
 }
 
 function partsOf(value: Value): Scalar[] {
